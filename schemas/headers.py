@@ -1,0 +1,40 @@
+"""Names of the record headers, and the limits on them."""
+
+from collections.abc import Mapping
+
+from schemas.errors import Undecodable
+from schemas.message import Headers
+
+REQUEST_ID = "request-id"
+KEY_ID = "key-id"
+SIGNED_AT = "signed-at"
+SIGNATURE = "signature"
+DEADLINE = "deadline-ms"
+REPLY_PARTITION = "reply-partition"
+REPLY_INSTANCE = "reply-instance"
+TRACEPARENT = "traceparent"
+SCHEMA_VERSION = "schema-version"
+API_KEY = "x-api-key"
+"""Understood only where AUTH_ALLOW_PLAINTEXT_KEYS is on."""
+
+CURRENT_SCHEMA = b"1"
+MAX_HEADERS = 32
+MAX_HEADER_BYTES = 16 * 1024
+
+
+def read_headers(headers: Headers) -> Mapping[str, bytes]:
+    """The headers by name.
+
+    Raises Undecodable where there are too many, they are too long, or one is repeated: which of two
+    `request-id`s counts must not depend on the reader.
+    """
+    if len(headers) > MAX_HEADERS:
+        raise Undecodable("too_many_headers", f"{len(headers)} headers, at most {MAX_HEADERS} are read")
+    by_name = {name: value or b"" for name, value in headers}
+    if len(by_name) != len(headers):
+        names = [name for name, _ in headers]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise Undecodable("repeated_header", f"header given more than once: {', '.join(twice)}")
+    if sum(map(len, by_name)) + sum(map(len, by_name.values())) > MAX_HEADER_BYTES:
+        raise Undecodable("headers_too_large", f"headers exceed {MAX_HEADER_BYTES} bytes")
+    return by_name

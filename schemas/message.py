@@ -1,0 +1,50 @@
+"""What a stage is given and what it returns: raw records in, emissions out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+Headers = Sequence[tuple[str, bytes]]
+
+
+class Record(NamedTuple):
+    """One record as the broker holds it.
+
+    timestamp: broker or producer time, epoch milliseconds.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records of one topic, in offset order within each partition.
+
+    floors: partition -> lowest offset that a restart could deliver again (the committed one).
+    share: this worker's part of the topic's partitions, 0..1.
+    """
+
+    topic: str
+    records: Sequence[Record]
+    floors: Mapping[int, int]
+    share: float = 1.0
+
+    def last_offsets(self) -> dict[int, int]:
+        """The highest offset of each partition in the batch."""
+        return {record.partition: record.offset for record in self.records}
+
+
+class Emission(NamedTuple):
+    """One record to publish; without a partition the key decides."""
+
+    topic: str
+    key: bytes | None
+    value: bytes
+    headers: Headers = ()
+    partition: int | None = None

@@ -1,0 +1,115 @@
+"""The prediction request: the record's value, its identity and its deadline."""
+
+import os
+import re
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.errors import FieldError, InvalidRequest
+
+MAX_ENTITY = 256
+MAX_MODEL = 64
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:~+/=@-]{1,128}\Z")
+_ENTITY = re.compile(r"[^\x00-\x1f\x7f]{1,256}\Z")
+_KNOWN = frozenset({"entity", "model", "features", "rows"})
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionRequest:
+    """What one record asks for.
+
+    entity: whom the prediction is about; the record's key.
+    model: None where the caller leaves the choice to the only route.
+    rows: feature objects as they came, not yet validated; several where the caller sent `rows`.
+    """
+
+    entity: str
+    model: str | None
+    rows: Sequence[Any]
+    many: bool = False
+
+
+def new_request_id() -> str:
+    """A UUIDv7: time-ordered, so that the store's index grows at one end."""
+    milliseconds = time.time_ns() // 1_000_000
+    random = int.from_bytes(os.urandom(10), "big")
+    number = (milliseconds & (1 << 48) - 1) << 80 | 0x7 << 76 | (random >> 68 & 0xFFF) << 64
+    return str(uuid.UUID(int=number | 0b10 << 62 | random & (1 << 62) - 1))
+
+
+def is_request_id(value: bytes) -> bool:
+    """1 to 128 of letters, digits and `._:~+/=@-`."""
+    return _REQUEST_ID.match(value) is not None
+
+
+def is_entity(value: str) -> bool:
+    """1 to 256 characters, none of them a control character."""
+    return _ENTITY.match(value) is not None
+
+
+def read_request(value: Any, record_key: str | None = None) -> PredictionRequest:
+    """The request in a decoded body; the record's key stands in for a missing entity.
+
+    Raises InvalidRequest naming every offending field.
+    """
+    if not isinstance(value, dict):
+        raise InvalidRequest(
+            "the body must be an object with entity and features",
+            [FieldError("body", "must be an object", describe(value))],
+        )
+    entity = value.get("entity", record_key)
+    model = value.get("model")
+    many = "rows" in value
+    rows = value.get("rows") if many else [value.get("features")]
+    errors = [*_entity_errors(entity, record_key), *_model_errors(model), *_row_errors(value, rows)]
+    if errors:
+        raise InvalidRequest("the request is not of the expected form", errors)
+    assert isinstance(entity, str)
+    assert isinstance(rows, list)
+    return PredictionRequest(entity, model, rows, many)
+
+
+def _entity_errors(entity: Any, record_key: str | None) -> list[FieldError]:
+    if not isinstance(entity, str) or not is_entity(entity):
+        reason = f"must be a string of 1 to {MAX_ENTITY} characters without control characters"
+        return [FieldError("entity", reason, describe(entity))]
+    if record_key is not None and entity != record_key:
+        return [FieldError("entity", "differs from the record's key, which orders and routes it", describe(entity))]
+    return []
+
+
+def _model_errors(model: Any) -> list[FieldError]:
+    if model is None or (isinstance(model, str) and 0 < len(model) <= MAX_MODEL):
+        return []
+    return [FieldError("model", f"must be a name of 1 to {MAX_MODEL} characters, or left out", describe(model))]
+
+
+def _row_errors(value: Mapping[str, Any], rows: Any) -> list[FieldError]:
+    if value.keys() <= _KNOWN and ("rows" in value) != ("features" in value):
+        if "features" in value or (isinstance(rows, list) and rows):
+            return []
+        return [FieldError("rows", "must be a list of at least one feature object", describe(rows))]
+    errors = [
+        FieldError(name, "unknown field; known are entity, model, features, rows", describe(value[name]))
+        for name in sorted(value.keys() - _KNOWN)
+    ]
+    if "rows" in value and "features" in value:
+        errors.append(FieldError("rows", "give either features or rows, not both", describe(rows)))
+    if "rows" not in value and "features" not in value:
+        errors.append(FieldError("features", "is missing: give an object of features", "nothing"))
+    return errors
+
+
+def describe(value: Any) -> str:
+    """A value as an error shows it: its JSON type and its text, cut to 64 characters."""
+    name = _TYPE_NAMES.get(type(value), type(value).__name__)
+    text = repr(value)
+    return name if value is None else f"{name} {text if len(text) <= 64 else text[:63] + '…'}"
+
+
+_TYPE_NAMES = {
+    dict: "object", list: "array", str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null",
+}

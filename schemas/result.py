@@ -1,0 +1,102 @@
+"""The one terminal event of every request, as it lies on `prediction-results` and in the caller's reply."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+Status = Literal["ok", "unauthorized", "forbidden", "rate_limited", "invalid", "expired", "error"]
+STATUSES: tuple[Status, ...] = ("ok", "unauthorized", "forbidden", "rate_limited", "invalid", "expired", "error")
+SCHEMA_VERSION = 1
+
+
+class ErrorField(BaseModel):
+    """One offending field of a refused request."""
+
+    model_config = ConfigDict(frozen=True)
+
+    field: str
+    reason: str
+    got: str
+
+
+class ResultError(BaseModel):
+    """Why a request was not answered. `code` is for programs, `message` for people."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    message: str
+    fields: tuple[ErrorField, ...] | None = None
+    error_id: str | None = None
+
+
+class RowResult(BaseModel):
+    """One row's answer; the results topic adds the features as scored."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    predictions: tuple[float, ...]
+    risk_score: float
+    label: int | str
+    features: dict[str, Any] | None = None
+
+
+class PredictionResult(BaseModel):
+    """What a reader of results or replies finds. Readers ignore fields they do not know.
+
+    `<target>_probability` stands beside these under the target's own name. A request of several rows has
+    `rows` in place of the fields of a single answer.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    request_id: str
+    entity: str | None
+    status: Status
+    model: str | None = None
+    model_version: str | None = None
+    strategy: str | None = None
+    arm: str | None = None
+    route_epoch: int | None = None
+    predictions: tuple[float, ...] | None = None
+    risk_score: float | None = None
+    label: int | str | None = None
+    rows: tuple[RowResult, ...] | None = None
+    features: dict[str, Any] | None = None
+    error: ResultError | None = None
+    degraded: bool = False
+    key_id: str | None = None
+    latency_ms: float
+    requested_at: AwareDatetime
+    scored_at: AwareDatetime
+    schema_version: int = SCHEMA_VERSION
+
+
+def refusal(code: str, message: str, **more: Any) -> dict[str, Any]:
+    """The `error` of a result that is not ok."""
+    return {"code": code, "message": message, **more}
+
+
+def result_body(
+    *,
+    request_id: str,
+    entity: str | None,
+    status: Status,
+    key_id: str | None,
+    requested_at: datetime,
+    scored_at: datetime,
+    **more: Any,
+) -> dict[str, Any]:
+    """The common part of a result as plain JSON-able data: the hot path's way around pydantic."""
+    return {
+        "request_id": request_id,
+        "entity": entity,
+        "status": status,
+        "key_id": key_id,
+        **more,
+        "latency_ms": round((scored_at - requested_at).total_seconds() * 1000, 3),
+        "requested_at": requested_at,
+        "scored_at": scored_at,
+        "schema_version": SCHEMA_VERSION,
+    }

@@ -1,0 +1,58 @@
+"""Record signatures: who sent this record, and that it is as it was sent.
+
+The signing key is derived from the API key, so a producer needs nothing but its key; the scorer gets the signing
+key from the sealed copy beside the key's hash and never sees the API key itself.
+"""
+
+import hmac
+from hashlib import sha256
+
+DERIVATION_LABEL = b"weir/record-signing/v1"
+SIGNATURE_LABEL = b"weir1"
+MAX_AGE_MS = 5 * 60 * 1000
+
+
+def signing_key(api_key: str) -> bytes:
+    """The 32-byte key that signs an API key's records."""
+    return hmac.digest(api_key.encode(), DERIVATION_LABEL, "sha256")
+
+
+def signature(
+    key: bytes, *, topic: str, request_id: bytes, record_key: bytes, signed_at: bytes, body: bytes
+) -> bytes:
+    """Hex HMAC-SHA256 over label, topic, request id, record key, signed-at and body digest, joined by newlines.
+
+    signed_at: epoch milliseconds as decimal text. None of the parts before the digest may hold a newline
+    (`schemas.request` refuses it), so the joining is unambiguous.
+    """
+    return _mac(key, topic.encode(), request_id, record_key, signed_at, sha256(body).hexdigest().encode())
+
+
+def verify(
+    key: bytes,
+    given: bytes,
+    *,
+    topic: str,
+    request_id: bytes,
+    record_key: bytes,
+    signed_at: bytes,
+    body_digest: bytes,
+) -> bool:
+    """Whether `given` is the signature of these parts, compared in constant time.
+
+    body_digest: hex SHA-256 of the body.
+    """
+    expected = _mac(key, topic.encode(), request_id, record_key, signed_at, body_digest)
+    return hmac.compare_digest(expected, given)
+
+
+def is_fresh(signed_at: bytes, record_timestamp: int) -> bool:
+    """Whether the record was signed within five minutes of its own timestamp (both epoch milliseconds)."""
+    try:
+        return abs(record_timestamp - int(signed_at)) <= MAX_AGE_MS
+    except ValueError:
+        return False
+
+
+def _mac(key: bytes, *parts: bytes) -> bytes:
+    return hmac.digest(key, b"\n".join((SIGNATURE_LABEL, *parts)), "sha256").hex().encode()

@@ -1,0 +1,60 @@
+"""JSON on the wire: limits first, then orjson."""
+
+import json
+import re
+from typing import Any
+
+import orjson
+
+from schemas.errors import Undecodable
+
+MAX_BODY_BYTES = 1024 * 1024
+MAX_DEPTH = 32
+
+_OPENING, _CLOSING = b"{[", b"}]"
+_BRACKETS_AND_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
+
+encode = orjson.dumps
+
+
+def decode(body: bytes | None) -> Any:
+    """The JSON value of a body.
+
+    `NaN` and `Infinity`, which JSON does not know but some producers write, are read as floats, so that
+    validation can name the field. Raises Undecodable: `empty`, `too_large`, `too_deep`, `not_json`.
+    """
+    if not body:
+        raise Undecodable("empty", "the body is empty: send a JSON object")
+    if len(body) > MAX_BODY_BYTES:
+        raise Undecodable("too_large", f"the body has {len(body)} bytes, at most {MAX_BODY_BYTES} are read")
+    if _may_be_deep(body) and depth(body) > MAX_DEPTH:
+        raise Undecodable("too_deep", f"the JSON is nested deeper than {MAX_DEPTH}")
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        return _decode_leniently(body, str(error))
+
+
+def _may_be_deep(body: bytes) -> bool:
+    return body.count(b"{") + body.count(b"[") > MAX_DEPTH
+
+
+def depth(body: bytes) -> int:
+    """How deep brackets nest outside strings, whether or not the rest is JSON."""
+    deepest = level = 0
+    for token in _BRACKETS_AND_STRINGS.finditer(body):
+        first = body[token.start()]
+        if first in _OPENING:
+            level += 1
+            deepest = max(deepest, level)
+        elif first in _CLOSING:
+            level -= 1
+    return deepest
+
+
+def _decode_leniently(body: bytes, why: str) -> Any:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        raise Undecodable("not_json", f"the body is not JSON: {why}") from None
+    return value
