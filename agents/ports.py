@@ -1,0 +1,163 @@
+"""What the stages need from outside, each as behaviour: the real things live in `infra`, the fakes in the tests."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from models.bundle import Bundle
+from schemas.feedback import Feedback
+from schemas.keys import ApiKey
+
+Clock = Callable[[], datetime]
+"""Now, in UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """An API key and the key that signs its records, as opened under the master secret."""
+
+    key: ApiKey
+    signing_key: bytes
+
+
+class KeyRing(Protocol):
+    """The current keys."""
+
+    def by_id(self, key_id: str) -> Credential | None:
+        """The credential, valid or not, or None where the id is unknown."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What one record costs whom.
+
+    bucket: whose. per_hour, capacity: the bucket's refill and size in tokens. cost: tokens, one per row.
+    partition, offset: where the record lies; identity: digest of request id and body, so that the same
+    request sent twice is charged once.
+    expired: its deadline has passed, so it is charged only if it was admitted before.
+    """
+
+    bucket: str
+    per_hour: int
+    capacity: int
+    cost: int
+    partition: int
+    offset: int
+    identity: str
+    expired: bool = False
+
+
+Outcome = Literal["admitted", "denied", "expired"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The outcome of one charge and the bucket's state after it.
+
+    limit: tokens per hour. remaining: whole tokens left. reset_at: epoch second at which one token exists
+    (denied) or the bucket is full again. retry_after: seconds until as many tokens exist as the charge costs, 0
+    where it was admitted. degraded: decided by the local bucket, as Redis was away.
+    """
+
+    outcome: Outcome
+    limit: int
+    remaining: int
+    reset_at: int
+    retry_after: int = 0
+    degraded: bool = False
+
+
+class Limiter(Protocol):
+    """The token buckets."""
+
+    async def charge(
+        self, topic: str, charges: Sequence[Charge], floors: Mapping[int, int], share: float
+    ) -> Sequence[Decision]:
+        """One decision per charge, in order, in one round trip.
+
+        floors: partition -> lowest offset that can be delivered again; older decisions are forgotten.
+        share: this worker's part of the partitions: of every limit, while Redis is away.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """The model that answers a request, and why this one."""
+
+    bundle: Bundle
+    strategy: str
+    arm: str
+    epoch: int
+
+
+class Router(Protocol):
+    """The current routes."""
+
+    def route(self, model: str | None, entity: str) -> Routed:
+        """The model for a request. Raises InvalidRequest naming the known models."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far one partition's log has been read, as the store keeps it.
+
+    next_offset: the offset after the batch's last record.
+    """
+
+    topic: str
+    partition: int
+    next_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPrediction:
+    """One row of `prediction_feedback`; `row` numbers the rows of one request from 0."""
+
+    request_id: str
+    row: int
+    status: str
+    entity: str | None
+    key_id: str | None
+    model: str | None
+    model_version: str | None
+    routing_strategy: str | None
+    arm: str | None
+    route_epoch: int | None
+    features: Mapping[str, Any] | None
+    predicted_probability: float | None
+    predicted_label: int | None
+    risk_score: float | None
+    error: Mapping[str, Any] | None
+    degraded: bool
+    latency_ms: float
+    requested_at: datetime
+    scored_at: datetime
+
+
+class Store(Protocol):
+    """Postgres, written in batches: rows and positions in one transaction.
+
+    Every call skips what an earlier one has stored. Each raises Unavailable while the database does not answer.
+    """
+
+    async def save_predictions(self, rows: Sequence[StoredPrediction], positions: Sequence[Position]) -> None: ...
+
+    async def save_labels(self, labels: Sequence[Feedback], positions: Sequence[Position]) -> None: ...
+
+    async def save_keys(self, keys: Sequence[ApiKey], positions: Sequence[Position]) -> None: ...
+
+
+class Counters(Protocol):
+    """Where the stages count; a metric each."""
+
+    def results(self, model_version: str, status: str, count: int, latencies_s: Sequence[float]) -> None: ...
+
+    def rate_limited(self, count: int) -> None: ...
+
+    def unseen_categories(self, counts: Mapping[str, int]) -> None: ...
+
+    def dead_letters(self, reason: str, count: int) -> None: ...

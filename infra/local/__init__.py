@@ -1,0 +1,1 @@
+"""The local stack: what the environment does not name, this machine provides."""
