@@ -1,0 +1,104 @@
+"""Rows of decoded JSON become the float32 matrix that a model reads, or errors that name every offending field."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.refusal import explain
+from models.signature import FloatVector, Layout, Signature
+from schemas.errors import FieldError
+
+_NUMBERS = {int, float}
+_TEXTS = {str}
+_OBJECTS = {dict}
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A batch as the model reads it.
+
+    matrix: float32 [n_rows, n_features]; rows named in `errors` hold zeros.
+    errors: row index -> its offending fields. unseen: feature -> values not known from training, among accepted rows.
+    """
+
+    matrix: npt.NDArray[np.float32]
+    errors: dict[int, tuple[FieldError, ...]] = field(default_factory=dict)
+    unseen: Counter[str] = field(default_factory=Counter)
+
+
+def encode(signature: Signature, rows: Sequence[Any]) -> Encoded:
+    """Check and encode a batch; valid rows never meet the slow path that explains refusals."""
+    layout = signature.layout
+    kept: Sequence[int] = range(len(rows))
+    values = _read(layout, rows)
+    if values is None:
+        kept = [i for i in kept if _read(layout, rows[i : i + 1]) is not None]
+        values = _read(layout, [rows[i] for i in kept]) or ([], [])
+    numbers = _as_floats(values[0]).reshape(len(kept), len(layout.number_columns))
+    fits = _within_bounds(layout, numbers)
+    if fits.all() and len(kept) == len(rows):
+        return _assemble(signature, numbers, values[1])
+    accepted = np.asarray(kept, dtype=np.intp)[fits]
+    texts = [text for text, fit in zip(values[1], fits, strict=True) if fit]
+    encoded = _assemble(signature, numbers[fits], texts)
+    matrix = np.zeros((len(rows), len(signature.features)), dtype=np.float32)
+    matrix[accepted] = encoded.matrix
+    refused = sorted(set(range(len(rows))).difference(accepted.tolist()))
+    return Encoded(matrix, {i: explain(signature, rows[i]) for i in refused}, encoded.unseen)
+
+
+def _read(layout: Layout, rows: Sequence[Any]) -> tuple[list[Any], list[tuple[str, ...]]] | None:
+    """All numbers in one list and the texts row by row; None when any row has other fields or types."""
+    width = len(layout.number_columns) + len(layout.text_columns)
+    if not (_OBJECTS.issuperset(map(type, rows)) and {width}.issuperset(map(len, rows))):
+        return None
+    try:
+        numbers = list(chain.from_iterable(map(layout.numbers, rows)))
+        texts = list(map(layout.texts, rows))
+    except KeyError:
+        return None
+    if _NUMBERS.issuperset(map(type, numbers)) and _TEXTS.issuperset(map(type, chain.from_iterable(texts))):
+        return numbers, texts
+    return None
+
+
+def _as_floats(numbers: list[Any]) -> FloatVector:
+    try:
+        return np.array(numbers, dtype=np.float64)
+    except OverflowError:
+        return np.array([_float_or_infinity(number) for number in numbers], dtype=np.float64)
+
+
+def _float_or_infinity(number: int | float) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return float("inf")
+
+
+def _within_bounds(layout: Layout, numbers: FloatVector) -> npt.NDArray[np.bool_]:
+    """Which rows hold only finite numbers inside their bounds, and whole ones where an integer is asked for."""
+    inside = ((numbers >= layout.low) & (numbers <= layout.high)).all(axis=1)
+    whole = numbers[:, layout.whole]
+    fits: npt.NDArray[np.bool_] = inside & (whole == np.floor(whole)).all(axis=1)
+    return fits
+
+
+def _assemble(signature: Signature, numbers: FloatVector, texts: Sequence[tuple[str, ...]]) -> Encoded:
+    layout = signature.layout
+    matrix = np.empty((len(numbers), len(signature.features)), dtype=np.float32)
+    matrix[:, layout.number_columns] = numbers
+    unseen: Counter[str] = Counter()
+    for column, name, codes, values in zip(
+        layout.text_columns, layout.text_names, layout.codes, zip(*texts, strict=True), strict=False
+    ):
+        encoded = [codes.get(value, 0) for value in values]
+        matrix[:, column] = encoded
+        if strangers := encoded.count(0):
+            unseen[name] = strangers
+    return Encoded(matrix, unseen=unseen)

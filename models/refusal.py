@@ -1,0 +1,95 @@
+"""The slow, exact twin of the encoder: says what is wrong with a row, field by field."""
+
+import json
+import reprlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from models.signature import LARGEST, Feature, Signature
+from schemas.errors import FieldError
+
+SHOWN = 64
+# A body of one megabyte holds fifty thousand unknown names; a refusal must stay smaller than its request.
+UNKNOWN_NAMED = 64
+
+_ABSENT = object()
+_brief = reprlib.Repr()
+_brief.maxlevel, _brief.maxlist, _brief.maxdict, _brief.maxstring = 2, 3, 3, 20
+
+
+def explain(signature: Signature, row: Any) -> tuple[FieldError, ...]:
+    """Every offending field of one row in signature order, then unknown fields; empty when the row is valid."""
+    if type(row) is not dict:
+        return (FieldError("features", "must be a JSON object of feature names and values", describe(row)),)
+    known = (_check(feature, row.get(feature.name, _ABSENT)) for feature in signature.features)
+    return (*filter(None, known), *_unknown(signature, row))
+
+
+def requirement(feature: Feature) -> str:
+    """What a feature's value must be, bounds included, as the end of a sentence."""
+    if feature.type == "str":
+        return "must be a string"
+    kind = "an integer" if feature.type == "int" else "a number"
+    low, high = feature.minimum, feature.maximum
+    if low is not None and high is not None:
+        return f"must be {kind} from {low:g} to {high:g}, both included"
+    if low is not None:
+        return f"must be {kind} >= {low:g}"
+    if high is not None:
+        return f"must be {kind} <= {high:g}"
+    return f"must be {kind}"
+
+
+def describe(value: Any) -> str:
+    """JSON type and value of anything, cut to about 64 characters, at bounded cost."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return f"boolean {str(value).lower()}"
+    if isinstance(value, int):
+        # Python refuses to print integers of more than 4300 digits.
+        return f"number {value}" if value.bit_length() <= 200 else f"number of {value.bit_length()} bits"
+    if isinstance(value, float):
+        return f"number {json.dumps(value)}"
+    if isinstance(value, str):
+        return f"string {_cut(json.dumps(value[:SHOWN], ensure_ascii=False))}"
+    kind = {list: "array", dict: "object"}.get(type(value), type(value).__name__)
+    return f"{kind} {_cut(_brief.repr(value))}"
+
+
+def _check(feature: Feature, value: Any) -> FieldError | None:
+    if value is _ABSENT:
+        return FieldError(feature.name, f"is missing: {requirement(feature)}", "nothing")
+    if feature.type == "str":
+        fits = type(value) is str
+    else:
+        fits = type(value) in (int, float) and _fits(feature, value)
+    return None if fits else FieldError(feature.name, _reason(feature, value), describe(value))
+
+
+def _fits(feature: Feature, value: int | float) -> bool:
+    try:
+        number = float(value)
+    except OverflowError:
+        return False
+    return feature.low <= number <= feature.high and (feature.type == "float" or number.is_integer())
+
+
+def _reason(feature: Feature, value: Any) -> str:
+    numeric = feature.type != "str" and type(value) in (int, float)
+    # Written so that NaN, which compares to nothing, counts as too large as well.
+    too_large = numeric and not abs(value) <= LARGEST
+    return requirement(feature) + (", finite as a 32-bit float" if too_large else "")
+
+
+def _unknown(signature: Signature, row: Mapping[str, Any]) -> Iterator[FieldError]:
+    known = set(signature.names)
+    strangers = [name for name in row if name not in known]
+    for name in strangers[:UNKNOWN_NAMED]:
+        yield FieldError(_cut(str(name)), "is no feature of this model: leave it out", describe(row[name]))
+    if (more := len(strangers) - UNKNOWN_NAMED) > 0:
+        yield FieldError("...", f"and {more} more unknown fields: leave them out", f"{len(row)} fields")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN else text[:SHOWN] + "..."

@@ -1,0 +1,144 @@
+"""What a model asks for: its features with types, bounds and categories, and what it predicts."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from operator import itemgetter
+from typing import Any, Literal, cast
+
+import numpy as np
+import numpy.typing as npt
+
+# The model reads float32: no value beyond this reaches it.
+LARGEST = float(np.finfo(np.float32).max)
+
+FeatureType = Literal["int", "float", "str"]
+ClassLabel = int | str
+FloatVector = npt.NDArray[np.float64]
+ValuesOf = Callable[[Mapping[str, Any]], tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One input of a model.
+
+    minimum, maximum: inclusive, None for unbounded. categories: known values of a `str` feature, codes 1..k in this order.
+    """
+
+    name: str
+    type: FeatureType
+    minimum: float | None = None
+    maximum: float | None = None
+    categories: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for problem in self._problems():
+            raise ValueError(f"feature {self.name!r}: {problem}")
+
+    def _problems(self) -> Iterator[str]:
+        if not self.name:
+            yield "a feature needs a name"
+        if self.type not in ("int", "float", "str"):
+            yield f"type {self.type!r} is none of int, float, str"
+        if (self.type == "str") != bool(self.categories):
+            yield "a str feature needs categories, a number has none"
+        if len(set(self.categories)) != len(self.categories):
+            yield "a category stands twice"
+        if not self.low <= self.high:
+            yield "minimum above maximum"
+
+    @property
+    def low(self) -> float:
+        return -LARGEST if self.minimum is None else max(self.minimum, -LARGEST)
+
+    @property
+    def high(self) -> float:
+        return LARGEST if self.maximum is None else min(self.maximum, LARGEST)
+
+    def to_json(self) -> dict[str, Any]:
+        data = {"name": self.name, "type": self.type, "minimum": self.minimum, "maximum": self.maximum}
+        return data | ({"categories": list(self.categories)} if self.categories else {})
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Feature":
+        bounds = data.get("minimum"), data.get("maximum")
+        return cls(data["name"], data["type"], *bounds, tuple(data.get("categories", ())))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How rows become columns: computed once per signature, used for every batch."""
+
+    numbers: ValuesOf
+    texts: ValuesOf
+    number_columns: list[int]
+    text_columns: list[int]
+    text_names: list[str]
+    whole: npt.NDArray[np.intp]
+    low: FloatVector
+    high: FloatVector
+    codes: list[dict[str, int]]
+
+
+@dataclass(frozen=True)
+class Signature:
+    """Everything that may be asked of one model.
+
+    target: what is predicted, names `<target>_probability`. classes: negative, then positive label.
+    Raises ValueError for a signature that contradicts itself.
+    """
+
+    features: tuple[Feature, ...]
+    target: str
+    classes: tuple[ClassLabel, ClassLabel] = (0, 1)
+
+    def __post_init__(self) -> None:
+        if not self.features:
+            raise ValueError("a signature needs at least one feature")
+        if len(set(self.names)) != len(self.names):
+            raise ValueError("a feature name stands twice in the signature")
+        if not self.target:
+            raise ValueError("a signature needs a target")
+        if len(self.classes) != 2 or self.classes[0] == self.classes[1]:
+            raise ValueError("a signature needs two different classes")
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        return tuple(feature.name for feature in self.features)
+
+    @cached_property
+    def layout(self) -> Layout:
+        numbers = [(i, f) for i, f in enumerate(self.features) if f.type != "str"]
+        texts = [(i, f) for i, f in enumerate(self.features) if f.type == "str"]
+        return Layout(
+            numbers=_values_of([f.name for _, f in numbers]),
+            texts=_values_of([f.name for _, f in texts]),
+            number_columns=[i for i, _ in numbers],
+            text_columns=[i for i, _ in texts],
+            text_names=[f.name for _, f in texts],
+            whole=np.flatnonzero([f.type == "int" for _, f in numbers]),
+            low=np.array([f.low for _, f in numbers], dtype=np.float64),
+            high=np.array([f.high for _, f in numbers], dtype=np.float64),
+            codes=[{value: code for code, value in enumerate(f.categories, 1)} for _, f in texts],
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, ready for any JSON encoder; `from_json` gives an equal signature back."""
+        features = [feature.to_json() for feature in self.features]
+        return {"features": features, "target": self.target, "classes": list(self.classes)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Signature":
+        """Raises KeyError, TypeError or ValueError for data that describes no signature."""
+        features = tuple(Feature.from_json(feature) for feature in data["features"])
+        return cls(features, data["target"], cast(tuple[ClassLabel, ClassLabel], tuple(data["classes"])))
+
+
+def _values_of(names: list[str]) -> ValuesOf:
+    """itemgetter that answers with a tuple for no name and for one name, too."""
+    if not names:
+        return lambda _: ()
+    if len(names) == 1:
+        only = names[0]
+        return lambda row: (row[only],)
+    return itemgetter(*names)
