@@ -3,22 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from models.bundle import Bundle
 from schemas.feedback import Feedback
-from schemas.keys import ApiKey
+from schemas.keys import ApiKey, Credential
+from schemas.quota import Charge, Decision
 
 Clock = Callable[[], datetime]
 """Now, in UTC."""
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """An API key and the key that signs its records, as opened under the master secret."""
-
-    key: ApiKey
-    signing_key: bytes
 
 
 class KeyRing(Protocol):
@@ -27,46 +20,6 @@ class KeyRing(Protocol):
     def by_id(self, key_id: str) -> Credential | None:
         """The credential, valid or not, or None where the id is unknown."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """What one record costs whom.
-
-    bucket: whose. per_hour, capacity: the bucket's refill and size in tokens. cost: tokens, one per row.
-    partition, offset: where the record lies; identity: digest of request id and body, so that the same
-    request sent twice is charged once.
-    expired: its deadline has passed, so it is charged only if it was admitted before.
-    """
-
-    bucket: str
-    per_hour: int
-    capacity: int
-    cost: int
-    partition: int
-    offset: int
-    identity: str
-    expired: bool = False
-
-
-Outcome = Literal["admitted", "denied", "expired"]
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """The outcome of one charge and the bucket's state after it.
-
-    limit: tokens per hour. remaining: whole tokens left. reset_at: epoch second at which one token exists
-    (denied) or the bucket is full again. retry_after: seconds until as many tokens exist as the charge costs, 0
-    where it was admitted. degraded: decided by the local bucket, as Redis was away.
-    """
-
-    outcome: Outcome
-    limit: int
-    remaining: int
-    reset_at: int
-    retry_after: int = 0
-    degraded: bool = False
 
 
 class Limiter(Protocol):

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Annotated, Literal, Self
@@ -76,6 +77,14 @@ class ApiKey(BaseModel):
     def revoked(self, moment: datetime) -> Self:
         """The same key, revoked from this moment on (an earlier revocation stands)."""
         return self if self.revoked_at is not None else self.model_copy(update={"revoked_at": moment})
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """An API key and the key that signs its records, as opened under the master secret."""
+
+    key: ApiKey
+    signing_key: bytes = field(repr=False)
 
 
 def check_permissions(names: object) -> frozenset[Permission]:
