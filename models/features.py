@@ -1,4 +1,4 @@
-"""Rows of decoded JSON become the float32 matrix that a model reads, or errors that name every offending field."""
+"""Rows of decoded JSON become the float32 matrix a model reads, or errors naming every offending field."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,7 +15,6 @@ from schemas.errors import FieldError
 
 _NUMBERS = {int, float}
 _TEXTS = {str}
-_OBJECTS = {dict}
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,8 @@ class Encoded:
     """A batch as the model reads it.
 
     matrix: float32 [n_rows, n_features]; rows named in `errors` hold zeros.
-    errors: row index -> its offending fields. unseen: feature -> values not known from training, among accepted rows.
+    errors: row index -> its offending fields.
+    unseen: feature -> how many accepted rows hold a value not known from training.
     """
 
     matrix: npt.NDArray[np.float32]
@@ -55,7 +55,7 @@ def encode(signature: Signature, rows: Sequence[Any]) -> Encoded:
 def _read(layout: Layout, rows: Sequence[Any]) -> tuple[list[Any], list[tuple[str, ...]]] | None:
     """All numbers in one list and the texts row by row; None when any row has other fields or types."""
     width = len(layout.number_columns) + len(layout.text_columns)
-    if not (_OBJECTS.issuperset(map(type, rows)) and {width}.issuperset(map(len, rows))):
+    if not (all(isinstance(row, dict) for row in rows) and {width}.issuperset(map(len, rows))):
         return None
     try:
         numbers = list(chain.from_iterable(map(layout.numbers, rows)))
@@ -82,7 +82,7 @@ def _float_or_infinity(number: int | float) -> float:
 
 
 def _within_bounds(layout: Layout, numbers: FloatVector) -> npt.NDArray[np.bool_]:
-    """Which rows hold only finite numbers inside their bounds, and whole ones where an integer is asked for."""
+    """Which rows are inside their bounds throughout, and whole where an integer is asked for."""
     inside = ((numbers >= layout.low) & (numbers <= layout.high)).all(axis=1)
     whole = numbers[:, layout.whole]
     fits: npt.NDArray[np.bool_] = inside & (whole == np.floor(whole)).all(axis=1)

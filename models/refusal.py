@@ -18,8 +18,8 @@ _brief.maxlevel, _brief.maxlist, _brief.maxdict, _brief.maxstring = 2, 3, 3, 20
 
 
 def explain(signature: Signature, row: Any) -> tuple[FieldError, ...]:
-    """Every offending field of one row in signature order, then unknown fields; empty when the row is valid."""
-    if type(row) is not dict:
+    """Every offending field of one row in signature order, then unknown ones; empty for a valid row."""
+    if not isinstance(row, dict):
         return (FieldError("features", "must be a JSON object of feature names and values", describe(row)),)
     known = (_check(feature, row.get(feature.name, _ABSENT)) for feature in signature.features)
     return (*filter(None, known), *_unknown(signature, row))
@@ -53,7 +53,9 @@ def describe(value: Any) -> str:
         return f"number {json.dumps(value)}"
     if isinstance(value, str):
         return f"string {_cut(json.dumps(value[:SHOWN], ensure_ascii=False))}"
-    kind = {list: "array", dict: "object"}.get(type(value), type(value).__name__)
+    kind = (
+        "array" if isinstance(value, list) else "object" if isinstance(value, dict) else type(value).__name__
+    )
     return f"{kind} {_cut(_brief.repr(value))}"
 
 

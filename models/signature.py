@@ -22,7 +22,8 @@ ValuesOf = Callable[[Mapping[str, Any]], tuple[Any, ...]]
 class Feature:
     """One input of a model.
 
-    minimum, maximum: inclusive, None for unbounded. categories: known values of a `str` feature, codes 1..k in this order.
+    minimum, maximum: inclusive, None for unbounded.
+    categories: known values of a `str` feature; their codes are 1..k in this order.
     """
 
     name: str

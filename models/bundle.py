@@ -1,0 +1,124 @@
+"""A model bundle: `manifest.json` and `model.onnx`, written together, loaded whole or refused whole."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import numpy as np
+import numpy.typing as npt
+
+from models.manifest import Manifest
+from models.onnx import Scorer, load
+from models.profile import typical_rows
+from models.signature import ClassLabel, Signature
+from schemas.errors import BundleRefused
+
+MANIFEST = "manifest.json"
+GRAPH = "model.onnx"
+
+_PICKLE_ENDINGS = (".pkl", ".pickle", ".joblib", ".dill", ".pt", ".npy")
+_PICKLE_STARTS = tuple(bytes((0x80, protocol)) for protocol in range(2, 6))
+# Other processors round the last bits differently; a wrong model is off by far more.
+_SMOKE_TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A verified model, ready to score."""
+
+    manifest: Manifest
+    scorer: Scorer
+
+    @property
+    def signature(self) -> Signature:
+        return self.manifest.signature
+
+    @property
+    def name(self) -> str:
+        return self.manifest.name
+
+    @property
+    def version(self) -> str:
+        return self.manifest.version
+
+    @property
+    def target(self) -> str:
+        return self.manifest.signature.target
+
+    @property
+    def threshold(self) -> float:
+        return self.manifest.threshold
+
+    def score(self, matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """Probability of the positive class for each row of a float32 matrix [n, n_features]; [n]."""
+        return self.scorer.score(matrix)
+
+    def labels(self, probabilities: npt.NDArray[np.float64]) -> list[ClassLabel]:
+        """The class answered for each probability; at the threshold the positive one."""
+        negative, positive = self.signature.classes
+        return [positive if p >= self.threshold else negative for p in probabilities.tolist()]
+
+
+def derived_version(trained_at: datetime, graph: bytes) -> str:
+    """A version that sorts by training time and names the graph's content: `20261124-075138-1a2b3c4d`."""
+    return f"{trained_at.astimezone(UTC):%Y%m%d-%H%M%S}-{hashlib.sha256(graph).hexdigest()[:8]}"
+
+
+def write_bundle(manifest: Manifest, graph: bytes) -> dict[str, bytes]:
+    """The bundle's files by name; digests and sizes are filled in here."""
+    files = {GRAPH: {"sha256": hashlib.sha256(graph).hexdigest(), "size": len(graph)}}
+    return {MANIFEST: replace(manifest, files=files).sealed().to_bytes(), GRAPH: graph}
+
+
+def read_bundle(files: Mapping[str, bytes]) -> Bundle:
+    """Verify, load and try a bundle. Raises BundleRefused saying what is wrong and what to do."""
+    _refuse_pickles(files)
+    if MANIFEST not in files:
+        raise BundleRefused("the bundle has no manifest.json: publish it again")
+    manifest = Manifest.from_bytes(files[MANIFEST])
+    _refuse_altered(manifest, files)
+    bundle = Bundle(manifest, load(files[GRAPH], len(manifest.signature.features)))
+    _refuse_wrong_answers(bundle)
+    return bundle
+
+
+def _refuse_pickles(files: Mapping[str, bytes]) -> None:
+    for name, content in files.items():
+        if name.lower().endswith(_PICKLE_ENDINGS) or content.startswith(_PICKLE_STARTS):
+            raise BundleRefused(f"{name} looks like a pickle, which could run code: export the model to ONNX")
+
+
+def _refuse_altered(manifest: Manifest, files: Mapping[str, bytes]) -> None:
+    expected, present = set(manifest.files), set(files) - {MANIFEST}
+    if GRAPH not in expected or expected - present:
+        raise BundleRefused(
+            f"missing from the bundle: {sorted({GRAPH, *expected} - present)}: publish it again"
+        )
+    if extra := present - expected:
+        raise BundleRefused(f"not in the manifest: {sorted(extra)}: remove them or publish the bundle again")
+    for name, facts in manifest.files.items():
+        found = {"sha256": hashlib.sha256(files[name]).hexdigest(), "size": len(files[name])}
+        if found != facts:
+            raise BundleRefused(
+                f"{name} is not the file the manifest was written for: publish the bundle again"
+            )
+
+
+def _refuse_wrong_answers(bundle: Bundle) -> None:
+    try:
+        rows = typical_rows(bundle.signature, bundle.manifest.profile)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BundleRefused(
+            "the reference profile does not fit the signature: train the model again"
+        ) from error
+    together = bundle.score(rows)
+    alone = np.concatenate([bundle.score(rows[i : i + 1]) for i in range(len(rows))])
+    if together.shape != (len(rows),) or not ((together >= 0) & (together <= 1)).all():
+        raise BundleRefused("the smoke prediction gives no probabilities: train the model again")
+    if not np.array_equal(together, alone):
+        raise BundleRefused("a row's answer depends on its batch here: use a tested version of onnxruntime")
+    if not np.allclose(together, bundle.manifest.smoke, rtol=0.0, atol=_SMOKE_TOLERANCE):
+        raise BundleRefused(
+            "the smoke prediction is not what training saw: train again with this onnxruntime"
+        )

@@ -1,0 +1,120 @@
+"""The manifest of a bundle: what the model is, where it came from, and the digests that hold it together."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from models.profile import Profile
+from models.signature import Signature
+from schemas.errors import BundleRefused
+
+FORMAT = 1
+
+# Names and versions become folders, topic keys and metric labels.
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True)
+class Training:
+    """Where a model came from: when it was trained, on how many rows, between which times."""
+
+    trained_at: datetime
+    rows: int
+    seed: int
+    window: tuple[datetime, datetime] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        window = [time.isoformat() for time in self.window] if self.window else None
+        return asdict(self) | {"trained_at": self.trained_at.isoformat(), "window": window}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Training":
+        first, last = (
+            datetime.fromisoformat(time) for time in data["window"] or ("1970-01-01", "1970-01-01")
+        )
+        window = (first, last) if data["window"] else None
+        return cls(datetime.fromisoformat(data["trained_at"]), data["rows"], data["seed"], window)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything about a bundle but the graph itself.
+
+    threshold: probability from which on the positive class is answered. smoke: probabilities of
+    `typical_rows` as the trainer saw them. files: name -> {sha256, size}. digest: of all other fields.
+    """
+
+    name: str
+    version: str
+    threshold: float
+    algorithm: str
+    signature: Signature
+    training: Training
+    metrics: Mapping[str, float]
+    profile: Profile
+    smoke: tuple[float, ...]
+    libraries: Mapping[str, str]
+    files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    digest: str = ""
+
+    def __post_init__(self) -> None:
+        for what, word in (("name", self.name), ("version", self.version)):
+            if not _WORD.fullmatch(word):
+                raise ValueError(f"{what} {word!r}: use letters, digits, '.', '_' and '-', at most 100")
+        if not 0.0 <= self.threshold <= 1.0:
+            raise ValueError(f"threshold {self.threshold} is no probability")
+
+    def sealed(self) -> "Manifest":
+        """The same manifest with the digest that `from_bytes` will check."""
+        return replace(self, digest=_digest(self.to_json()))
+
+    def to_json(self) -> dict[str, Any]:
+        plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return plain | {
+            "format": FORMAT,
+            "target": self.signature.target,
+            "classes": list(self.signature.classes),
+            "signature": self.signature.to_json(),
+            "training": self.training.to_json(),
+            "smoke": list(self.smoke),
+        }
+
+    def to_bytes(self) -> bytes:
+        return json.dumps(self.to_json(), indent=1, sort_keys=True, ensure_ascii=False).encode()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> "Manifest":
+        """Raises BundleRefused for anything but the exact output of `to_bytes` of a sealed manifest."""
+        try:
+            data = json.loads(content)
+            if data["format"] != FORMAT:
+                raise BundleRefused(
+                    f"bundle format {data['format']!r} is unknown, this Weir reads format {FORMAT}: "
+                    "upgrade Weir or train the model again"
+                )
+            if data["digest"] != _digest(data):
+                raise BundleRefused("manifest.json was altered after training: publish the bundle again")
+            return cls._from_json(data)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise BundleRefused("manifest.json is no bundle manifest: publish the bundle again") from error
+
+    @classmethod
+    def _from_json(cls, data: Mapping[str, Any]) -> "Manifest":
+        plain = {name: data[name] for name in cls.__dataclass_fields__}
+        return cls(
+            **plain
+            | {
+                "signature": Signature.from_json(data["signature"]),
+                "training": Training.from_json(data["training"]),
+                "smoke": tuple(data["smoke"]),
+            }
+        )
+
+
+def _digest(data: Mapping[str, Any]) -> str:
+    rest = {key: value for key, value in data.items() if key != "digest"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -1,0 +1,125 @@
+"""ONNX graphs: checked before they run, and scored so that a row's answer never depends on its neighbours."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from schemas.errors import BundleRefused
+
+INPUT = "features"
+OUTPUT = "probabilities"
+
+_DOMAINS = {"", "ai.onnx", "ai.onnx.ml"}
+# onnxruntime multiplies a single row with another kernel (GEMV) than two or more (GEMM): last bits differ.
+_SMALLEST_BATCH = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Scorer:
+    """One loaded graph; safe to call from several threads."""
+
+    session: Any
+    width: int
+
+    def score(self, matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """Probability of the positive class, [n]; the same bits for a row whatever shares its batch.
+
+        matrix: float32 [n, width].
+        """
+        rows = len(matrix)
+        if rows == 0:
+            return np.empty(0, dtype=np.float64)
+        if rows < _SMALLEST_BATCH:
+            matrix = np.repeat(matrix, _SMALLEST_BATCH, axis=0)
+        (answers,) = self.session.run([OUTPUT], {INPUT: matrix})
+        return np.asarray(answers[:rows, 1], dtype=np.float64)
+
+
+def load(graph: bytes, width: int) -> Scorer:
+    """A scorer for a graph that takes float32 [None, width] and gives float32 probabilities [None, 2].
+
+    Raises BundleRefused for bytes that are no such graph or reach outside themselves.
+    """
+    _refuse_unsafe(graph)
+    session = _session(graph)
+    _refuse_other_shapes(session, width)
+    return Scorer(session, width)
+
+
+def _session(graph: bytes) -> Any:
+    import onnxruntime
+
+    onnxruntime.disable_telemetry_events()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    # Batches differ in size: a plan kept per shape would only grow.
+    options.enable_mem_pattern = False
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own exceptions share no narrower base
+        raise BundleRefused(
+            "model.onnx cannot be loaded by onnxruntime: train it again with this version of Weir"
+        ) from error
+
+
+def _refuse_unsafe(graph: bytes) -> None:
+    import onnx
+
+    try:
+        model = onnx.load_model_from_string(graph)
+    except Exception as error:  # protobuf's own, of a package without types
+        raise BundleRefused("model.onnx is no ONNX graph: publish the bundle again") from error
+    domains = {opset.domain for opset in model.opset_import} | {node.domain for node in _nodes(model.graph)}
+    if strange := domains - _DOMAINS:
+        raise BundleRefused(
+            f"model.onnx asks for operators of {sorted(strange)}: use standard operators only"
+        )
+    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in _tensors(model)):
+        raise BundleRefused("model.onnx keeps data in other files: export it with everything inside")
+
+
+def _graphs(graph: Any) -> Iterator[Any]:
+    yield graph
+    for node in graph.node:
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                if inner.node or inner.initializer:
+                    yield from _graphs(inner)
+
+
+def _nodes(graph: Any) -> Iterator[Any]:
+    for part in _graphs(graph):
+        yield from part.node
+
+
+def _tensors(model: Any) -> Iterator[Any]:
+    for part in _graphs(model.graph):
+        yield from part.initializer
+        for sparse in part.sparse_initializer:
+            yield from (sparse.values, sparse.indices)
+    for node in (*_nodes(model.graph), *(node for function in model.functions for node in function.node)):
+        for attribute in node.attribute:
+            yield from (attribute.t, *attribute.tensors)
+
+
+def _refuse_other_shapes(session: Any, width: int) -> None:
+    inputs, outputs = session.get_inputs(), {output.name: output for output in session.get_outputs()}
+    if [(i.name, i.type) for i in inputs] != [(INPUT, "tensor(float)")]:
+        raise BundleRefused(
+            f"model.onnx must read one float tensor named {INPUT!r}: export it with one input"
+        )
+    rows, *columns = inputs[0].shape
+    if isinstance(rows, int) or columns != [width]:
+        raise BundleRefused(
+            f"model.onnx reads {inputs[0].shape}, the manifest's signature has {width} features: "
+            "publish graph and manifest of the same training"
+        )
+    if OUTPUT not in outputs or outputs[OUTPUT].type != "tensor(float)":
+        raise BundleRefused(
+            f"model.onnx must answer with a float tensor {OUTPUT!r}: export it without ZipMap"
+        )

@@ -1,0 +1,57 @@
+"""What the training data looked like, feature by feature: the reference that drift is measured against."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.signature import Feature, Signature
+
+BINS = 10
+
+Profile = Mapping[str, Mapping[str, Any]]
+
+
+def reference_profile(signature: Signature, matrix: npt.NDArray[np.float32]) -> dict[str, dict[str, Any]]:
+    """feature -> its distribution over an encoded matrix [n, n_features], as plain data.
+
+    Numbers: `edges` (inner quantile edges, strictly rising), `counts` (one more; bin i holds
+    edges[i-1] < x <= edges[i]), `mean`, `std`, `minimum`, `maximum`, `missing`. Texts: `counts` by category,
+    `unseen`, `missing`. Signatures demand every field, so `missing` is 0 today.
+    """
+    columns = zip(signature.features, matrix.T.astype(np.float64), strict=True)
+    return {feature.name: _profile(feature, column) for feature, column in columns}
+
+
+def typical_rows(signature: Signature, profile: Profile, rows: int = 16) -> npt.NDArray[np.float32]:
+    """Made-up rows [rows, n_features] spread over each feature's range: what a fresh bundle is tried on."""
+    steps = np.linspace(0.0, 1.0, rows)
+    matrix = np.empty((rows, len(signature.features)), dtype=np.float32)
+    for i, feature in enumerate(signature.features):
+        if feature.type == "str":
+            matrix[:, i] = (np.arange(rows) * (i + 1)) % (len(feature.categories) + 1)
+        else:
+            known = profile[feature.name]
+            knots = np.array([known["minimum"], *known["edges"], known["maximum"]], dtype=np.float64)
+            values = np.interp(np.roll(steps, 3 * i), np.linspace(0.0, 1.0, len(knots)), knots)
+            matrix[:, i] = np.round(values) if feature.type == "int" else values
+    return matrix
+
+
+def _profile(feature: Feature, column: npt.NDArray[np.float64]) -> dict[str, Any]:
+    if feature.type == "str":
+        counts = np.bincount(column.astype(np.intp), minlength=len(feature.categories) + 1).tolist()
+        named = dict(zip(feature.categories, counts[1:], strict=True))
+        return {"counts": named, "unseen": counts[0], "missing": 0}
+    edges = np.unique(np.quantile(column, np.linspace(0.0, 1.0, BINS + 1)[1:-1]))
+    counts = np.bincount(np.searchsorted(edges, column, side="left"), minlength=len(edges) + 1)
+    return {
+        "edges": edges.tolist(),
+        "counts": counts.tolist(),
+        "mean": float(column.mean()),
+        "std": float(column.std()),
+        "minimum": float(column.min()),
+        "maximum": float(column.max()),
+        "missing": 0,
+    }
