@@ -54,54 +54,26 @@ class Router(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
-    """How far one partition's log has been read, as the store keeps it.
-
-    next_offset: the offset after the batch's last record.
-    """
-
-    topic: str
-    partition: int
-    next_offset: int
-
-
-@dataclass(frozen=True, slots=True)
-class StoredPrediction:
-    """One row of `prediction_feedback`; `row` numbers the rows of one request from 0."""
-
-    request_id: str
-    row: int
-    status: str
-    entity: str | None
-    key_id: str | None
-    model: str | None
-    model_version: str | None
-    routing_strategy: str | None
-    arm: str | None
-    route_epoch: int | None
-    features: Mapping[str, Any] | None
-    predicted_probability: float | None
-    predicted_label: int | None
-    risk_score: float | None
-    error: Mapping[str, Any] | None
-    degraded: bool
-    latency_ms: float
-    requested_at: datetime
-    scored_at: datetime
-
-
 class Store(Protocol):
     """Postgres, written in batches: rows and positions in one transaction.
 
-    Every call skips what an earlier one has stored. Each raises Unavailable while the database does not answer.
+    Every call skips what an earlier one has stored, returns the rows that the database will never take, and
+    raises Unavailable while the database does not answer.
     """
 
-    async def save_predictions(self, rows: Sequence[StoredPrediction], positions: Sequence[Position]) -> None: ...
+    async def save_predictions(
+        self, rows: Sequence[StoredPrediction], positions: Sequence[Position]
+    ) -> Sequence[RefusedRow]: ...
 
-    async def save_labels(self, labels: Sequence[Feedback], positions: Sequence[Position]) -> None: ...
+    async def save_labels(
+        self, labels: Sequence[ReceivedLabel], positions: Sequence[Position]
+    ) -> Sequence[RefusedRow]: ...
 
-    async def save_keys(self, keys: Sequence[ApiKey], positions: Sequence[Position]) -> None: ...
+    async def save_keys(
+        self, keys: Sequence[ApiKey], deleted: Sequence[str], positions: Sequence[Position]
+    ) -> Sequence[RefusedRow]:
+        """Keep the last state of each key; `deleted`: ids of keys that the topic has dropped."""
+        ...
 
 
 class Counters(Protocol):

@@ -1,0 +1,67 @@
+"""What the sink hands to the store, and what the store could not take."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from schemas.feedback import Feedback
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far one partition's log has been read, as the store keeps it.
+
+    next_offset: the offset after the batch's last record.
+    """
+
+    topic: str
+    partition: int
+    next_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPrediction:
+    """One row of `prediction_feedback`; `row` numbers the rows of one request from 0."""
+
+    request_id: str
+    row: int
+    status: str
+    entity: str | None
+    key_id: str | None
+    model: str | None
+    model_version: str | None
+    routing_strategy: str | None
+    arm: str | None
+    route_epoch: int | None
+    features: Mapping[str, Any] | None
+    predicted_probability: float | None
+    predicted_label: int | None
+    risk_score: float | None
+    error: Mapping[str, Any] | None
+    degraded: bool
+    latency_ms: float
+    requested_at: datetime
+    scored_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedLabel:
+    """One label and where its record lies, which is what tells a replay from a revision."""
+
+    feedback: Feedback
+    topic: str
+    partition: int
+    offset: int
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """A row that the database will never take (a NUL character, a number out of range).
+
+    index: its place in what was handed over. reason: for people, without the row's content.
+    """
+
+    index: int
+    reason: str
