@@ -1,14 +1,14 @@
-"""What the stages need from outside, each as behaviour: the real things live in `infra`, the fakes in the tests."""
+"""What the stages need from outside, as behaviour: the real things live in `infra`, the fakes in the tests."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from models.bundle import Bundle
-from schemas.feedback import Feedback
 from schemas.keys import ApiKey, Credential
 from schemas.quota import Charge, Decision
+from schemas.stored import Position, ReceivedLabel, RefusedRow, StoredPrediction
 
 Clock = Callable[[], datetime]
 """Now, in UTC."""
