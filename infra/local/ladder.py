@@ -122,5 +122,12 @@ def wheel_version(distribution: str) -> str | None:
 
 def package_dir(package: str) -> Path:
     spec = util.find_spec(package)
-    assert spec is not None and spec.origin is not None
+    assert spec is not None
+    assert spec.origin is not None
     return Path(spec.origin).parent
+
+
+def version_text(output: str) -> str:
+    """The full version in `redis-server --version`, `unknown` when unreadable."""
+    match = re.search(r"\bv=(\S+)", output)
+    return match.group(1) if match else "unknown"

@@ -3,7 +3,9 @@
 Started as a file, so it imports nothing of ours. Linux only; elsewhere the command runs unleashed.
 """
 
+import ctypes
 import os
+import pwd
 import signal
 import sys
 
@@ -11,26 +13,18 @@ PR_SET_PDEATHSIG = 1
 
 
 def become(user: str) -> None:
-    import pwd
-
     entry = pwd.getpwnam(user)
     os.initgroups(user, entry.pw_gid)
     os.setgid(entry.pw_gid)
     os.setuid(entry.pw_uid)
 
 
-def die_with_parent() -> None:
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-
-
 def main(parent: int, user: str, command: list[str]) -> None:
     # The kernel forgets the death signal when the user changes, so that comes first.
     if user != "-":
         become(user)
-    die_with_parent()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         sys.exit("parent is gone")
     os.execvp(command[0], command)  # noqa: S606

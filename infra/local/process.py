@@ -55,13 +55,11 @@ def spawn(
             start_new_session=True,
             env=dict(environ),
             cwd="/",
-            **identity(user),
+            user=user,
+            group=user,
+            extra_groups=[] if user else None,
         )
     return Process(name, handle.pid, psutil.Process(handle.pid).create_time(), handle)
-
-
-def identity(user: str | None) -> dict[str, str | list[str]]:
-    return {"user": user, "group": user, "extra_groups": []} if user else {}
 
 
 def find(process: Process) -> psutil.Process | None:

@@ -1,0 +1,91 @@
+"""Fixtures for every test: real services, unique names, a seed that a failure shows."""
+
+import os
+import random
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from contextlib import ExitStack
+from uuid import uuid4
+
+import pytest
+import redis.asyncio
+
+from infra.local.stack import RunningStack
+from tests.stack import IN_CI, chosen, described, fresh_database, running
+
+SEED = int(os.environ.get("WEIR_SEED") or random.SystemRandom().randrange(2**31))
+CHOICE = chosen()
+
+
+def pytest_report_header() -> str:
+    return f"weir stack: {described(CHOICE)}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    terminalreporter.write_line(f"weir stack: {described(CHOICE)}; WEIR_SEED={SEED}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Without a real broker its tests skip; in CI that is a failure of the whole run instead."""
+    if CHOICE.kafka != "wheel":
+        return
+    if IN_CI:
+        raise pytest.UsageError("CI needs the real broker: Java 17 or newer and Maven were not found on PATH")
+    for item in items:
+        if item.get_closest_marker("real_broker"):
+            item.add_marker(pytest.mark.skip(reason="needs Apache Kafka: install Java 17+ and Maven"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed and "seed" in getattr(item, "fixturenames", ()):
+        report.sections.append(("seed", f"run again with WEIR_SEED={SEED}"))
+    return report
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[RunningStack]:
+    with running() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def bootstrap(stack: RunningStack) -> str:
+    return stack.environment["KAFKA_BOOTSTRAP_SERVERS"]
+
+
+@pytest.fixture(scope="session")
+def redis_url(stack: RunningStack) -> str:
+    return stack.environment["REDIS_URL"]
+
+
+@pytest.fixture(scope="module")
+def new_database(stack: RunningStack) -> Iterator[Callable[[], str]]:
+    """Makes empty databases, as many as wanted; all are dropped after the module."""
+    with ExitStack() as databases:
+        yield lambda: databases.enter_context(fresh_database(stack.environment["DATABASE_URL"]))
+
+
+@pytest.fixture
+def database_url(stack: RunningStack) -> Iterator[str]:
+    """An empty database of this test's own."""
+    with fresh_database(stack.environment["DATABASE_URL"]) as url:
+        yield url
+
+
+@pytest.fixture
+def unique() -> Callable[..., str]:
+    """Names that nobody else has: `unique("topic")`."""
+    return lambda prefix="weir": f"{prefix}-{uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def seed() -> int:
+    return SEED
+
+
+@pytest.fixture(name="redis")
+async def redis_client(redis_url: str) -> AsyncIterator[redis.asyncio.Redis]:
+    client = redis.asyncio.Redis.from_url(redis_url)
+    yield client
+    await client.aclose()

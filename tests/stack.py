@@ -1,0 +1,51 @@
+"""The stack that the tests run on, started at most once in a session."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import psycopg
+from psycopg import sql
+
+from infra.local.ladder import Choice, choose, look_around
+from infra.local.stack import RunningStack, start
+
+IN_CI = os.environ.get("CI") == "true"
+
+
+def chosen() -> Choice:
+    return choose(look_around(os.environ))
+
+
+def described(choice: Choice) -> str:
+    return f"kafka {choice.kafka}, redis {choice.redis}, postgres {choice.postgres}"
+
+
+@contextmanager
+def running() -> Iterator[RunningStack]:
+    """The best stack found, in a short-lived directory; it dies with this process whatever happens."""
+    with tempfile.TemporaryDirectory(prefix="weir-tests-", ignore_cleanup_errors=True) as folder:
+        stack = start(
+            Path(folder), os.environ, require_real_broker=IN_CI, leash=True, report=lambda line: None
+        )
+        try:
+            yield stack
+        finally:
+            stack.stop()
+
+
+@contextmanager
+def fresh_database(server_url: str) -> Iterator[str]:
+    """URL of an empty database on the running Postgres, dropped afterwards."""
+    name = f"test_{uuid4().hex[:12]}"
+    identifier = sql.Identifier(name)
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(identifier))
+        try:
+            yield urlsplit(server_url)._replace(path=f"/{name}").geturl()
+        finally:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
