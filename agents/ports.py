@@ -1,4 +1,4 @@
-"""What the stages need from outside, as behaviour: the real things live in `infra`, the fakes in the tests."""
+"""What the stages need from outside, as behaviour: the real things are in `infra`, the fakes in the tests."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
