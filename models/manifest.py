@@ -15,7 +15,7 @@ from schemas.errors import BundleRefused
 FORMAT = 1
 
 # Names and versions become folders, topic keys and metric labels.
-_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Manifest:
 
     def __post_init__(self) -> None:
         for what, word in (("name", self.name), ("version", self.version)):
-            if not _WORD.fullmatch(word):
+            if not WORD.fullmatch(word):
                 raise ValueError(f"{what} {word!r}: use letters, digits, '.', '_' and '-', at most 100")
         if not 0.0 <= self.threshold <= 1.0:
             raise ValueError(f"threshold {self.threshold} is no probability")

@@ -1,0 +1,125 @@
+"""`weir models`: train, list and show the bundles of a model store."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Column, Table
+
+from infra import artifacts
+from models.bundle import MANIFEST, read_bundle
+from models.manifest import Manifest
+from schemas.errors import BundleRefused
+from streams.cli.training import ALGORITHM_NAMES, TrainingOrder, trained
+
+STORE = click.option(
+    "--store",
+    envvar="MODEL_STORE",
+    default="file://.weir/models",
+    show_default=True,
+    help="URL of the store.",
+)
+LONG_PARTS = {"profile", "smoke", "signature"}
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+
+
+@click.group()
+def models() -> None:
+    """Train, list and show models."""
+
+
+@models.command()
+@click.option(
+    "--csv", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Table to learn from."
+)
+@click.option("--label", help="Column of the CSV file that holds the two classes.")
+@click.option("--name", help="Model name; default: churn, or the CSV file's name.")
+@click.option(
+    "--algorithm", type=click.Choice(ALGORITHM_NAMES), default=ALGORITHM_NAMES[0], show_default=True
+)
+@click.option(
+    "--rows", type=click.IntRange(min=50), default=20_000, show_default=True, help="Simulated rows."
+)
+@click.option("--seed", type=int, default=7, show_default=True, help="Same seed, same model.")
+@STORE
+@AS_JSON
+def train(store: str, as_json: bool, **order: Any) -> None:
+    """Train on simulated shop customers, or on any table with --csv and --label, and publish the bundle."""
+    if (order["csv"] is None) != (order["label"] is None):
+        raise click.UsageError("--csv and --label go together: the table and the column to learn")
+    files = trained(TrainingOrder(**order), datetime.now(UTC), Console(stderr=True))
+    manifest = read_bundle(files).manifest
+    artifacts.publish(store, manifest.name, manifest.version, files)
+    _print(manifest, as_json)
+
+
+@models.command(name="list")
+@STORE
+@AS_JSON
+def list_models(store: str, as_json: bool) -> None:
+    """List every version of every model, oldest first."""
+    found = [
+        _summary(store, name, version)
+        for name in artifacts.names(store)
+        for version in artifacts.versions(store, name)
+    ]
+    if as_json:
+        click.echo(json.dumps(found))
+    elif not found:
+        click.echo(f"No models in {store}: add one with `weir models train`.")
+    else:
+        _print_list(found)
+
+
+@models.command()
+@click.argument("name")
+@click.argument("version", required=False)
+@STORE
+@AS_JSON
+def show(name: str, version: str | None, store: str, as_json: bool) -> None:
+    """Show a model's features, metrics and origin; the newest version unless one is given."""
+    bundle = read_bundle(artifacts.fetch(store, name, version or artifacts.latest(store, name)))
+    _print(bundle.manifest, as_json)
+
+
+def _summary(store: str, name: str, version: str) -> dict[str, Any]:
+    """The manifest without its long parts; one altered bundle must not hide the others."""
+    known = {"name": name, "version": version}
+    try:
+        manifest = Manifest.from_bytes(artifacts.fetch(store, name, version).get(MANIFEST, b""))
+    except BundleRefused as refusal:
+        return known | {"refused": str(refusal)}
+    return {key: value for key, value in manifest.to_json().items() if key not in LONG_PARTS} | known
+
+
+def _print_list(found: list[dict[str, Any]]) -> None:
+    uncut = (Column(heading, overflow="fold", no_wrap=True) for heading in ("model", "version"))
+    table = Table(*uncut, "algorithm", "rows", "ROC AUC", "F1")
+    for entry in found:
+        name, version = entry["name"], entry["version"]
+        if "refused" in entry:
+            table.add_row(name, version, f"refused: {entry['refused']}")
+            continue
+        quality = (f"{entry['metrics'][metric]:.3f}" for metric in ("roc_auc", "f1"))
+        table.add_row(name, version, entry["algorithm"], str(entry["training"]["rows"]), *quality)
+    Console().print(table)
+
+
+def _print(manifest: Manifest, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(manifest.to_json()))
+        return
+    facts = Table("metric on held-out rows", "value", title=f"{manifest.name} {manifest.version}")
+    for metric, value in manifest.metrics.items():
+        facts.add_row(metric, f"{value:.4g}")
+    facts.add_row("threshold", f"{manifest.threshold:.4g}")
+    features = Table("feature", "type", "bounds or categories")
+    for feature in manifest.signature.features:
+        low, high = feature.minimum, feature.maximum
+        bounds = f"{'' if low is None else f'{low:g}'} .. {'' if high is None else f'{high:g}'}"
+        features.add_row(feature.name, feature.type, ", ".join(feature.categories) or bounds)
+    console = Console()
+    console.print(facts, features)
