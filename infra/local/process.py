@@ -36,6 +36,7 @@ def spawn(
     environ: Mapping[str, str],
     user: str | None = None,
     leash: bool = False,
+    cwd: Path = Path("/"),
 ) -> Process:
     """Start a command in its own session, its output appended to `log`.
 
@@ -54,7 +55,7 @@ def spawn(
             stderr=subprocess.STDOUT,
             start_new_session=True,
             env=dict(environ),
-            cwd="/",
+            cwd=cwd,
             user=user,
             group=user,
             extra_groups=[] if user else None,
@@ -66,7 +67,8 @@ def find(process: Process) -> psutil.Process | None:
     """The living process, or None when it ended or its pid belongs to another by now."""
     try:
         found = psutil.Process(process.pid)
-        same = abs(found.create_time() - process.created) < 0.05
+        # The system derives birth times from the clock, which may be set by a little meanwhile.
+        same = abs(found.create_time() - process.created) < 2.0
         return found if same and found.status() != psutil.STATUS_ZOMBIE else None
     except psutil.NoSuchProcess:
         return None

@@ -1,8 +1,8 @@
 """Kafka, Redis and Postgres for one data directory: what the environment does not name is started."""
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from infra.local import kafka, postgres, redis, wheel_kafka
@@ -73,18 +73,11 @@ def start(
 
 def attach(data_dir: Path, environ: Mapping[str, str]) -> RunningStack | None:
     """The stack that runs on this directory, or None; half a stack is stopped."""
-    services = recall(data_dir)
-    if not services:
-        return None
-    named = [Service(name, "external", "", environ.get(VARIABLES[name], "")) for name in VARIABLES]
-    known = {service.name: service for service in services}
-    ours = [service.process for service in services if service.process]
-    if len(known) == len(VARIABLES) and all(alive(process) for process in ours):
-        merged = tuple(known[service.name] if known[service.name].process else service for service in named)
-        return RunningStack(data_dir, merged, environment(data_dir, environ, merged))
-    stop_services(services)
-    forget(data_dir)
-    return None
+    found = running(data_dir, environ)
+    if found is None:
+        stop_services(recall(data_dir))
+        forget(data_dir)
+    return found
 
 
 def refuse_wheel_broker(broker: str, required: bool) -> None:
@@ -140,12 +133,23 @@ def external(name: str, environ: Mapping[str, str]) -> Service:
     return Service(name, "external", "", environ[VARIABLES[name]])
 
 
-def stop_services(services: "list[Service] | tuple[Service, ...]") -> None:
+def stop_services(services: Sequence[Service]) -> None:
     for service in reversed(services):
         if service.process is not None and service.name == "postgres":
             postgres.stop_postgres(service.process)
         elif service.process is not None:
             stop(service.process)
+
+
+def stop_remembered(data_dir: Path) -> list[str]:
+    """Stop what runs on this directory, whoever started it; answers the names of what was stopped."""
+    if not data_dir.is_dir():
+        return []
+    with locked(data_dir):
+        services = recall(data_dir)
+        stop_services(services)
+        forget(data_dir)
+    return [service.name for service in services if service.process is not None]
 
 
 def line(service: Service, seconds: float) -> str:
@@ -156,4 +160,24 @@ def line(service: Service, seconds: float) -> str:
 def environment(data_dir: Path, environ: Mapping[str, str], services: tuple[Service, ...]) -> dict[str, str]:
     urls = {VARIABLES[service.name]: service.url for service in services}
     secret = environ.get("WEIR_MASTER_SECRET") or master_secret(data_dir)
-    return {**urls, "WEIR_MASTER_SECRET": secret}
+    return {**urls, **log_identity(services[0]), "WEIR_MASTER_SECRET": secret}
+
+
+def log_identity(broker: Service) -> dict[str, str]:
+    """The wheel broker's topics have no identity of their own and begin anew with each process."""
+    if broker.how != "wheel" or broker.process is None:
+        return {}
+    return {"KAFKA_CLUSTER_ID": f"wheel-{broker.process.pid}-{broker.process.created:.0f}"}
+
+
+def running(data_dir: Path, environ: Mapping[str, str]) -> RunningStack | None:
+    """The stack that runs on this directory, whole; touches nothing."""
+    services = recall(data_dir)
+    ours = [service.process for service in services if service.process]
+    if len(services) < len(VARIABLES) or not all(alive(process) for process in ours):
+        return None
+    named = tuple(
+        service if service.process else replace(service, url=environ.get(VARIABLES[service.name], ""))
+        for service in services
+    )
+    return RunningStack(data_dir, named, environment(data_dir, environ, named))

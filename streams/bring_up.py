@@ -1,0 +1,104 @@
+"""From running services to a running platform: topics, tables, a first model, the roles."""
+
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from infra.local.process import tail, wait_until
+from infra.local.stack import RunningStack
+from infra.local.supervisor import Role, read_state, start_supervisor
+from schemas.errors import Unavailable
+from streams.settings import Settings
+
+Report = Callable[[str], None]
+READY_WITHIN = 60.0
+
+
+def role_environment(stack: RunningStack, environ: Mapping[str, str]) -> dict[str, str]:
+    """What the processes of the platform are given: the caller's environment, the services, our folders."""
+    folders = {
+        "DATA_DIR": str(stack.data_dir),
+        "MODEL_STORE": environ.get("MODEL_STORE") or f"file://{stack.data_dir}/models",
+        "METRICS_DIR": environ.get("METRICS_DIR") or str(stack.data_dir / "metrics"),
+    }
+    return {**environ, **stack.environment, **folders}
+
+
+def bring_up(stack: RunningStack, environ: Mapping[str, str], report: Report) -> None:
+    """Make what is missing and start the roles, if they do not run already; each step is one reported line.
+
+    Raises Unavailable when the gateway is not ready in time.
+    """
+    given = role_environment(stack, environ)
+    settings = Settings.read(given)
+    timed(report, "topics", lambda: made_topics(settings))
+    timed(report, "tables", lambda: made_tables(settings))
+    timed(report, "model", lambda: made_model(settings))
+    timed(report, "roles", lambda: started_roles(stack.data_dir, given))
+    timed(report, "gateway", lambda: ready_gateway(stack.data_dir, settings))
+
+
+def timed(report: Report, name: str, step: Callable[[], str]) -> None:
+    begun = time.monotonic()
+    report(f"{name:<9} {step()} ({time.monotonic() - begun:.1f} s)")
+
+
+def made_topics(settings: Settings) -> str:
+    from streams.topics import create_topics
+
+    made = create_topics(settings)
+    return f"{len(made)} created" if made else "all there"
+
+
+def made_tables(settings: Settings) -> str:
+    from infra.database import create_db_engine, init_db
+
+    engine = create_db_engine(settings.database_url.get_secret_value())
+    try:
+        init_db(engine)
+    finally:
+        engine.dispose()
+    return "migrated"
+
+
+def made_model(settings: Settings) -> str:
+    from infra import artifacts
+
+    name, store = settings.model_name, settings.model_store
+    if not artifacts.versions(store, name):
+        from streams.cli.models import train
+
+        train.main(["--name", name, "--store", store, "--json"], standalone_mode=False)
+    return f"{name} {artifacts.latest(store, name)}"
+
+
+def started_roles(data_dir: Path, given: Mapping[str, str]) -> str:
+    from streams.worker import ROLES
+
+    if read_state(data_dir) is not None:
+        return "already running"
+    # Files of processes that ended would count in the metrics for ever.
+    shutil.rmtree(given["METRICS_DIR"], ignore_errors=True)
+    Path(given["METRICS_DIR"]).mkdir(parents=True)
+    roles = [Role(name, (sys.executable, "-m", "streams.cli", "run", name)) for name in ROLES]
+    start_supervisor(data_dir, roles, given)
+    return ", ".join(role.name for role in roles)
+
+
+def ready_gateway(data_dir: Path, settings: Settings) -> str:
+    import httpx
+
+    url = f"http://{settings.host}:{settings.port}"
+
+    def ready() -> bool:
+        try:
+            return httpx.get(f"{url}/readyz", timeout=2).status_code == httpx.codes.OK
+        except httpx.TransportError:
+            return False
+
+    if not wait_until(ready, READY_WITHIN, every=0.2):
+        log = data_dir / "log" / "gateway.log"
+        raise Unavailable("gateway", f"not ready after {READY_WITHIN:.0f} s. The end of {log}:\n{tail(log)}")
+    return url
