@@ -108,9 +108,7 @@ def read_compacted(options: Mapping[str, Any], topic: str, timeout_s: float = 10
         consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in unread])
         return _read_up_to(consumer, topic, unread, deadline)
     except KafkaException as error:
-        raise Unavailable(
-            "kafka", f"topic {topic} cannot be read: {error.args[0].str()}; {_ADVICE}"
-        ) from error
+        raise Unavailable("kafka", f"topic {topic} cannot be read: {error.args[0].str()}; {_ADVICE}") from error
     finally:
         consumer.close()
 
@@ -132,31 +130,25 @@ def _ends(consumer: Consumer, topic: str, deadline: float) -> dict[int, int]:
     return ends
 
 
-def _read_up_to(
-    consumer: Consumer, topic: str, unread: dict[int, int], deadline: float
-) -> dict[bytes, bytes]:
+def _read_up_to(consumer: Consumer, topic: str, unread: dict[int, int], deadline: float) -> dict[bytes, bytes]:
     values: dict[bytes, bytes] = {}
     while unread:
         if time.monotonic() > deadline:
             raise Unavailable("kafka", f"topic {topic} was not read to its end in time; {_ADVICE}")
-        for message in consumer.consume(1000, timeout=min(0.5, _left(deadline))):
-            partition, offset = message.partition(), message.offset()
-            assert partition is not None
-            assert offset is not None
-            if _is_record(message):
-                _apply(values, message)
-                offset += 1
-            if offset >= unread.get(partition, offset + 1):
-                del unread[partition]
+        message = consumer.poll(min(0.5, _left(deadline)))
+        if message is None:
+            continue
+        partition, offset, error = message.partition(), message.offset(), message.error()
+        if error is not None and error.code() != KafkaError._PARTITION_EOF:
+            raise KafkaException(error)
+        assert partition is not None
+        assert offset is not None
+        if error is None:
+            _apply(values, message)
+            offset += 1
+        if offset >= unread.get(partition, offset + 1):
+            del unread[partition]
     return values
-
-
-def _is_record(message: Message) -> bool:
-    """True for a record, False for the end of a partition; anything else is raised."""
-    error = message.error()
-    if error is not None and error.code() != KafkaError._PARTITION_EOF:
-        raise KafkaException(error)
-    return error is None
 
 
 def _apply(values: dict[bytes, bytes], message: Message) -> None:
