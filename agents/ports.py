@@ -1,11 +1,10 @@
 """What the stages need from outside, as behaviour: the real things are in `infra`, the fakes in the tests."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from models.bundle import Bundle
+from models.routing import Routed
 from schemas.keys import ApiKey, Credential
 from schemas.quota import Charge, Decision
 from schemas.stored import Position, ReceivedLabel, RefusedRow, StoredPrediction
@@ -34,16 +33,6 @@ class Limiter(Protocol):
         share: this worker's part of the partitions: of every limit, while Redis is away.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Routed:
-    """The model that answers a request, and why this one."""
-
-    bundle: Bundle
-    strategy: str
-    arm: str
-    epoch: int
 
 
 class Router(Protocol):

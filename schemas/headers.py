@@ -14,6 +14,8 @@ REPLY_PARTITION = "reply-partition"
 REPLY_INSTANCE = "reply-instance"
 TRACEPARENT = "traceparent"
 SCHEMA_VERSION = "schema-version"
+RATE_LIMIT = "ratelimit"
+"""On results and replies: the bucket's state as JSON, `limit`, `remaining`, `reset`, `retry_after`."""
 API_KEY = "x-api-key"
 """Understood only where AUTH_ALLOW_PLAINTEXT_KEYS is on."""
 

@@ -103,7 +103,9 @@ def expiry(created_at: datetime, days: int | None) -> datetime | None:
     if days is None:
         return None
     if isinstance(days, bool) or not isinstance(days, int) or days < 1:
-        raise InvalidRequest(f"expires_in_days: {days} is not a whole number of days from 1 up; leave it out for no expiry")
+        raise InvalidRequest(
+            f"expires_in_days: {days} is not a whole number of days from 1 up; leave it out for no expiry"
+        )
     try:
         return created_at + timedelta(days=days)
     except OverflowError:

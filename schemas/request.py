@@ -77,14 +77,20 @@ def _entity_errors(entity: Any, record_key: str | None) -> list[FieldError]:
         reason = f"must be a string of 1 to {MAX_ENTITY} characters without control characters"
         return [FieldError("entity", reason, describe(entity))]
     if record_key is not None and entity != record_key:
-        return [FieldError("entity", "differs from the record's key, which orders and routes it", describe(entity))]
+        return [
+            FieldError(
+                "entity", "differs from the record's key, which orders and routes it", describe(entity)
+            )
+        ]
     return []
 
 
 def _model_errors(model: Any) -> list[FieldError]:
     if model is None or (isinstance(model, str) and 0 < len(model) <= MAX_MODEL):
         return []
-    return [FieldError("model", f"must be a name of 1 to {MAX_MODEL} characters, or left out", describe(model))]
+    return [
+        FieldError("model", f"must be a name of 1 to {MAX_MODEL} characters, or left out", describe(model))
+    ]
 
 
 def _row_errors(value: Mapping[str, Any], rows: Any) -> list[FieldError]:
@@ -111,5 +117,11 @@ def describe(value: Any) -> str:
 
 
 _TYPE_NAMES = {
-    dict: "object", list: "array", str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null",
+    dict: "object",
+    list: "array",
+    str: "string",
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    type(None): "null",
 }

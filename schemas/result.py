@@ -6,7 +6,15 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 Status = Literal["ok", "unauthorized", "forbidden", "rate_limited", "invalid", "expired", "error"]
-STATUSES: tuple[Status, ...] = ("ok", "unauthorized", "forbidden", "rate_limited", "invalid", "expired", "error")
+STATUSES: tuple[Status, ...] = (
+    "ok",
+    "unauthorized",
+    "forbidden",
+    "rate_limited",
+    "invalid",
+    "expired",
+    "error",
+)
 SCHEMA_VERSION = 1
 
 

@@ -43,6 +43,7 @@ class StoredPrediction:
     latency_ms: float
     requested_at: datetime
     scored_at: datetime
+    metadata: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

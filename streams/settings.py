@@ -15,7 +15,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
-    kafka_bootstrap_servers: Annotated[str, Field(description="Brokers, host:port, comma-separated.")] = "127.0.0.1:9092"
+    kafka_bootstrap_servers: Annotated[str, Field(description="Brokers, host:port, comma-separated.")] = (
+        "127.0.0.1:9092"
+    )
     kafka_security_protocol: Annotated[
         Literal["PLAINTEXT", "SSL", "SASL_SSL"], Field(description="How to talk to the brokers.")
     ] = "PLAINTEXT"
@@ -25,20 +27,25 @@ class Settings(BaseModel):
     kafka_sasl_username: Annotated[str, Field(description="With SASL_SSL.")] = ""
     kafka_sasl_password: Annotated[SecretStr, Field(description="With SASL_SSL.")] = SecretStr("")
     kafka_ssl_cafile: Annotated[str, Field(description="File of the certificate authorities to trust.")] = ""
-    kafka_ssl_certfile: Annotated[str, Field(description="Client certificate, where brokers ask for one.")] = ""
+    kafka_ssl_certfile: Annotated[
+        str, Field(description="Client certificate, where brokers ask for one.")
+    ] = ""
     kafka_ssl_keyfile: Annotated[str, Field(description="Key of the client certificate.")] = ""
     kafka_cluster_id: Annotated[
-        str, Field(description="Identity of the logs on a broker that gives its topics none (the wheel broker).")
+        str,
+        Field(description="Identity of the logs on a broker that gives its topics none (the wheel broker)."),
     ] = ""
     topic_prefix: Annotated[
         str, Field(pattern=r"^[a-z0-9._-]{0,40}$", description="Put before every topic and group name.")
     ] = ""
     topic_replication: Annotated[int, Field(ge=1, description="Replicas of each topic; 3 in production.")] = 1
 
-    redis_url: Annotated[str, Field(description="Token buckets and attempt counters.")] = "redis://127.0.0.1:6379/0"
-    database_url: Annotated[SecretStr, Field(description="Postgres, postgresql://user:password@host:port/name.")] = (
-        SecretStr("postgresql://postgres@127.0.0.1:5432/postgres")
+    redis_url: Annotated[str, Field(description="Token buckets and attempt counters.")] = (
+        "redis://127.0.0.1:6379/0"
     )
+    database_url: Annotated[
+        SecretStr, Field(description="Postgres, postgresql://user:password@host:port/name.")
+    ] = SecretStr("postgresql://postgres@127.0.0.1:5432/postgres")
     secrets_backend: Annotated[Literal["env"], Field(description="Where secrets come from.")] = "env"
     weir_master_secret: Annotated[
         SecretStr, Field(min_length=32, description="Seals the signing keys; 32 characters or more.")
@@ -49,9 +56,14 @@ class Settings(BaseModel):
 
     rate_limit_enabled: Annotated[bool, Field(description="Whether buckets are charged at all.")] = True
     rate_limit_per_hour: Annotated[int, Field(ge=1, description="Limit of a key that names none.")] = 1000
-    rate_limit_burst: Annotated[int, Field(ge=1, description="Bucket size of a key with the default limit.")] = 100
+    rate_limit_burst: Annotated[
+        int, Field(ge=1, description="Bucket size of a key with the default limit.")
+    ] = 100
     idempotency_window_s: Annotated[
-        int, Field(ge=1, description="How long a repeated request is recognised and not charged again, in seconds.")
+        int,
+        Field(
+            ge=1, description="How long a repeated request is recognised and not charged again, in seconds."
+        ),
     ] = 600
     auth_allow_plaintext_keys: Annotated[
         bool, Field(description="Accept records that carry the API key itself in `x-api-key`.")
@@ -61,21 +73,40 @@ class Settings(BaseModel):
     model_name: Annotated[str, Field(description="The model that the champion route serves.")] = "churn"
 
     weir_host: Annotated[Literal["faust", "bare"], Field(description="What drives the stages.")] = "faust"
-    batch_records: Annotated[int, Field(ge=1, le=10_000, description="Most records a stage is given at once.")] = 500
+    batch_records: Annotated[
+        int, Field(ge=1, le=10_000, description="Most records a stage is given at once.")
+    ] = 500
     batches_in_flight: Annotated[int, Field(ge=1, le=64, description="Most batches awaiting delivery.")] = 8
-    batch_timeout_s: Annotated[float, Field(gt=0, lt=45, description="A stage's time for one batch, in seconds.")] = 30
+    batch_timeout_s: Annotated[
+        float, Field(gt=0, lt=45, description="A stage's time for one batch, in seconds.")
+    ] = 30
     max_attempts: Annotated[
         int, Field(ge=1, description="Times a record may crash a worker before it is dead-lettered.")
     ] = 3
-    stall_after_s: Annotated[float, Field(gt=0, description="Seconds without progress before a worker gives up.")] = 60
-    metrics_dir: Annotated[str, Field(description="Directory that the roles of one machine share metrics in.")] = ""
+    session_timeout_s: Annotated[
+        float,
+        Field(ge=6, le=40, description="Silence after which the broker gives a worker's partitions away."),
+    ] = 15
+    data_dir: Annotated[str, Field(description="Directory for what a process keeps on disk.")] = ".weir"
+    stall_after_s: Annotated[
+        float, Field(gt=0, description="Seconds without progress before a worker gives up.")
+    ] = 60
+    prometheus_multiproc_dir: Annotated[
+        str, Field(description="Directory that the roles of one machine share metrics in.")
+    ] = ""
 
     host: Annotated[str, Field(description="Address that the gateway listens on.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="Port that the gateway listens on.")] = 8080
-    request_timeout_s: Annotated[float, Field(gt=0, description="How long an HTTP caller waits at most.")] = 10
-    max_pending: Annotated[int, Field(ge=1, description="Most HTTP requests waiting for a reply at once.")] = 5000
+    request_timeout_s: Annotated[float, Field(gt=0, description="How long an HTTP caller waits at most.")] = (
+        10
+    )
+    max_pending: Annotated[
+        int, Field(ge=1, description="Most HTTP requests waiting for a reply at once.")
+    ] = 5000
     metrics_public: Annotated[bool, Field(description="Whether /metrics answers without a key.")] = False
-    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="Least level logged.")] = "INFO"
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="Least level logged.")
+    ] = "INFO"
 
     @model_validator(mode="after")
     def _production_has_no_development_defaults(self) -> Self:
@@ -99,7 +130,10 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(given)
         except ValidationError as error:
-            lines = [f"  {_name(item)}: {item['msg']}" for item in error.errors(include_url=False, include_input=False)]
+            lines = [
+                f"  {_name(item)}: {item['msg']}"
+                for item in error.errors(include_url=False, include_input=False)
+            ]
             raise BadSettings("these settings are wrong, see .env.example:\n" + "\n".join(lines)) from None
 
     def topic(self, name: str) -> str:

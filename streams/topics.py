@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from infra.kafka import client_options
@@ -36,7 +36,14 @@ class Topic:
         return {**policy, "max.message.bytes": str(4 * 1024 * 1024), **self.config}
 
 
-PREDICTION_REQUESTS = Topic("prediction-requests", "entity", 6, 7 * DAY_MS)
+PREDICTION_REQUESTS = Topic(
+    "prediction-requests",
+    "entity",
+    6,
+    7 * DAY_MS,
+    # The five-minute rule of signatures holds against the broker's clock: a producer could write any time of its own.
+    {"message.timestamp.type": "LogAppendTime"},
+)
 PREDICTION_RESULTS = Topic("prediction-results", "entity", 6, 7 * DAY_MS)
 PREDICTION_REPLIES = Topic("prediction-replies", "none: the partition is named", 12, 10 * 60 * 1000)
 FEEDBACK = Topic("feedback", "request id", 3, 30 * DAY_MS)
@@ -44,3 +51,69 @@ API_KEYS = Topic("api-keys", "key id", 1, None)
 DEAD_LETTERS = Topic("dead-letters", "the original record's", 3, 30 * DAY_MS)
 
 TOPICS = (PREDICTION_REQUESTS, PREDICTION_RESULTS, PREDICTION_REPLIES, FEEDBACK, API_KEYS, DEAD_LETTERS)
+
+PATIENCE_S = 30.0
+
+
+def create_topics(settings: Settings) -> list[str]:
+    """Create the topics that do not exist and return their names. Raises Unavailable, BadSettings."""
+    admin = AdminClient(client_options(settings))
+    existing = _partitions(admin)
+    missing = [topic for topic in TOPICS if settings.topic(topic.name) not in existing]
+    new = [
+        NewTopic(
+            settings.topic(topic.name),
+            topic.partitions,
+            settings.topic_replication,
+            config=topic.configuration(),
+        )
+        for topic in missing
+    ]
+    for name, future in admin.create_topics(new, request_timeout=PATIENCE_S).items() if new else ():
+        _await_creation(name, future)
+    return [settings.topic(topic.name) for topic in missing]
+
+
+def check_topics(settings: Settings, topics: Sequence[Topic] = TOPICS) -> dict[str, int]:
+    """Partition counts of the topics. Raises BadSettings naming every one that is missing."""
+    existing = _partitions(AdminClient(client_options(settings)))
+    names = [settings.topic(topic.name) for topic in topics]
+    missing = [name for name in names if name not in existing]
+    if missing:
+        raise BadSettings(f"topics are missing: {', '.join(missing)}; run `weir topics create`")
+    return {name: existing[name] for name in names}
+
+
+def log_ids(settings: Settings, topics: Sequence[Topic] = TOPICS) -> dict[str, str]:
+    """The identity of each topic's log: a topic deleted and made again counts its offsets from 0 again, so
+    what is remembered by offset is remembered under this."""
+    admin = AdminClient(client_options(settings))
+    names = [settings.topic(topic.name) for topic in topics]
+    cluster = settings.kafka_cluster_id or _cluster_id(admin)
+    try:
+        described = admin.describe_topics(TopicCollection(names), request_timeout=PATIENCE_S)
+        ids = {name: str(future.result(PATIENCE_S).topic_id) for name, future in described.items()}
+    except (KafkaException, TimeoutError):
+        ids = {}
+    return {name: ids.get(name) or f"{cluster}:{name}" for name in names}
+
+
+def _partitions(admin: AdminClient) -> dict[str, int]:
+    try:
+        metadata: Any = admin.list_topics(timeout=PATIENCE_S)
+    except KafkaException as error:
+        raise Unavailable("kafka", f"no broker answers ({error.args[0].str()}); see `weir doctor`") from error
+    return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
+
+
+def _cluster_id(admin: AdminClient) -> str:
+    metadata: Any = admin.list_topics(timeout=PATIENCE_S)
+    return str(metadata.cluster_id)
+
+
+def _await_creation(name: str, future: Any) -> None:
+    try:
+        future.result(PATIENCE_S)
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+            raise BadSettings(f"topic {name} cannot be created: {error.args[0].str()}") from error

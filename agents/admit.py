@@ -1,0 +1,221 @@
+"""Admission: who sent each record, may they, is it in time, and has their bucket a token for every row."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from agents.ports import Clock, KeyRing, Limiter
+from schemas import headers as h
+from schemas import signing, wire
+from schemas.errors import InvalidRequest, Refused, Undecodable
+from schemas.keys import ApiKey
+from schemas.message import Batch, Record
+from schemas.quota import Charge, Decision
+from schemas.request import PredictionRequest, is_request_id, read_request
+from schemas.result import Status, refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A record whose sender is known and whose request can be read."""
+
+    record: Record
+    headers: Mapping[str, bytes]
+    request_id: str
+    key: ApiKey
+    request: PredictionRequest
+    body_digest: bytes
+    expired: bool
+    decision: Decision | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A record that gets no prediction.
+
+    request_id: None where the record names none, and then there is no terminal event, only a dead letter.
+    dead_letter: its reason code, or None where the record is in order and only its sender was refused.
+    """
+
+    record: Record
+    headers: Mapping[str, bytes]
+    status: Status
+    error: Mapping[str, Any]
+    request_id: str | None = None
+    entity: str | None = None
+    key_id: str | None = None
+    decision: Decision | None = None
+    dead_letter: str | None = None
+
+
+async def admit(batch: Batch, *, keys: KeyRing, limiter: Limiter, clock: Clock) -> list[Candidate | Refusal]:
+    """Every record of the batch as admitted or refused, in order; the buckets are charged in one round trip."""
+    now = clock()
+    examined = [examine(record, keys=keys, now=now) for record in batch.records]
+    candidates = [item for item in examined if isinstance(item, Candidate)]
+    if not candidates:
+        return examined
+    decisions = await limiter.charge(
+        batch.topic, [_charge(candidate) for candidate in candidates], batch.floors, batch.share
+    )
+    decided = iter([_decide(*pair) for pair in zip(candidates, decisions, strict=True)])
+    return [next(decided) if isinstance(item, Candidate) else item for item in examined]
+
+
+def examine(record: Record, *, keys: KeyRing, now: datetime) -> Candidate | Refusal:
+    """One record up to its charge: limits, identity, signature, permission, form, deadline."""
+    try:
+        headers = h.read_headers(record.headers)
+    except Undecodable as error:
+        return Refusal(
+            record,
+            {},
+            "invalid",
+            refusal(error.reason, str(error)),
+            _lone_request_id(record),
+            _entity(record),
+            dead_letter=error.reason,
+        )
+    identity = headers.get(h.REQUEST_ID, b"")
+    if not is_request_id(identity):
+        message = "the header request-id is missing or not 1 to 128 of letters, digits and ._:~+/=@-"
+        return Refusal(
+            record, headers, "invalid", refusal("no_request_id", message), dead_letter="no_request_id"
+        )
+    request_id = identity.decode()
+    try:
+        return _read(record, headers, request_id, keys, now)
+    except Undecodable as error:
+        status: Status = "invalid"
+        details, reason = refusal(error.reason, str(error)), error.reason
+    except InvalidRequest as error:
+        status, reason = "invalid", "invalid_request"
+        details = refusal(reason, str(error), fields=[item.as_json() for item in error.fields])
+    except Refused as error:
+        status = "forbidden" if error.status == "forbidden" else "unauthorized"
+        details, reason = refusal(status, str(error)), None
+    key_id = headers.get(h.KEY_ID, b"")[:64].decode("ascii", "replace") if status != "unauthorized" else None
+    return Refusal(record, headers, status, details, request_id, _entity(record), key_id, dead_letter=reason)
+
+
+def _read(
+    record: Record, headers: Mapping[str, bytes], request_id: str, keys: KeyRing, now: datetime
+) -> Candidate:
+    body = record.value or b""
+    if len(body) > wire.MAX_BODY_BYTES:
+        raise Undecodable(
+            "too_large", f"the body has {len(body)} bytes, at most {wire.MAX_BODY_BYTES} are read"
+        )
+    digest = sha256(body).hexdigest().encode()
+    key = authenticate(record, headers, digest, keys, now)
+    if not key.may("predict"):
+        raise Refused("forbidden", "this key lacks the permission predict")
+    request = read_request(wire.decode(body), _record_key(record))
+    return Candidate(
+        record, headers, request_id, key, request, digest, _is_past(headers.get(h.DEADLINE), now)
+    )
+
+
+def authenticate(
+    record: Record, headers: Mapping[str, bytes], body_digest: bytes, keys: KeyRing, now: datetime
+) -> ApiKey:
+    """The key that signed the record. Raises Refused, which does not tell what was wrong."""
+    record_key, signed_at = record.key or b"", headers.get(h.SIGNED_AT, b"")
+    credential = keys.by_id(headers.get(h.KEY_ID, b"").decode("ascii", "replace"))
+    if (
+        credential is None
+        or not signed_at.isdigit()
+        or b"\n" in record_key
+        or not signing.verify(
+            credential.signing_key,
+            headers.get(h.SIGNATURE, b""),
+            topic=record.topic,
+            request_id=headers[h.REQUEST_ID],
+            record_key=record_key,
+            signed_at=signed_at,
+            body_digest=body_digest,
+        )
+        or not signing.is_fresh(signed_at, record.timestamp)
+        or not credential.key.is_valid_at(now)
+    ):
+        raise Refused(
+            "unauthorized", "the key or the signature is not valid; see docs/producing.md on signing"
+        )
+    return credential.key
+
+
+def _is_past(deadline: bytes | None, now: datetime) -> bool:
+    if deadline is None:
+        return False
+    if not (deadline.isdigit() and len(deadline) < 16):
+        raise InvalidRequest(f"the header {h.DEADLINE} must be epoch milliseconds")
+    return now.timestamp() * 1000 > int(deadline)
+
+
+def _charge(candidate: Candidate) -> Charge:
+    key, record = candidate.key, candidate.record
+    return Charge(
+        bucket=key.key_id,
+        per_hour=key.rate_limit,
+        capacity=key.capacity,
+        cost=len(candidate.request.rows),
+        partition=record.partition,
+        offset=record.offset,
+        identity=f"{candidate.request_id}:{candidate.body_digest[:24].decode()}",
+        expired=candidate.expired,
+    )
+
+
+def _decide(candidate: Candidate, decision: Decision) -> Candidate | Refusal:
+    if decision.outcome == "admitted":
+        return replace(candidate, decision=decision)
+    if decision.outcome == "denied":
+        status: Status = "rate_limited"
+        details = refusal(status, f"the limit of {decision.limit} per hour is used up: {_advice(decision)}")
+    else:
+        status, details = (
+            "expired",
+            refusal("expired", "the deadline had passed before the request was scored"),
+        )
+    return Refusal(
+        candidate.record,
+        candidate.headers,
+        status,
+        details,
+        candidate.request_id,
+        candidate.request.entity,
+        candidate.key.key_id,
+        decision,
+        dead_letter="expired" if status == "expired" else None,
+    )
+
+
+def _advice(decision: Decision) -> str:
+    if decision.retry_after > 0:
+        return f"retry in {decision.retry_after} s"
+    return "this request has more rows than the bucket ever holds, send fewer at once"
+
+
+def _record_key(record: Record) -> str | None:
+    if record.key is None:
+        return None
+    try:
+        return record.key.decode()
+    except UnicodeDecodeError:
+        raise Undecodable("key_not_text", "the record's key is not UTF-8 text") from None
+
+
+def _entity(record: Record) -> str | None:
+    return None if record.key is None else record.key[:256].decode("utf-8", "replace").replace("\x00", "�")
+
+
+def _lone_request_id(record: Record) -> str | None:
+    values = [value for name, value in record.headers if name == h.REQUEST_ID]
+    return values[0].decode() if len(values) == 1 and is_request_id(values[0] or b"") else None
+
+
+def requested_at(record: Record) -> datetime:
+    """When the broker got the record."""
+    return datetime.fromtimestamp(max(record.timestamp, 0) / 1000, UTC)

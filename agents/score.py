@@ -1,0 +1,129 @@
+"""Scoring: admitted requests, checked by the model's signature and answered in one pass per model."""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from agents.admit import Candidate, Refusal
+from agents.ports import Router
+from models.bundle import Bundle
+from models.features import Encoded, encode
+from models.routing import Routed
+from schemas.errors import FieldError, InvalidRequest
+from schemas.result import Status, refusal
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How one request ends.
+
+    outcome: the fields of the result that only this status has. dead_letter: its reason code, or None.
+    """
+
+    item: Candidate | Refusal
+    status: Status
+    outcome: Mapping[str, Any]
+    model_version: str = ""
+    dead_letter: str | None = None
+
+
+@dataclass(slots=True)
+class Scored:
+    """The answers of a batch in record order, and the categories that no model had seen in training."""
+
+    answers: list[Answer]
+    unseen: Counter[str] = field(default_factory=Counter)
+
+
+def score(items: Sequence[Candidate | Refusal], *, router: Router) -> Scored:
+    """Answer every item; all rows that go to one model are encoded and scored together."""
+    answers: list[Answer | None] = [None] * len(items)
+    unseen: Counter[str] = Counter()
+    groups: dict[int, tuple[Routed, list[int]]] = defaultdict(lambda: (routed, []))
+    for index, item in enumerate(items):
+        if isinstance(item, Refusal):
+            answers[index] = Answer(item, item.status, {"error": item.error}, dead_letter=item.dead_letter)
+            continue
+        try:
+            routed = router.route(item.request.model, item.request.entity)
+        except InvalidRequest as error:
+            answers[index] = _invalid(item, error.fields, str(error))
+        else:
+            groups[id(routed)][1].append(index)
+    for routed, indexes in groups.values():
+        candidates = [item for index in indexes if isinstance(item := items[index], Candidate)]
+        for index, answer in zip(indexes, _score_group(routed, candidates, unseen), strict=True):
+            answers[index] = answer
+    return Scored([answer for answer in answers if answer is not None], unseen)
+
+
+def _score_group(routed: Routed, candidates: Sequence[Candidate], unseen: Counter[str]) -> Iterator[Answer]:
+    bundle = routed.bundle
+    rows = [row for candidate in candidates for row in candidate.request.rows]
+    encoded = encode(bundle.signature, rows)
+    unseen.update(encoded.unseen)
+    probabilities = bundle.score(encoded.matrix)
+    labels = bundle.labels(probabilities)
+    values = probabilities.tolist()
+    route = {
+        "model": bundle.name,
+        "model_version": bundle.version,
+        "strategy": routed.strategy,
+        "arm": routed.arm,
+        "route_epoch": routed.epoch,
+    }
+    name = f"{bundle.target}_probability"
+    start = 0
+    for candidate in candidates:
+        end = start + len(candidate.request.rows)
+        if encoded.errors and (fields := _fields(encoded, start, end, candidate.request.many)):
+            yield _invalid(candidate, fields, _summary(bundle, fields), route)
+        elif not all(map(math.isfinite, values[start:end])):
+            yield Answer(
+                candidate, "error", {**route, "error": _NOT_A_NUMBER}, bundle.version, "model_failed"
+            )
+        elif candidate.request.many:
+            answers = [_row(values[i], labels[i], name) for i in range(start, end)]
+            yield Answer(candidate, "ok", {**route, "rows": answers}, bundle.version)
+        else:
+            yield Answer(
+                candidate, "ok", {**route, **_row(values[start], labels[start], name)}, bundle.version
+            )
+        start = end
+
+
+_NOT_A_NUMBER = refusal("model_failed", "the model answered with no number for these features")
+
+
+def _row(probability: float, label: int | str, name: str) -> dict[str, Any]:
+    return {
+        "predictions": [1.0 - probability, probability],
+        name: probability,
+        "risk_score": 100.0 * probability,
+        "label": label,
+    }
+
+
+def _fields(encoded: Encoded, start: int, end: int, many: bool) -> list[FieldError]:
+    return [
+        FieldError(f"rows[{i - start}].{item.field}" if many else item.field, item.reason, item.got)
+        for i in range(start, end)
+        for item in encoded.errors.get(i, ())
+    ]
+
+
+def _summary(bundle: Bundle, fields: Sequence[FieldError]) -> str:
+    count = len(fields)
+    return f"{count} field{'s' if count > 1 else ''} not as model {bundle.name} {bundle.version} needs them"
+
+
+def _invalid(
+    item: Candidate, fields: Sequence[FieldError], message: str, route: Mapping[str, Any] | None = None
+) -> Answer:
+    error = refusal("invalid_request", message, fields=[field.as_json() for field in fields])
+    version = (route or {}).get("model_version", "")
+    return Answer(item, "invalid", {**(route or {}), "error": error}, version, "invalid_request")

@@ -1,0 +1,142 @@
+"""The same stages on a bare aiokafka loop: the escape hatch, and the floor that the Faust host is measured against."""
+
+import asyncio
+from collections.abc import Sequence
+from itertools import groupby
+from time import monotonic
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.errors import CommitFailedError
+
+from infra.kafka import aiokafka_options
+from schemas.message import Batch
+from streams.host import Progress, to_record
+from streams.loops import Pipeline, first_failure
+from streams.settings import Settings
+
+POLL_MS = 500
+COMMIT_INTERVAL_S = 1.0
+
+
+class BareHost:
+    """Runs the pipelines of one role on one aiokafka consumer in one group."""
+
+    def __init__(self, settings: Settings, group: str, pipelines: Sequence[Pipeline]) -> None:
+        self._settings = settings
+        self._group = settings.topic(group)
+        self._pipelines = {pipeline.topic: pipeline for pipeline in pipelines}
+        self._acked: dict[TopicPartition, int] = {}
+        self._committed: dict[TopicPartition, int] = {}
+        self._read: dict[TopicPartition, int] = {}
+        self._rebalancing = False
+        self._committed_at = monotonic()
+        self._consumer: Any = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Process until `stop` is set, then finish what is in flight and commit it; raises what crashed."""
+        self._consumer = self._make_consumer()
+        ackers = [asyncio.create_task(pipeline.ack_in_order()) for pipeline in self._pipelines.values()]
+        await self._consumer.start()
+        self._consumer.subscribe(list(self._pipelines), listener=_Listener(self))
+        try:
+            await first_failure(*ackers, asyncio.create_task(self._loop(stop)))
+        finally:
+            await self._consumer.stop()
+
+    def progress(self) -> Progress:
+        """Positions against log ends, for the watchdog."""
+        if self._consumer is None:
+            return Progress(0, 0, True)
+        behind = sum(
+            max(0, (self._consumer.highwater(tp) or 0) - self._read.get(tp, 0))
+            for tp in self._consumer.assignment()
+        )
+        waiting = any(pipeline.waiting_for for pipeline in self._pipelines.values())
+        position = sum(self._read.values()) + sum(self._committed.values())
+        return Progress(position, behind, waiting or self._rebalancing)
+
+    async def _loop(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            records = await self._consumer.getmany(
+                timeout_ms=POLL_MS, max_records=self._settings.batch_records
+            )
+            for topic, tps in groupby(sorted(records), key=lambda tp: tp.topic):
+                await self._process(topic, list(tps), records)
+            if monotonic() - self._committed_at >= COMMIT_INTERVAL_S:
+                await self.commit()
+        await self.settle()
+
+    async def _process(
+        self, topic: str, tps: Sequence[TopicPartition], records: dict[TopicPartition, Any]
+    ) -> None:
+        ends = {tp: records[tp][-1].offset + 1 for tp in tps}
+        floors = {tp.partition: self._committed.get(tp, 0) for tp in tps}
+        batch = Batch(
+            topic, [to_record(raw) for tp in tps for raw in records[tp]], floors, self._share(topic)
+        )
+        if await self._pipelines[topic].process(
+            batch, lambda: self._acked.update(ends), lambda: self._rebalancing
+        ):
+            self._read.update(ends)
+
+    def _share(self, topic: str) -> float:
+        total = len(self._consumer.partitions_for_topic(topic) or ())
+        mine = sum(tp.topic == topic for tp in self._consumer.assignment())
+        return min(1.0, mine / total) if total else 1.0
+
+    async def settle(self) -> None:
+        """Wait for what is in flight and commit it."""
+        for pipeline in self._pipelines.values():
+            await pipeline.idle()
+        await self.commit()
+
+    async def commit(self) -> None:
+        """Commit what is acked and not committed yet; what was revoked meanwhile is left to its new owner."""
+        self._committed_at = monotonic()
+        mine = self._consumer.assignment()
+        offsets = {
+            tp: end for tp, end in self._acked.items() if tp in mine and self._committed.get(tp) != end
+        }
+        if not offsets:
+            return
+        try:
+            await self._consumer.commit(offsets)
+        except CommitFailedError:
+            return
+        self._committed.update(offsets)
+
+    async def revoked(self) -> None:
+        """Settle before the partitions go."""
+        self._rebalancing = True
+        await self.settle()
+        for positions in (self._acked, self._committed, self._read):
+            positions.clear()
+
+    async def assigned(self) -> None:
+        self._rebalancing = False
+
+    def _make_consumer(self) -> Any:
+        return AIOKafkaConsumer(
+            **aiokafka_options(self._settings),
+            group_id=self._group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=int(self._settings.session_timeout_s * 1000),
+            heartbeat_interval_ms=int(self._settings.session_timeout_s * 200),
+            max_poll_interval_ms=900_000,
+            rebalance_timeout_ms=45_000,
+            max_partition_fetch_bytes=8 * 1024 * 1024,
+        )
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    def __init__(self, host: BareHost) -> None:
+        self._host = host
+
+    async def on_partitions_revoked(self, revoked: object) -> None:
+        await self._host.revoked()
+
+    async def on_partitions_assigned(self, assigned: object) -> None:
+        await self._host.assigned()

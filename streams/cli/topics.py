@@ -1,0 +1,46 @@
+"""`weir topics`: make the topics and check them."""
+
+import os
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from streams.settings import Settings
+from streams.topics import TOPICS, check_topics, create_topics
+
+
+@click.group()
+def topics() -> None:
+    """Create and check the topics."""
+
+
+@topics.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def create(as_json: bool) -> None:
+    """Create the topics that do not exist yet."""
+    created = create_topics(Settings.read(os.environ))
+    if as_json:
+        click.echo(orjson.dumps({"created": created}).decode())
+    else:
+        click.echo("\n".join(f"created {name}" for name in created) or "every topic exists")
+
+
+@topics.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def check(as_json: bool) -> None:
+    """Show every topic with its partitions; fails naming the missing ones."""
+    settings = Settings.read(os.environ)
+    found = check_topics(settings)
+    if as_json:
+        click.echo(orjson.dumps(found).decode())
+        return
+    table = Table("topic", "partitions", "key", "keeps")
+    for topic in TOPICS:
+        name = settings.topic(topic.name)
+        keeps = (
+            "last of each key" if topic.retention_ms is None else f"{topic.retention_ms / 86_400_000:g} days"
+        )
+        table.add_row(name, str(found[name]), topic.key, keeps)
+    Console().print(table)

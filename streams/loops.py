@@ -1,0 +1,182 @@
+"""The loop of every stage, written once: batches processed one after the other, delivered side by side, acked in
+order."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from time import monotonic
+from typing import Protocol
+
+from schemas.errors import Unavailable
+from schemas.message import Batch, Emission, Record
+
+log = logging.getLogger("weir.loops")
+
+Stage = Callable[[Batch], Awaitable[Sequence[Emission]]]
+FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 0.1, 5.0
+
+
+class Sender(Protocol):
+    """The producer, as the loop sees it."""
+
+    def send(self, emissions: Sequence[Emission]) -> asyncio.Future[None]: ...
+
+
+class Attempts(Protocol):
+    """How often each record has crashed a worker, counted where a restart finds it."""
+
+    async def add(self, record: Record) -> int:
+        """Count one more and return the number."""
+        ...
+
+
+class Observer(Protocol):
+    """What the loop reports: a metric each."""
+
+    def batch(self, topic: str, records: int, seconds: float) -> None: ...
+
+    def delivery(self, topic: str, seconds: float) -> None: ...
+
+    def waiting(self, dependency: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """in_flight: most batches awaiting delivery. batch_timeout_s: a stage's time for one batch, in seconds.
+    max_attempts: times a record may crash the worker before it is given up."""
+
+    in_flight: int = 8
+    batch_timeout_s: float = 30.0
+    max_attempts: int = 3
+
+
+@dataclass
+class Pipeline:
+    """One topic's stage with its deliveries.
+
+    give_up: the emissions in place of a record that keeps crashing. interrupted: whether the host wants the batch back
+    (a rebalance), asked while a dependency is down.
+    """
+
+    topic: str
+    stage: Stage
+    sender: Sender
+    attempts: Attempts
+    give_up: Callable[[Record, int], Sequence[Emission]]
+    observer: Observer
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        self._in_flight: asyncio.Queue[tuple[asyncio.Future[None], Callable[[], None]]] = asyncio.Queue()
+        self._slots = asyncio.Semaphore(self.limits.in_flight)
+        self._busy = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.waiting_for: str | None = None
+
+    async def process(
+        self, batch: Batch, ack: Callable[[], None], interrupted: Callable[[], bool] = lambda: False
+    ) -> bool:
+        """Run the stage and queue the deliveries; `ack` is called once all are delivered, after earlier batches'.
+
+        False where the batch was handed back unprocessed as the host interrupted.
+        """
+        self._busy += 1
+        self._idle.clear()
+        await self._slots.acquire()
+        try:
+            started = monotonic()
+            emissions = await self._run(batch, interrupted)
+            if emissions is None:
+                self._release()
+                return False
+            self.observer.batch(self.topic, len(batch.records), monotonic() - started)
+            self._in_flight.put_nowait((self._send(emissions), ack))
+        except BaseException:
+            self._release()
+            raise
+        return True
+
+    async def ack_in_order(self) -> None:
+        """Runs beside the loop; ends by raising when a delivery failed, and then nothing after it is acked."""
+        while True:
+            delivery, ack = await self._in_flight.get()
+            await delivery
+            ack()
+            self._release()
+
+    async def idle(self) -> None:
+        """Returns when nothing is being processed or delivered."""
+        await self._idle.wait()
+
+    def _release(self) -> None:
+        self._slots.release()
+        self._busy -= 1
+        if self._busy == 0:
+            self._idle.set()
+
+    def _send(self, emissions: Sequence[Emission]) -> asyncio.Future[None]:
+        started = monotonic()
+        delivery = self.sender.send(emissions)
+        delivery.add_done_callback(lambda _: self.observer.delivery(self.topic, monotonic() - started))
+        return delivery
+
+    async def _run(self, batch: Batch, interrupted: Callable[[], bool]) -> Sequence[Emission] | None:
+        """The stage's emissions; waits while a dependency is down, isolates the record that crashes."""
+        backoff = FIRST_BACKOFF_S
+        while True:
+            try:
+                emissions = await self._attempt(batch)
+            except Unavailable as error:
+                log.warning("%s waits: %s", self.topic, error)
+                self.waiting_for = error.dependency
+                self.observer.waiting(error.dependency)
+                if interrupted():
+                    return None
+                await asyncio.sleep(backoff)
+                backoff = min(backoff * 2, LONGEST_BACKOFF_S)
+            else:
+                self.waiting_for = None
+                return emissions
+
+    async def _attempt(self, batch: Batch) -> Sequence[Emission]:
+        try:
+            async with asyncio.timeout(self.limits.batch_timeout_s):
+                return await self.stage(batch)
+        except Unavailable:
+            raise
+        except Exception as error:
+            if len(batch.records) > 1:
+                log.exception(
+                    "%s: a batch of %d failed, trying its records singly", self.topic, len(batch.records)
+                )
+                return await self._singly(batch)
+            return await self._count_crash(batch.records[0], error)
+
+    async def _singly(self, batch: Batch) -> Sequence[Emission]:
+        emissions: list[Emission] = []
+        for record in batch.records:
+            emissions += await self._attempt(replace(batch, records=[record]))
+        return emissions
+
+    async def _count_crash(self, record: Record, error: Exception) -> Sequence[Emission]:
+        count = await self.attempts.add(record)
+        where = f"{record.topic}[{record.partition}]@{record.offset}"
+        if count < self.limits.max_attempts:
+            log.error("%s crashed the worker, attempt %d of %d", where, count, self.limits.max_attempts)
+            raise error
+        log.error("%s crashed the worker %d times and is dead-lettered", where, count)
+        return self.give_up(record, count)
+
+
+async def first_failure(*tasks: asyncio.Task[None]) -> None:
+    """Returns or raises as the first of the tasks to end does, and cancels the rest."""
+    done, running = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in running:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+    for task in done:
+        task.result()

@@ -1,0 +1,143 @@
+"""Metrics and logs: every metric that exists, in one place, and one JSON line per event worth one."""
+
+import json
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+BATCH = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2000)
+
+
+class Metrics:
+    """The metrics of a process; `agents.ports.Counters` and `streams.loops.Observer` count here."""
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self._predictions = Counter(
+            "predictions", "Requests ended, by status.", ["model_version", "status"], registry=registry
+        )
+        self._latency = Histogram(
+            "prediction_latency_seconds",
+            "From the broker's receipt of a request to its scoring.",
+            ["model_version"],
+            buckets=LATENCY_S,
+            registry=registry,
+        )
+        self._rate_limited = Counter(
+            "rate_limit_exceeded", "Requests refused for their key's limit.", registry=registry
+        )
+        self._unseen = Counter(
+            "unseen_category", "Values no model saw in training.", ["feature"], registry=registry
+        )
+        self._dead = Counter(
+            "dead_letters", "Records that could not be processed.", ["reason"], registry=registry
+        )
+        self._batches = Histogram(
+            "batch_records", "Records in a batch.", ["topic"], buckets=BATCH, registry=registry
+        )
+        self._stage = Histogram(
+            "stage_seconds", "A stage's time for a batch.", ["topic"], buckets=LATENCY_S, registry=registry
+        )
+        self._delivery = Histogram(
+            "delivery_seconds",
+            "Until a batch's results are delivered.",
+            ["topic"],
+            buckets=LATENCY_S,
+            registry=registry,
+        )
+        self._waits = Counter(
+            "dependency_unavailable",
+            "Times a stage waited for a dependency.",
+            ["dependency"],
+            registry=registry,
+        )
+        self.lag = Gauge(
+            "consumer_lag_records",
+            "Records not read yet.",
+            ["group"],
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self.degraded = Gauge(
+            "rate_limiter_degraded",
+            "1 while the local buckets decide as Redis is away.",
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
+        self.staleness = Gauge(
+            "view_staleness_seconds",
+            "Since a view last heard from its topic.",
+            ["topic"],
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
+
+    def results(self, model_version: str, status: str, count: int, latencies_s: Sequence[float]) -> None:
+        self._predictions.labels(model_version, status).inc(count)
+        observe = self._latency.labels(model_version).observe
+        for seconds in latencies_s:
+            observe(seconds)
+
+    def rate_limited(self, count: int) -> None:
+        self._rate_limited.inc(count)
+
+    def unseen_categories(self, counts: Mapping[str, int]) -> None:
+        for feature, count in counts.items():
+            self._unseen.labels(feature).inc(count)
+
+    def dead_letters(self, reason: str, count: int) -> None:
+        self._dead.labels(reason).inc(count)
+
+    def batch(self, topic: str, records: int, seconds: float) -> None:
+        self._batches.labels(topic).observe(records)
+        self._stage.labels(topic).observe(seconds)
+
+    def delivery(self, topic: str, seconds: float) -> None:
+        self._delivery.labels(topic).observe(seconds)
+
+    def waiting(self, dependency: str) -> None:
+        self._waits.labels(dependency).inc()
+
+
+def metrics_text(multiprocess_dir: str = "") -> bytes:
+    """All metrics in Prometheus' text form: this process's, or those of every role that shares the directory."""
+    if not multiprocess_dir:
+        return generate_latest(REGISTRY)
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=multiprocess_dir)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object per log record: time, level, logger, role, message and what `extra={"data": {...}}` adds."""
+
+    def __init__(self, role: str) -> None:
+        super().__init__()
+        self._role = role
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "role": self._role,
+            "message": record.getMessage(),
+            **getattr(record, "data", {}),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+def configure_logging(role: str, level: str) -> None:
+    """Send every log line to standard error as JSON; the libraries below us from WARNING up."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines(role))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for noisy in ("faust", "aiokafka", "mode", "alembic", "httpx", "uvicorn.access"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

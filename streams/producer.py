@@ -1,0 +1,111 @@
+"""One idempotent producer per process: librdkafka, polled by a thread that reports to the loop once per batch."""
+
+import asyncio
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from confluent_kafka import KafkaError, Message
+from confluent_kafka import Producer as Client
+
+from schemas.errors import Unavailable
+from schemas.message import Emission
+
+OPTIONS: Mapping[str, Any] = {
+    "enable.idempotence": True,
+    "acks": "all",
+    "delivery.timeout.ms": 30_000,
+    "linger.ms": 1,
+    "compression.type": "lz4",
+    "queue.buffering.max.messages": 200_000,
+    "queue.buffering.max.kbytes": 256 * 1024,
+    "message.max.bytes": 4 * 1024 * 1024,
+    # As aiokafka and the Java clients do it: librdkafka's own default sends a key to another partition.
+    "partitioner": "murmur2_random",
+}
+POLL_S = 0.1
+FLUSH_S = 30.0
+
+
+class Producer:
+    """Sends emissions; each call's future resolves when all of its records are delivered.
+
+    options: confluent-kafka options of the connection; OPTIONS hold for what they do not name.
+    """
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self._client = Client({**OPTIONS, **options, "error_cb": self._on_error})
+        self._fatal: str | None = None
+        self._stopping = threading.Event()
+        self._poller = threading.Thread(target=self._poll, name="weir-producer", daemon=True)
+
+    async def start(self) -> None:
+        """Start the polling thread."""
+        self._poller.start()
+
+    async def stop(self) -> None:
+        """Deliver what is queued, for at most 30 s, and end the thread."""
+        await asyncio.to_thread(self._client.flush, FLUSH_S)
+        self._stopping.set()
+        await asyncio.to_thread(self._poller.join)
+
+    def send(self, emissions: Sequence[Emission]) -> asyncio.Future[None]:
+        """Queue the emissions in order.
+
+        The future raises Unavailable when one was not delivered or may not have been: nothing that
+        depends on it may then be acked.
+        """
+        loop = asyncio.get_running_loop()
+        delivery = _Delivery(loop, len(emissions))
+        if self._fatal is not None:
+            delivery.fail(self._fatal)
+        for emission in emissions if self._fatal is None else ():
+            self._enqueue(emission, delivery)
+        return delivery.future
+
+    def _enqueue(self, emission: Emission, delivery: "_Delivery") -> None:
+        topic, key, value, headers, partition = emission
+        more = {} if partition is None else {"partition": partition}
+        try:
+            self._client.produce(topic, value, key, on_delivery=delivery, headers=list(headers), **more)
+        except BufferError:
+            delivery.fail("the producer's queue is full: the broker takes records too slowly")
+        except Exception as error:
+            delivery.fail(f"record for {topic} was not queued: {error}")
+
+    def _poll(self) -> None:
+        while not self._stopping.is_set():
+            self._client.poll(POLL_S)
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.fatal():
+            self._fatal = f"the producer is broken, start the process again: {error.str()}"
+
+
+class _Delivery:
+    """Counts one call's delivery reports in the polling thread and wakes the loop once, at the last or the first
+    failed one."""
+
+    __slots__ = ("_left", "_loop", "future")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, count: int) -> None:
+        self._loop = loop
+        self._left = count
+        self.future: asyncio.Future[None] = loop.create_future()
+        if count == 0:
+            self.future.set_result(None)
+
+    def __call__(self, error: KafkaError | None, message: Message) -> None:
+        self._left -= 1
+        if error is not None:
+            self._loop.call_soon_threadsafe(self.fail, f"{message.topic()}: {error.str()}")
+        elif self._left == 0:
+            self._loop.call_soon_threadsafe(self._succeed)
+
+    def fail(self, why: str) -> None:
+        if not self.future.done():
+            self.future.set_exception(Unavailable("kafka", why))
+
+    def _succeed(self) -> None:
+        if not self.future.done():
+            self.future.set_result(None)

@@ -1,0 +1,93 @@
+"""The whole pipeline on one page: which topic each role reads, what happens to a batch, and what it is given.
+
+prediction-requests --scorer--> prediction-results, prediction-replies, dead-letters
+prediction-results  --sink----> Postgres, dead-letters
+feedback            --sink----> Postgres, dead-letters
+api-keys            --sink----> Postgres, dead-letters        (scorer and gateway follow it too, as a view)
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from agents.answer import Outlets, answer, give_up
+from agents.persist import persist_keys, persist_labels, persist_results
+from agents.ports import Clock, Counters, KeyRing, Limiter, Router, Store
+from schemas.dead_letter import dead_letter
+from schemas.message import Emission, Record
+from streams.loops import Stage
+from streams.settings import Settings
+from streams.topics import (
+    API_KEYS,
+    DEAD_LETTERS,
+    FEEDBACK,
+    PREDICTION_REPLIES,
+    PREDICTION_REQUESTS,
+    PREDICTION_RESULTS,
+    TOPICS,
+    Topic,
+)
+
+GiveUp = Callable[[Record, int, str], Sequence[Emission]]
+"""The emissions in place of a record that keeps crashing: (record, attempts, error id)."""
+
+READS = {
+    "gateway": (PREDICTION_REPLIES, API_KEYS),
+    "scorer": (PREDICTION_REQUESTS,),
+    "sink": (PREDICTION_RESULTS, FEEDBACK, API_KEYS),
+}
+"""Role -> topics it reads; the roles that exist."""
+
+ROLES = tuple(READS)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A topic, the stage that its batches go through, and what becomes of a record that crashes it."""
+
+    topic: Topic
+    stage: Stage
+    give_up: GiveUp
+
+
+def scorer(
+    settings: Settings,
+    *,
+    keys: KeyRing,
+    limiter: Limiter,
+    router: Router,
+    clock: Clock,
+    counters: Counters,
+    replies: int,
+) -> list[Step]:
+    """The steps of the scorer; `replies`: partitions of the replies topic."""
+    outlets = Outlets(
+        settings.topic(PREDICTION_RESULTS.name),
+        settings.topic(PREDICTION_REPLIES.name),
+        settings.topic(DEAD_LETTERS.name),
+        replies,
+    )
+    stage = partial(
+        answer, keys=keys, limiter=limiter, router=router, clock=clock, counters=counters, outlets=outlets
+    )
+    return [Step(PREDICTION_REQUESTS, stage, partial(give_up, keys=keys, clock=clock, outlets=outlets))]
+
+
+def sink(settings: Settings, *, store: Store) -> list[Step]:
+    """The steps of the sink."""
+    dead_letters = settings.topic(DEAD_LETTERS.name)
+    bury = partial(_bury, dead_letters)
+    return [
+        Step(PREDICTION_RESULTS, partial(persist_results, store=store, dead_letters=dead_letters), bury),
+        Step(FEEDBACK, partial(persist_labels, store=store, dead_letters=dead_letters), bury),
+        Step(API_KEYS, partial(persist_keys, store=store, dead_letters=dead_letters), bury),
+    ]
+
+
+def needed_topics(role: str) -> Sequence[Topic]:
+    """The topics that must exist before a role starts: it may write to any."""
+    return TOPICS if role in READS else ()
+
+
+def _bury(dead_letters: str, record: Record, attempts: int, error_id: str) -> list[Emission]:
+    return [dead_letter(dead_letters, record, "crashed", f"error {error_id}", attempt=attempts)]

@@ -1,0 +1,72 @@
+"""A thread that ends the process when records wait and nothing moves: Faust's own stall detector cannot fire."""
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from time import monotonic
+from typing import NoReturn
+
+from streams.host import Progress
+
+log = logging.getLogger("weir.watchdog")
+
+EXIT_STALLED = 70
+
+
+def _exit() -> NoReturn:
+    os._exit(EXIT_STALLED)
+
+
+class Watchdog:
+    """Calls `give_up` when records are behind and the position has not moved for `stall_after_s` seconds.
+
+    An excused standstill (a rebalance, a dependency that is down) counts as movement. The thread sees a blocked event
+    loop too.
+    """
+
+    def __init__(
+        self,
+        progress: Callable[[], Progress],
+        stall_after_s: float,
+        *,
+        report: Callable[[Progress], None] = lambda _: None,
+        give_up: Callable[[], object] = _exit,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._progress = progress
+        self._stall_after_s = stall_after_s
+        self._report = report
+        self._give_up = give_up
+        self._clock = clock
+        self._position = -1
+        self._moved_at = clock()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="weir-watchdog", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    def check(self) -> bool:
+        """One look; False when the worker is stalled and was given up."""
+        progress = self._progress()
+        self._report(progress)
+        now = self._clock()
+        if progress.position != self._position or progress.behind == 0 or progress.excused:
+            self._position, self._moved_at = progress.position, now
+        if now - self._moved_at <= self._stall_after_s:
+            return True
+        log.critical(
+            "%d records wait and nothing has moved for %.0f s", progress.behind, now - self._moved_at
+        )
+        self._give_up()
+        return False
+
+    def _run(self) -> None:
+        interval = min(1.0, self._stall_after_s / 4)
+        while not self._stopping.wait(interval) and self.check():
+            pass

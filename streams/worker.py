@@ -1,0 +1,189 @@
+"""A worker of one role, from settings to exit code."""
+
+import asyncio
+import logging
+import os
+import signal
+import threading
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from functools import partial
+
+from infra import artifacts
+from infra.auth import SealedKeyRing
+from infra.database import PostgresStore, create_db_engine, init_db
+from infra.kafka import client_options
+from infra.rate_limit import RedisLimiter, connect
+from infra.sealing import Sealer
+from models.bundle import read_bundle
+from models.routing import ChampionRoutes
+from schemas.errors import BadSettings, WeirError
+from schemas.message import Emission, Record
+from streams import topology
+from streams.attempts import RedisAttempts
+from streams.bare_host import BareHost
+from streams.compacted import CompactedView
+from streams.faust_host import FaustHost
+from streams.host import Host, Progress
+from streams.loops import Limits, Pipeline
+from streams.observe import Metrics, configure_logging
+from streams.producer import Producer
+from streams.settings import Settings
+from streams.topics import API_KEYS, PREDICTION_REPLIES, check_topics, log_ids
+from streams.topology import ROLES, Step
+from streams.watchdog import Watchdog
+
+log = logging.getLogger("weir.worker")
+
+DRAIN_S = 25.0
+EXIT_CRASHED = 1
+HOSTS: dict[str, Callable[[Settings, str, Sequence[Pipeline]], Host]] = {"faust": FaustHost, "bare": BareHost}
+
+
+def run_role(role: str, settings: Settings) -> int:
+    """Run a role until SIGTERM or SIGINT; 0 where it drained, 1 where it crashed. Nothing is acked after a crash."""
+    if role not in ROLES:
+        raise BadSettings(f"role {role} is unknown; known are {', '.join(ROLES)}")
+    configure_logging(role, settings.log_level)
+    if role == "gateway":
+        from streams.gateway.serve import serve
+
+        serve(settings)
+        return 0
+    import uvloop
+
+    try:
+        uvloop.run(_work(role, settings))
+    except WeirError as error:
+        log.error("%s", error)
+        return EXIT_CRASHED
+    except Exception:
+        log.exception("the worker crashed; unacked records will be delivered again")
+        return EXIT_CRASHED
+    return 0
+
+
+async def _work(role: str, settings: Settings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, _begin_stop, stop)
+    partitions = await asyncio.to_thread(check_topics, settings, topology.needed_topics(role))
+    metrics = Metrics()
+    async with AsyncExitStack() as things:
+        producer = Producer(client_options(settings))
+        await producer.start()
+        things.push_async_callback(producer.stop)
+        build = {"scorer": _scorer, "sink": _sink}[role]
+        pipelines = await build(settings, things, producer, metrics, partitions)
+        host = HOSTS[settings.weir_host](settings, role, pipelines)
+        watchdog = Watchdog(host.progress, settings.stall_after_s, report=partial(_report, metrics, role))
+        watchdog.start()
+        things.callback(watchdog.stop)
+        log.info("ready: %s on the %s host", role, settings.weir_host)
+        await host.run(stop)
+    log.info("stopped")
+
+
+def _begin_stop(stop: asyncio.Event) -> None:
+    """Drain, and end the process hard where that takes too long."""
+    stop.set()
+    timer = threading.Timer(DRAIN_S, os._exit, [EXIT_CRASHED])
+    timer.daemon = True
+    timer.start()
+
+
+async def _scorer(
+    settings: Settings,
+    things: AsyncExitStack,
+    producer: Producer,
+    metrics: Metrics,
+    partitions: dict[str, int],
+) -> list[Pipeline]:
+    ring = SealedKeyRing(Sealer(settings.weir_master_secret.get_secret_value()))
+    view = CompactedView(settings, settings.topic(API_KEYS.name), ring.update)
+    await view.start()
+    things.push_async_callback(view.stop)
+    logs = await asyncio.to_thread(log_ids, settings)
+    redis = connect(settings.redis_url)
+    things.push_async_callback(redis.aclose)
+    limiter = RedisLimiter(
+        redis,
+        logs=logs,
+        window_s=settings.idempotency_window_s,
+        enabled=settings.rate_limit_enabled,
+        on_degraded=metrics.degraded.set,
+    )
+    steps = topology.scorer(
+        settings,
+        keys=ring,
+        limiter=limiter,
+        router=load_routes(settings),
+        clock=utc_now,
+        counters=metrics,
+        replies=partitions[settings.topic(PREDICTION_REPLIES.name)],
+    )
+    attempts = RedisAttempts(redis, logs, settings.topic("scorer"))
+    return _pipelines(settings, steps, producer, attempts, metrics)
+
+
+async def _sink(
+    settings: Settings,
+    things: AsyncExitStack,
+    producer: Producer,
+    metrics: Metrics,
+    partitions: dict[str, int],
+) -> list[Pipeline]:
+    engine = create_db_engine(settings.database_url.get_secret_value())
+    await asyncio.to_thread(init_db, engine)
+    things.callback(engine.dispose)
+    logs = await asyncio.to_thread(log_ids, settings)
+    redis = connect(settings.redis_url)
+    things.push_async_callback(redis.aclose)
+    attempts = RedisAttempts(redis, logs, settings.topic("sink"))
+    return _pipelines(
+        settings, topology.sink(settings, store=PostgresStore(engine, logs)), producer, attempts, metrics
+    )
+
+
+def load_routes(settings: Settings) -> ChampionRoutes:
+    """The newest version of the configured model as champion. Raises BundleRefused, BadSettings."""
+    version = artifacts.latest(settings.model_store, settings.model_name)
+    bundle = read_bundle(artifacts.fetch(settings.model_store, settings.model_name, version))
+    return ChampionRoutes({bundle.name: bundle})
+
+
+def _pipelines(
+    settings: Settings, steps: Sequence[Step], producer: Producer, attempts: RedisAttempts, metrics: Metrics
+) -> list[Pipeline]:
+    limits = Limits(settings.batches_in_flight, settings.batch_timeout_s, settings.max_attempts)
+    return [
+        Pipeline(
+            settings.topic(step.topic.name),
+            step.stage,
+            producer,
+            attempts,
+            partial(_give_up, step),
+            metrics,
+            limits,
+        )
+        for step in steps
+    ]
+
+
+def _give_up(step: Step, record: Record, attempts: int) -> Sequence[Emission]:
+    error_id = str(uuid.uuid4())
+    log.error(
+        "giving up", extra={"data": {"error_id": error_id, "topic": record.topic, "offset": record.offset}}
+    )
+    return step.give_up(record, attempts, error_id)
+
+
+def _report(metrics: Metrics, group: str, progress: Progress) -> None:
+    metrics.lag.labels(group).set(progress.behind)
+
+
+def utc_now() -> datetime:
+    """The clock that the stages are given."""
+    return datetime.now(UTC)
