@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from infra.auth import KeyManager, get_key_manager
 from schemas.keys import PERMISSIONS, TIERS, ApiKey
@@ -89,14 +89,14 @@ def _state(key: ApiKey) -> str:
 
 
 def _print_table(described: list[dict[str, Any]]) -> None:
-    table = Table(*COLUMNS)
+    table = Table(Column("id", no_wrap=True), *COLUMNS[1:])
     for key in described:
         shown = {
             **key,
             "permissions": ", ".join(key["permissions"]),
             "limit": f"{key['limit']}/h",
-            "created": key["created"][:16],
-            "expires": (key["expires"] or "never")[:16],
+            "created": key["created"][:10],
+            "expires": (key["expires"] or "never")[:10],
         }
         table.add_row(*(shown[column] for column in COLUMNS))
     Console().print(table)
