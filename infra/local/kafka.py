@@ -52,9 +52,7 @@ def start_apache(place: Surroundings, found: Found) -> Service:
     if not (home / "data" / "meta.properties").exists():
         format_storage(java, config)
     out = place.log("kafka-out")
-    process = spawn(
-        "kafka", [*java, "kafka.Kafka", config], log=out, environ=place.environ, leash=place.leash
-    )
+    process = spawn("kafka", [*java, "kafka.Kafka", config], log=out, environ=place.environ, leash=place.leash)
     try:
         await_ready(process, place.log("kafka"), lambda: listening(port) and answers(port), START_WITHIN)
     except BaseException:

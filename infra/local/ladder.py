@@ -93,9 +93,7 @@ def program(name: str, option: str, path: str, read: Callable[[str], int]) -> Pr
 
 def output_of(argv: list[str]) -> str:
     try:
-        done = subprocess.run(
-            argv, capture_output=True, text=True, timeout=20, check=False, stdin=subprocess.DEVNULL
-        )
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False, stdin=subprocess.DEVNULL)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout + done.stderr

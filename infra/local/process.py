@@ -1,5 +1,6 @@
 """Processes that are ours, known by pid and time of birth, so that a reused pid is never touched."""
 
+import contextlib
 import os
 import secrets
 import signal
@@ -20,7 +21,7 @@ LEASH = Path(__file__).with_name("leash.py")
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process we started. `handle` is there only in the Python process that started it."""
+    """A process we started. `handle` is there only on a leash, in the Python process that started it."""
 
     name: str
     pid: int
@@ -60,7 +61,12 @@ def spawn(
             group=user,
             extra_groups=[] if user else None,
         )
-    return Process(name, handle.pid, psutil.Process(handle.pid).create_time(), handle)
+    created = psutil.Process(handle.pid).create_time()
+    if leash:
+        return Process(name, handle.pid, created, handle)
+    # Disowned: Popen would complain when it is forgotten while the process goes on.
+    handle.returncode = 0
+    return Process(name, handle.pid, created)
 
 
 def find(process: Process) -> psutil.Process | None:
@@ -88,6 +94,14 @@ def stop(process: Process, *, with_signal: int = signal.SIGTERM, within: float =
             wait_until(lambda: not alive(process), 5.0)
     if process.handle is not None:
         process.handle.wait(timeout=5.0)
+    elif victim is not None:
+        reap(process.pid)
+
+
+def reap(pid: int) -> None:
+    """Take a dead child's exit status, so that it does not stay a zombie."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
 
 
 def wait_until(condition: Callable[[], bool], within: float, every: float = 0.05) -> bool:

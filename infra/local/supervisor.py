@@ -56,9 +56,7 @@ def delay(failures: int) -> float:
     return float(min(2.0 ** min(failures - 1, 10), LONGEST_DELAY))
 
 
-def supervise(
-    data_dir: Path, roles: Sequence[Role], environ: Mapping[str, str], told: threading.Event
-) -> None:
+def supervise(data_dir: Path, roles: Sequence[Role], environ: Mapping[str, str], told: threading.Event) -> None:
     """Run the roles until `told` is set or every one has exited with 0."""
     kept = [Kept(role) for role in roles]
     try:

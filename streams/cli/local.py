@@ -93,9 +93,7 @@ def snapshot(data_dir: Path) -> dict[str, Any]:
         "data_dir": str(data_dir.resolve()),
         "broker": stack.broker if stack else None,
         "services": services(stack) if stack else [],
-        "roles": [{**role, "up_s": age(role["created"])} for role in supervised["roles"]]
-        if supervised
-        else [],
+        "roles": [{**role, "up_s": age(role["created"])} for role in supervised["roles"]] if supervised else [],
     }
 
 
@@ -118,9 +116,7 @@ def age(created: float | None) -> int | None:
 
 
 def status_table(state: dict[str, Any]) -> Table:
-    table = Table(
-        "name", "kind", "pid", "up for", "restarts", "address", title=f"Weir on {state['data_dir']}"
-    )
+    table = Table("name", "kind", "pid", "up for", "restarts", "address", title=f"Weir on {state['data_dir']}")
     for service in state["services"]:
         kind = f"{service['how']} {service['version']}".strip()
         table.add_row(service["name"], kind, *life(service), "", service["address"])
@@ -163,9 +159,7 @@ def print_findings(findings: Sequence[Finding], *, slower: bool) -> None:
     console = Console()
     table = Table("", "component", "found", "used", "what to do")
     for finding in findings:
-        mark = (
-            "[red]needed[/]" if not finding.ok else "[yellow]better[/]" if finding.advice else "[green]ok[/]"
-        )
+        mark = "[red]needed[/]" if not finding.ok else "[yellow]better[/]" if finding.advice else "[green]ok[/]"
         table.add_row(mark, finding.component, finding.found, "yes" if finding.used else "", finding.advice)
     console.print(table)
     if slower:
