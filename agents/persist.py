@@ -1,0 +1,156 @@
+"""The sink's stages: results, labels and keys as they lie on their topics become rows."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from agents.ports import Store
+from schemas.dead_letter import dead_letter
+from schemas.errors import InvalidRequest, Undecodable
+from schemas.feedback import Feedback, read_feedback
+from schemas.keys import ApiKey
+from schemas.message import Batch, Emission, Record
+from schemas.result import PredictionResult, RowResult
+from schemas.stored import Position, ReceivedLabel, RefusedRow, StoredPrediction
+from schemas.wire import decode
+
+T = TypeVar("T")
+Message = TypeVar("Message", bound=BaseModel)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ESCAPED_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+MAX_ENTITY = 256
+
+
+async def persist_results(batch: Batch, *, store: Store, dead_letters: str) -> list[Emission]:
+    """Store a batch of terminal events; what cannot be read or stored becomes a dead letter."""
+    results, lost = _read_all(batch.records, read_result, dead_letters)
+    rows = [(record, row) for record, result in results for row in stored_rows(result)]
+    refused = await store.save_predictions([row for _, row in rows], positions(batch))
+    return [*lost, *_not_storable([record for record, _ in rows], refused, dead_letters)]
+
+
+async def persist_labels(batch: Batch, *, store: Store, dead_letters: str) -> list[Emission]:
+    """Store a batch of ground truth, each label beside its prediction, whichever came first."""
+    labels, lost = _read_all(batch.records, read_label, dead_letters)
+    refused = await store.save_labels([label for _, label in labels], positions(batch))
+    return [*lost, *_not_storable([record for record, _ in labels], refused, dead_letters)]
+
+
+async def persist_keys(batch: Batch, *, store: Store, dead_letters: str) -> list[Emission]:
+    """Store the last state of each key in a batch; a null value drops the key."""
+    dropped = {record.key: record.offset for record in batch.records if record.value is None}
+    written = [record for record in batch.records if record.value is not None]
+    found, lost = _read_all(written, read_key, dead_letters)
+    keys = [(record, key) for record, key in found if record.offset > dropped.get(record.key, -1)]
+    deleted = [(key_id or b"").decode(errors="replace") for key_id in dropped]
+    refused = await store.save_keys([key for _, key in keys], deleted, positions(batch))
+    return [*lost, *_not_storable([record for record, _ in keys], refused, dead_letters)]
+
+
+def positions(batch: Batch) -> list[Position]:
+    """The offset after the last record of each partition."""
+    return [Position(batch.topic, partition, last + 1) for partition, last in batch.last_offsets().items()]
+
+
+def read_result(record: Record) -> PredictionResult:
+    """The terminal event in a record. Raises Undecodable.
+
+    Not held to a request's size limit: a result repeats its request's features. A NUL character, which
+    Postgres stores nowhere, reads as U+FFFD.
+    """
+    value = record.value or b""
+    if b"\\u0000" in value:
+        value = _ESCAPED_NUL.sub(rb"\1\\ufffd", value)
+    return _parse(PredictionResult, value)
+
+
+def read_label(record: Record) -> ReceivedLabel:
+    """The label in a record. Raises Undecodable or InvalidRequest."""
+    feedback: Feedback = read_feedback(decode(record.value))
+    received_at = _EPOCH + timedelta(milliseconds=record.timestamp)
+    return ReceivedLabel(feedback, record.topic, record.partition, record.offset, received_at)
+
+
+def read_key(record: Record) -> ApiKey:
+    """The key in a record. Raises Undecodable."""
+    return _parse(ApiKey, record.value or b"")
+
+
+def stored_rows(result: PredictionResult) -> Iterator[StoredPrediction]:
+    """The rows of one result: one per answer, or a single one without an answer."""
+    if result.status != "ok":
+        yield _row(result, 0, None)
+    elif result.rows is not None:
+        yield from (_row(result, number, answer) for number, answer in enumerate(result.rows))
+    else:
+        yield _row(result, 0, result)
+
+
+def _row(result: PredictionResult, number: int, answer: PredictionResult | RowResult | None) -> StoredPrediction:
+    label = answer.label if answer else None
+    return StoredPrediction(
+        request_id=result.request_id,
+        row=number,
+        status=result.status,
+        entity=result.entity[:MAX_ENTITY] if result.entity else result.entity,
+        key_id=result.key_id,
+        model=result.model,
+        model_version=result.model_version,
+        routing_strategy=result.strategy,
+        arm=result.arm,
+        route_epoch=result.route_epoch,
+        features=answer.features if answer else None,
+        predicted_probability=answer.predictions[-1] if answer and answer.predictions else None,
+        predicted_label=label if isinstance(label, int) else None,
+        risk_score=answer.risk_score if answer else None,
+        error=result.error.model_dump(mode="json", exclude_none=True) if result.error else None,
+        degraded=result.degraded,
+        latency_ms=result.latency_ms,
+        requested_at=result.requested_at,
+        scored_at=result.scored_at,
+        metadata={"label": label} if isinstance(label, str) else None,
+    )
+
+
+def _parse(form: type[Message], value: bytes) -> Message:
+    try:
+        return form.model_validate_json(value)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False, include_input=False, include_context=False)
+        reason = "not_json" if wrong[0]["type"] == "json_invalid" else "invalid"
+        places = ", ".join(".".join(map(str, item["loc"])) or "body" for item in wrong[:10])
+        raise Undecodable(reason, f"not a {form.__name__}: {places}: {wrong[0]['msg']}") from None
+
+
+def _read_all(
+    records: Sequence[Record], read: Callable[[Record], T], dead_letters: str
+) -> tuple[list[tuple[Record, T]], list[Emission]]:
+    found: list[tuple[Record, T]] = []
+    lost: list[Emission] = []
+    for record in records:
+        try:
+            found.append((record, read(record)))
+        except Undecodable as error:
+            lost.append(dead_letter(dead_letters, record, error.reason, str(error)))
+        except InvalidRequest as error:
+            lost.append(dead_letter(dead_letters, record, "invalid", _in_full(error)))
+    return found, lost
+
+
+def _in_full(error: InvalidRequest) -> str:
+    fields = "; ".join(f"{field.field} {field.reason}" for field in error.fields)
+    return f"{error}: {fields}" if fields else str(error)
+
+
+def _not_storable(records: Sequence[Record], refused: Sequence[RefusedRow], dead_letters: str) -> Iterator[Emission]:
+    """One dead letter per record, however many of its rows were refused."""
+    reasons: dict[tuple[int, int], tuple[Record, str]] = {}
+    for row in refused:
+        record = records[row.index]
+        reasons.setdefault((record.partition, record.offset), (record, row.reason))
+    for record, reason in reasons.values():
+        yield dead_letter(dead_letters, record, "not_storable", reason)

@@ -1,0 +1,59 @@
+"""The engine and the session."""
+
+from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.orm import Session
+
+from infra.database.faults import READ_ONLY
+from schemas.errors import BadSettings
+
+CONNECT_TIMEOUT_S = 5
+POOL_TIMEOUT_S = 10
+# A statement ends before a worker's batch does, and a frozen process does not keep its row locks for ever.
+SERVER_OPTIONS = (
+    "-c statement_timeout=20000 -c lock_timeout=15000 -c idle_in_transaction_session_timeout=60000 -c timezone=UTC"
+)
+
+
+def create_db_engine(url: str, pool_size: int = 10, max_overflow: int = 20) -> Engine:
+    """An engine on psycopg 3; nothing connects yet. Raises BadSettings for a URL that is none."""
+    parsed = _parse(url)
+    engine = create_engine(
+        parsed,
+        pool_size=pool_size,
+        max_overflow=max_overflow,
+        pool_timeout=POOL_TIMEOUT_S,
+        hide_parameters=True,
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "options": f"{SERVER_OPTIONS} {parsed.query.get('options', '')}".strip(),
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "tcp_user_timeout": 20_000,
+        },
+    )
+    event.listen(engine, "handle_error", _leave_demoted_server)
+    return engine
+
+
+def create_db_session(engine: Engine) -> Session:
+    """A session whose rows stay readable after the repository has committed."""
+    return Session(engine, expire_on_commit=False)
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        parsed = None
+    if parsed is None or parsed.drivername not in ("postgresql", "postgres", "postgresql+psycopg"):
+        # Neither the URL nor the parser's complaint is shown: both may hold the password.
+        raise BadSettings("DATABASE_URL must read postgresql://user:password@host:port/name")
+    return parsed.set(drivername="postgresql+psycopg")
+
+
+def _leave_demoted_server(context: ExceptionContext) -> None:
+    """A server that turned read-only was demoted: drop its connections, the next try finds its heir."""
+    if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+        context.is_disconnect = True

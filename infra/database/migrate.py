@@ -1,0 +1,57 @@
+"""The schema: from whatever it is to the newest revision."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, text
+
+from infra.database.faults import reaching_postgres
+
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
+# Any number that nobody else locks: the bytes of "weir".
+LOCK = 0x77656972
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """current: the database's, None where it is empty. head: the newest that this program knows."""
+
+    current: str | None
+    head: str | None
+
+    @property
+    def is_current(self) -> bool:
+        return self.current == self.head
+
+
+def init_db(engine: Engine) -> Revision:
+    """Migrate to head in one transaction; a second caller waits, then finds nothing to do."""
+    with reaching_postgres(), engine.begin() as connection:
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        connection.execute(text("SET LOCAL lock_timeout = '5min'"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        command.upgrade(configuration(connection), "head")
+        return _revision(connection)
+
+
+def schema_revision(engine: Engine) -> Revision:
+    """Where the database's schema stands."""
+    with reaching_postgres(), engine.connect() as connection:
+        return _revision(connection)
+
+
+def configuration(connection: Connection) -> Config:
+    """Alembic's settings, without an ini file; the migrations run on this connection."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _revision(connection: Connection) -> Revision:
+    current = MigrationContext.configure(connection).get_current_revision()
+    return Revision(current, ScriptDirectory(str(MIGRATIONS)).get_current_head())

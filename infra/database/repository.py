@@ -1,0 +1,174 @@
+"""The guide's repository: predictions and their ground truth, one call at a time."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from infra.database import statements as sql
+from infra.database.faults import describe, lies_in_row, reaching_postgres
+from infra.database.retraining import labelled_frame
+from infra.database.tables import LabelRevision, Prediction
+from schemas.errors import InvalidRequest
+from schemas.request import describe as describe_value
+from schemas.request import is_request_id
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Details(TypedDict, total=False):
+    """What a stored prediction may say besides."""
+
+    row: int
+    status: str
+    entity: str | None
+    key_id: str | None
+    model: str | None
+    arm: str | None
+    route_epoch: int | None
+    error: Mapping[str, Any] | None
+    degraded: bool
+    requested_at: datetime
+    scored_at: datetime
+    metadata: Mapping[str, Any] | None
+
+
+class FeedbackRepository:
+    """Predictions and labels in one session; every method commits, and rolls back before it raises.
+
+    Each raises Unavailable while Postgres does not answer.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def store_prediction(
+        self,
+        *,
+        request_id: str,
+        features: Mapping[str, Any],
+        predicted_probability: float,
+        predicted_label: int,
+        risk_score: float,
+        model_version: str,
+        routing_strategy: str | None = None,
+        latency_ms: float = 0.0,
+        **details: Unpack[Details],
+    ) -> Prediction:
+        """The stored row: an `ok` row that is there already is left as it is and returned.
+
+        Raises InvalidRequest for what the table cannot hold: a probability outside 0..1, NaN, a NUL.
+        """
+        if not is_request_id(request_id.encode()):
+            raise InvalidRequest(f"request_id: {describe_value(request_id)} has not the form of one")
+        now = datetime.now(UTC)
+        defaults = {"row": 0, "status": "ok", "degraded": False, "requested_at": now, "scored_at": now}
+        row = _as_json(
+            {
+                **defaults,
+                **details,
+                "request_id": request_id,
+                "features": features,
+                "predicted_probability": predicted_probability,
+                "predicted_label": predicted_label,
+                "risk_score": risk_score,
+                "model_version": model_version,
+                "routing_strategy": routing_strategy,
+                "latency_ms": latency_ms,
+            }
+        )
+        with self._committing():
+            self._session.execute(sql.SHARE_JOIN)
+            self._session.execute(sql.UPSERT_PREDICTIONS, {"rows": f"[{row}]"})
+            place = (request_id, details.get("row", 0))
+            return self._session.get_one(Prediction, place, populate_existing=True)
+
+    def update_feedback(
+        self,
+        *,
+        request_id: str,
+        actual_label: int,
+        row: int = 0,
+        source: str = "api",
+        observed_at: datetime | None = None,
+    ) -> Prediction:
+        """The labelled row; another label than before is kept as a revision, the same again changes nothing.
+
+        Raises InvalidRequest for a label other than 0 and 1, and for a prediction that is not stored.
+        """
+        label = _checked_label(actual_label)
+        now = datetime.now(UTC)
+        with self._committing():
+            self._session.execute(sql.OWN_JOIN)
+            stored = self._session.get(Prediction, (request_id, row), populate_existing=True)
+            if stored is None:
+                raise InvalidRequest(
+                    f"no prediction {describe_value(request_id)} row {row}: store it first, or send the "
+                    "label to the feedback topic, where it waits for its prediction"
+                )
+            if stored.actual_label != label:
+                stored.actual_label, stored.label_source, stored.labelled_at = label, source, now
+                revision = LabelRevision(request_id=request_id, row=row, label=label, source=source)
+                revision.observed_at, revision.received_at = observed_at, now
+                self._session.add(revision)
+        return stored
+
+    def get_prediction(self, request_id: str) -> Sequence[Prediction]:
+        """All rows of one request in order; none where it is unknown."""
+        wanted = select(Prediction).where(Prediction.request_id == request_id).order_by(Prediction.row)
+        with self._committing():
+            return self._session.scalars(wanted, execution_options={"populate_existing": True}).all()
+
+    def get_feedback_for_retraining(
+        self,
+        min_samples: int = 10_000,
+        days_back: int = 90,
+        model_version: str | None = None,
+        model: str | None = None,
+    ) -> "pd.DataFrame":
+        """The features and `label` of every labelled prediction of the last days, oldest first.
+
+        Raises NotEnoughData for fewer than `min_samples` rows.
+        """
+        with self._committing():
+            return labelled_frame(self._session, min_samples, days_back, model_version, model)
+
+    @contextmanager
+    def _committing(self) -> Iterator[None]:
+        try:
+            with reaching_postgres():
+                yield
+                self._session.commit()
+        except BaseException as error:
+            self._session.rollback()
+            if isinstance(error, DBAPIError) and lies_in_row(error):
+                raise InvalidRequest(f"Postgres refuses the row: {describe(error)}") from error
+            raise
+
+
+def _as_json(row: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(row, default=_plain, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InvalidRequest(f"the prediction has no JSON form: {error}") from error
+
+
+def _plain(value: Any) -> Any:
+    """Dates, and the scalars that NumPy and ONNX answer with."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} is not a JSON value")
+
+
+def _checked_label(label: Any) -> int:
+    if isinstance(label, bool) or label not in (0, 1):
+        raise InvalidRequest(f"actual_label: {describe_value(label)} is not one of the classes 0 and 1")
+    return int(label)

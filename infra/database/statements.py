@@ -1,0 +1,130 @@
+"""The SQL of the batch writes. Rows travel as one JSON array: one parameter, parsed by the server."""
+
+from sqlalchemy import text
+
+_COLUMNS = {
+    "request_id": "text",
+    "row": "integer",
+    "status": "text",
+    "entity": "text",
+    "key_id": "text",
+    "model": "text",
+    "model_version": "text",
+    "routing_strategy": "text",
+    "arm": "text",
+    "route_epoch": "bigint",
+    "features": "jsonb",
+    "predicted_probability": "double precision",
+    "predicted_label": "integer",
+    "risk_score": "double precision",
+    "error": "jsonb",
+    "degraded": "boolean",
+    "latency_ms": "double precision",
+    "requested_at": "timestamptz",
+    "scored_at": "timestamptz",
+    "metadata": "jsonb",
+}
+_LABEL = ("actual_label", "label_source", "labelled_at")
+_TYPED = ", ".join(f'"{name}" {kind}' for name, kind in _COLUMNS.items())
+_NAMES = ", ".join(f'"{name}"' for name in _COLUMNS)
+_REPLACED = [*(name for name in _COLUMNS if name not in ("request_id", "row")), *_LABEL]
+
+UPSERT_PREDICTIONS = text(
+    f"""
+    INSERT INTO prediction_feedback ({_NAMES}, {", ".join(_LABEL)})
+    SELECT {", ".join(f'given."{name}"' for name in _COLUMNS)}, truth.label, truth.source, truth.received_at
+    FROM json_to_recordset(CAST(:rows AS json)) AS given({_TYPED})
+    LEFT JOIN LATERAL (
+        SELECT label, source, received_at FROM label_revisions
+        WHERE request_id = given.request_id AND "row" = given."row" ORDER BY id DESC LIMIT 1
+    ) AS truth ON true
+    ORDER BY given.request_id, given."row"
+    ON CONFLICT (request_id, "row") DO UPDATE
+    SET {", ".join(f'"{name}" = excluded."{name}"' for name in _REPLACED)}
+    WHERE prediction_feedback.status <> 'ok' AND excluded.status = 'ok'
+    """  # noqa: S608 - the names are the ones above
+)
+
+_GIVEN_LABELS = """
+    json_to_recordset(CAST(:labels AS json)) AS given(
+        request_id text, "row" integer, label integer, source text, observed_at timestamptz,
+        received_at timestamptz, log text, "partition" integer, "offset" bigint, place integer
+    )
+"""
+
+# A label that repeats the one before it, in the batch or in the table, is no revision.
+INSERT_REVISIONS = text(
+    f"""
+    WITH given AS (
+        SELECT given.*, lag(given.label) OVER (PARTITION BY request_id, "row" ORDER BY place) AS before
+        FROM {_GIVEN_LABELS}
+    )
+    INSERT INTO label_revisions
+        (request_id, "row", label, source, observed_at, received_at, log, "partition", "offset")
+    SELECT given.request_id, given."row", given.label, given.source, given.observed_at, given.received_at,
+        given.log, given."partition", given."offset"
+    FROM given LEFT JOIN LATERAL (
+        SELECT label FROM label_revisions
+        WHERE request_id = given.request_id AND "row" = given."row" ORDER BY id DESC LIMIT 1
+    ) AS newest ON true
+    WHERE given.label IS DISTINCT FROM coalesce(given.before, newest.label)
+    ORDER BY place
+    ON CONFLICT (log, "partition", "offset") DO NOTHING
+    """  # noqa: S608
+)
+
+APPLY_LABELS = text(
+    f"""
+    UPDATE prediction_feedback AS stored
+    SET actual_label = newest.label, label_source = newest.source, labelled_at = newest.received_at
+    FROM (SELECT DISTINCT request_id, "row" FROM {_GIVEN_LABELS}) AS given, LATERAL (
+        SELECT label, source, received_at FROM label_revisions
+        WHERE request_id = given.request_id AND "row" = given."row" ORDER BY id DESC LIMIT 1
+    ) AS newest
+    WHERE stored.request_id = given.request_id AND stored."row" = given."row"
+        AND (stored.actual_label, stored.labelled_at) IS DISTINCT FROM (newest.label, newest.received_at)
+    """  # noqa: S608
+)
+
+# Predictions share this lock, labels hold it alone: else each could miss the other's uncommitted row, and a
+# label that came in the same instant as its prediction would never be joined.
+_JOIN_LOCK = 0x6C6162656C
+SHARE_JOIN = text(f"SELECT pg_advisory_xact_lock_shared({_JOIN_LOCK})")
+OWN_JOIN = text(f"SELECT pg_advisory_xact_lock({_JOIN_LOCK})")
+
+# The update that changes nothing takes the row's lock and lets RETURNING see it.
+LOCK_POSITIONS = text(
+    """
+    INSERT INTO sink_offsets (log, "partition", next_offset)
+    SELECT log, "partition", 0 FROM json_to_recordset(CAST(:positions AS json))
+        AS given(log text, "partition" integer) ORDER BY log, "partition"
+    ON CONFLICT (log, "partition") DO UPDATE SET next_offset = sink_offsets.next_offset
+    RETURNING log, "partition", next_offset
+    """
+)
+
+MOVE_POSITIONS = text(
+    """
+    UPDATE sink_offsets AS stored
+    SET next_offset = greatest(stored.next_offset, given.next_offset), moved_at = now()
+    FROM json_to_recordset(CAST(:positions AS json))
+        AS given(log text, "partition" integer, next_offset bigint)
+    WHERE stored.log = given.log AND stored."partition" = given."partition"
+    """
+)
+
+UPSERT_KEYS = text(
+    """
+    INSERT INTO api_keys SELECT given.* FROM json_to_recordset(CAST(:keys AS json)) AS given(
+        key_id text, name text, key_hash text, sealed_signing_key text, permissions text[],
+        rate_limit integer, burst integer, tier text, created_at timestamptz, expires_at timestamptz,
+        revoked_at timestamptz
+    )
+    ON CONFLICT (key_id) DO UPDATE SET name = excluded.name, key_hash = excluded.key_hash,
+        sealed_signing_key = excluded.sealed_signing_key, permissions = excluded.permissions,
+        rate_limit = excluded.rate_limit, burst = excluded.burst, tier = excluded.tier,
+        created_at = excluded.created_at, expires_at = excluded.expires_at, revoked_at = excluded.revoked_at
+    """
+)
+
+DELETE_KEYS = text("DELETE FROM api_keys WHERE key_id = ANY(:ids)")

@@ -1,0 +1,129 @@
+"""The sink's store: each batch is one transaction of rows and positions."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+from sqlalchemy import Connection, Engine
+
+from infra.database import statements as sql
+from infra.database.faults import reaching_postgres
+from infra.database.isolate import as_array, encode_rows, write_isolating
+from schemas.errors import BadSettings
+from schemas.keys import ApiKey
+from schemas.stored import Position, ReceivedLabel, RefusedRow, StoredPrediction
+from schemas.wire import encode
+
+Stored = Mapping[tuple[str, int], int]
+Write = Callable[[Connection, Stored], list[RefusedRow]]
+
+
+class PostgresStore:
+    """Postgres as the sink sees it.
+
+    logs: topic -> identity of its log. A batch whose every partition has been stored beyond its end is
+    written and undone: it changes nothing, yet reports its refused rows again, as their dead letters may have
+    been lost.
+    """
+
+    def __init__(self, engine: Engine, logs: Mapping[str, str]) -> None:
+        self._engine = engine
+        self._logs = logs
+
+    async def save_predictions(
+        self, rows: Sequence[StoredPrediction], positions: Sequence[Position]
+    ) -> list[RefusedRow]:
+        """Store the rows that are new; an `ok` row is final, any other is replaced only by an `ok` one."""
+        encoded, refused = encode_rows(first_or_ok(rows))
+
+        def write(connection: Connection, stored: Stored) -> list[RefusedRow]:
+            connection.execute(sql.SHARE_JOIN)
+            return write_isolating(
+                connection,
+                encoded,
+                lambda some: connection.execute(sql.UPSERT_PREDICTIONS, {"rows": as_array(some)}),
+            )
+
+        return [*refused, *await asyncio.to_thread(self._save, positions, write)]
+
+    async def save_labels(self, labels: Sequence[ReceivedLabel], positions: Sequence[Position]) -> list[RefusedRow]:
+        """Append the labels that change something, and put the newest of each row beside its prediction."""
+
+        def write(connection: Connection, stored: Stored) -> list[RefusedRow]:
+            connection.execute(sql.OWN_JOIN)
+            fresh = [
+                (index, label)
+                for index, label in enumerate(labels)
+                if label.offset >= stored[self._log(label.topic), label.partition]
+            ]
+            return write_isolating(connection, fresh, lambda some: self._write_labels(connection, some))
+
+        return await asyncio.to_thread(self._save, positions, write)
+
+    async def save_keys(
+        self, keys: Sequence[ApiKey], deleted: Sequence[str], positions: Sequence[Position]
+    ) -> list[RefusedRow]:
+        """Keep the last state of each key. The topic has one partition: its position orders all of them."""
+        last = {key.key_id: (index, key.model_dump(mode="json")) for index, key in enumerate(keys)}
+        encoded, refused = encode_rows(sorted(last.values(), key=lambda item: item[0]))
+
+        def write(connection: Connection, stored: Stored) -> list[RefusedRow]:
+            connection.execute(sql.DELETE_KEYS, {"ids": list(deleted)})
+            return write_isolating(
+                connection,
+                encoded,
+                lambda some: connection.execute(sql.UPSERT_KEYS, {"keys": as_array(some)}),
+            )
+
+        return [*refused, *await asyncio.to_thread(self._save, positions, write)]
+
+    def _save(self, positions: Sequence[Position], write: Write) -> list[RefusedRow]:
+        ends = {(self._log(p.topic), p.partition): p.next_offset for p in positions}
+        rows = [{"log": log, "partition": n, "next_offset": end} for (log, n), end in ends.items()]
+        given = encode(rows).decode()
+        with reaching_postgres(), self._engine.begin() as connection:
+            found = connection.execute(sql.LOCK_POSITIONS, {"positions": given})
+            stored = {(log, partition): offset for log, partition, offset in found}
+            savepoint = connection.begin_nested()
+            refused = write(connection, stored)
+            if ends and all(stored[place] > end for place, end in ends.items()):
+                savepoint.rollback()
+            else:
+                savepoint.commit()
+                connection.execute(sql.MOVE_POSITIONS, {"positions": given})
+        return refused
+
+    def _write_labels(self, connection: Connection, labels: Sequence[ReceivedLabel]) -> None:
+        rows = [self._as_row(place, label) for place, label in enumerate(labels)]
+        given = {"labels": encode(rows).decode()}
+        for statement in (sql.INSERT_REVISIONS, sql.APPLY_LABELS):
+            connection.execute(statement, given)
+
+    def _as_row(self, place: int, label: ReceivedLabel) -> dict[str, object]:
+        return {
+            **label.feedback.model_dump(),
+            "received_at": label.received_at,
+            "log": self._log(label.topic),
+            "partition": label.partition,
+            "offset": label.offset,
+            "place": place,
+        }
+
+    def _log(self, topic: str) -> str:
+        if topic not in self._logs:
+            known = ", ".join(self._logs) or "none"
+            raise BadSettings(f"no log identity for topic {topic}: the store was given {known}")
+        return self._logs[topic]
+
+
+def first_or_ok(rows: Sequence[StoredPrediction]) -> list[tuple[int, StoredPrediction]]:
+    """One row per identity, with its index: the first `ok`, else the first.
+
+    PostgreSQL refuses a statement that touches a row twice.
+    """
+    kept: dict[tuple[str, int], tuple[int, StoredPrediction]] = {}
+    for index, row in enumerate(rows):
+        place = (row.request_id, row.row)
+        earlier = kept.get(place)
+        if earlier is None or (earlier[1].status != "ok" and row.status == "ok"):
+            kept[place] = (index, row)
+    return list(kept.values())

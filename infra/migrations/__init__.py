@@ -1,0 +1,1 @@
+"""The migrations that Alembic runs; `infra.database.init_db` starts it."""
