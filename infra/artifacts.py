@@ -78,9 +78,7 @@ def publish(store_url: str, name: str, version: str, files: Mapping[str, bytes])
             return store.publish(name, version, files)
         except OSError as error:
             if version not in versions(store_url, name):
-                raise Unavailable(
-                    "model store", f"{store_url} cannot be written: {error.strerror}"
-                ) from error
+                raise Unavailable("model store", f"{store_url} cannot be written: {error.strerror}") from error
     if fetch(store_url, name, version) != dict(files):
         raise BundleRefused(f"{name} {version} exists with other content: publish under a new version")
     return None
@@ -112,9 +110,7 @@ def latest(store_url: str, name: str) -> str:
     known = versions(store_url, name)
     if not known:
         have = ", ".join(names(store_url)) or "no models yet"
-        raise BundleRefused(
-            f"no model {name} in {store_url}, it has: {have}; add one with `weir models train`"
-        )
+        raise BundleRefused(f"no model {name} in {store_url}, it has: {have}; add one with `weir models train`")
     return known[-1]
 
 
@@ -136,9 +132,7 @@ def _reading(store_url: str, read: Callable[[Store], T]) -> T:
 def _check_words(*words: str) -> None:
     for word in words:
         if not _WORD.fullmatch(word):
-            raise BundleRefused(
-                f"{word[:100]!r} is no name: use letters, digits, '.', '_' and '-', at most 100"
-            )
+            raise BundleRefused(f"{word[:100]!r} is no name: use letters, digits, '.', '_' and '-', at most 100")
 
 
 def _check_sizes(files: Mapping[str, bytes]) -> None:
@@ -146,9 +140,7 @@ def _check_sizes(files: Mapping[str, bytes]) -> None:
         raise BundleRefused(f"a bundle of {len(files)} files: give 1 to {MOST_FILES}")
     for file, content in files.items():
         if len(content) > LARGEST_FILE:
-            raise BundleRefused(
-                f"{file} has {len(content)} bytes, at most {LARGEST_FILE} fit: shrink the model"
-            )
+            raise BundleRefused(f"{file} has {len(content)} bytes, at most {LARGEST_FILE} fit: shrink the model")
 
 
 def _age(version: str) -> list[tuple[int, int, str]]:

@@ -92,26 +92,20 @@ def _refuse_pickles(files: Mapping[str, bytes]) -> None:
 def _refuse_altered(manifest: Manifest, files: Mapping[str, bytes]) -> None:
     expected, present = set(manifest.files), set(files) - {MANIFEST}
     if GRAPH not in expected or expected - present:
-        raise BundleRefused(
-            f"missing from the bundle: {sorted({GRAPH, *expected} - present)}: publish it again"
-        )
+        raise BundleRefused(f"missing from the bundle: {sorted({GRAPH, *expected} - present)}: publish it again")
     if extra := present - expected:
         raise BundleRefused(f"not in the manifest: {sorted(extra)}: remove them or publish the bundle again")
     for name, facts in manifest.files.items():
         found = {"sha256": hashlib.sha256(files[name]).hexdigest(), "size": len(files[name])}
         if found != facts:
-            raise BundleRefused(
-                f"{name} is not the file the manifest was written for: publish the bundle again"
-            )
+            raise BundleRefused(f"{name} is not the file the manifest was written for: publish the bundle again")
 
 
 def _refuse_wrong_answers(bundle: Bundle) -> None:
     try:
         rows = typical_rows(bundle.signature, bundle.manifest.profile)
     except (KeyError, TypeError, ValueError) as error:
-        raise BundleRefused(
-            "the reference profile does not fit the signature: train the model again"
-        ) from error
+        raise BundleRefused("the reference profile does not fit the signature: train the model again") from error
     together = bundle.score(rows)
     alone = np.concatenate([bundle.score(rows[i : i + 1]) for i in range(len(rows))])
     if together.shape != (len(rows),) or not ((together >= 0) & (together <= 1)).all():
@@ -119,6 +113,4 @@ def _refuse_wrong_answers(bundle: Bundle) -> None:
     if not np.array_equal(together, alone):
         raise BundleRefused("a row's answer depends on its batch here: use a tested version of onnxruntime")
     if not np.allclose(together, bundle.manifest.smoke, rtol=0.0, atol=_SMOKE_TOLERANCE):
-        raise BundleRefused(
-            "the smoke prediction is not what training saw: train again with this onnxruntime"
-        )
+        raise BundleRefused("the smoke prediction is not what training saw: train again with this onnxruntime")

@@ -33,9 +33,7 @@ class Training:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Training":
-        first, last = (
-            datetime.fromisoformat(time) for time in data["window"] or ("1970-01-01", "1970-01-01")
-        )
+        first, last = (datetime.fromisoformat(time) for time in data["window"] or ("1970-01-01", "1970-01-01"))
         window = (first, last) if data["window"] else None
         return cls(datetime.fromisoformat(data["trained_at"]), data["rows"], data["seed"], window)
 

@@ -4,9 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 
-def quality(
-    truth: npt.NDArray[np.intp], probabilities: npt.NDArray[np.float64], threshold: float
-) -> dict[str, float]:
+def quality(truth: npt.NDArray[np.intp], probabilities: npt.NDArray[np.float64], threshold: float) -> dict[str, float]:
     """Metrics of a binary classifier over rows that hold both classes.
 
     truth, probabilities: [n]. `base_rate` is the positive share, `base_f1` the F1 of always answering yes.

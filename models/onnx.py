@@ -74,9 +74,7 @@ def _refuse_unsafe(graph: bytes) -> None:
         raise BundleRefused("model.onnx is no ONNX graph: publish the bundle again") from error
     domains = {opset.domain for opset in model.opset_import} | {node.domain for node in _nodes(model.graph)}
     if strange := domains - _DOMAINS:
-        raise BundleRefused(
-            f"model.onnx asks for operators of {sorted(strange)}: use standard operators only"
-        )
+        raise BundleRefused(f"model.onnx asks for operators of {sorted(strange)}: use standard operators only")
     if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in _tensors(model)):
         raise BundleRefused("model.onnx keeps data in other files: export it with everything inside")
 
@@ -108,16 +106,13 @@ def _tensors(model: Any) -> Iterator[Any]:
 def _refuse_other_shapes(session: Any, width: int) -> None:
     inputs, outputs = session.get_inputs(), {output.name: output for output in session.get_outputs()}
     if [(i.name, i.type) for i in inputs] != [(INPUT, "tensor(float)")]:
-        raise BundleRefused(
-            f"model.onnx must read one float tensor named {INPUT!r}: export it with one input"
-        )
+        raise BundleRefused(f"model.onnx must read one float tensor named {INPUT!r}: export it with one input")
     rows, *columns = inputs[0].shape
     if isinstance(rows, int) or columns != [width]:
         raise BundleRefused(
             f"model.onnx reads {inputs[0].shape}, the manifest's signature has {width} features: "
             "publish graph and manifest of the same training"
         )
-    if OUTPUT not in outputs or outputs[OUTPUT].type != "tensor(float)":
-        raise BundleRefused(
-            f"model.onnx must answer with a float tensor {OUTPUT!r}: export it without ZipMap"
-        )
+    answer = outputs.get(OUTPUT)
+    if answer is None or answer.type != "tensor(float)" or answer.shape[1:] != [2]:
+        raise BundleRefused(f"model.onnx must answer with a float tensor {OUTPUT!r} of two columns: drop ZipMap")

@@ -32,11 +32,11 @@ def requirement(feature: Feature) -> str:
     kind = "an integer" if feature.type == "int" else "a number"
     low, high = feature.minimum, feature.maximum
     if low is not None and high is not None:
-        return f"must be {kind} from {low:g} to {high:g}, both included"
+        return f"must be {kind} from {_exact(low)} to {_exact(high)}, both included"
     if low is not None:
-        return f"must be {kind} >= {low:g}"
+        return f"must be {kind} >= {_exact(low)}"
     if high is not None:
-        return f"must be {kind} <= {high:g}"
+        return f"must be {kind} <= {_exact(high)}"
     return f"must be {kind}"
 
 
@@ -53,23 +53,27 @@ def describe(value: Any) -> str:
         return f"number {json.dumps(value)}"
     if isinstance(value, str):
         return f"string {_cut(json.dumps(value[:SHOWN], ensure_ascii=False))}"
-    kind = (
-        "array" if isinstance(value, list) else "object" if isinstance(value, dict) else type(value).__name__
-    )
+    kind = "array" if isinstance(value, list) else "object" if isinstance(value, dict) else type(value).__name__
     return f"{kind} {_cut(_brief.repr(value))}"
+
+
+def _exact(bound: float) -> str:
+    return repr(bound).removesuffix(".0")
 
 
 def _check(feature: Feature, value: Any) -> FieldError | None:
     if value is _ABSENT:
         return FieldError(feature.name, f"is missing: {requirement(feature)}", "nothing")
+    if _fits(feature, value):
+        return None
+    return FieldError(feature.name, _reason(feature, value), describe(value))
+
+
+def _fits(feature: Feature, value: Any) -> bool:
     if feature.type == "str":
-        fits = type(value) is str
-    else:
-        fits = type(value) in (int, float) and _fits(feature, value)
-    return None if fits else FieldError(feature.name, _reason(feature, value), describe(value))
-
-
-def _fits(feature: Feature, value: int | float) -> bool:
+        return type(value) is str
+    if type(value) not in (int, float):
+        return False
     try:
         number = float(value)
     except OverflowError:
@@ -94,4 +98,6 @@ def _unknown(signature: Signature, row: Mapping[str, Any]) -> Iterator[FieldErro
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= SHOWN else text[:SHOWN] + "..."
+    # A lone surrogate is no UTF-8: it would spoil the refusal on its way out.
+    short = text if len(text) <= SHOWN else text[:SHOWN] + "..."
+    return short.encode(errors="backslashreplace").decode()

@@ -81,9 +81,7 @@ def _trouble(random: np.random.Generator, risk: Column, frame: pd.DataFrame) -> 
 def _taste(random: np.random.Generator, risk: Column) -> dict[str, Column]:
     n = len(risk)
     careful = random.random(n) < 0.15 + 0.1 * risk
-    payment = np.where(
-        careful, "gift_card", random.choice(PAYMENT_METHODS, n, p=(0.1, 0.42, 0.2, 0.03, 0.25))
-    )
+    payment = np.where(careful, "gift_card", random.choice(PAYMENT_METHODS, n, p=(0.1, 0.42, 0.2, 0.03, 0.25)))
     return {
         "favorite_category": random.choice(CATEGORIES, n, p=(0.1, 0.14, 0.22, 0.2, 0.14, 0.11, 0.09)),
         "discount_usage_rate": _rate(random, 0.25 + 0.12 * risk),

@@ -80,9 +80,7 @@ def train(
 
 def _encoded(frame: pd.DataFrame, label: str, signature: Signature) -> tuple[Matrix, Truth]:
     if len(frame) < LEAST_ROWS:
-        raise InvalidRequest(
-            f"{len(frame)} rows are too few to fit and to measure: give {LEAST_ROWS} or more"
-        )
+        raise InvalidRequest(f"{len(frame)} rows are too few to fit and to measure: give {LEAST_ROWS} or more")
     truth = np.array(truth_of(frame, label, signature), dtype=np.intp)
     encoded = encode(signature, rows_of(frame, signature))
     if encoded.errors:

@@ -32,17 +32,11 @@ def models() -> None:
 
 
 @models.command()
-@click.option(
-    "--csv", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Table to learn from."
-)
+@click.option("--csv", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Table to learn from.")
 @click.option("--label", help="Column of the CSV file that holds the two classes.")
 @click.option("--name", help="Model name; default: churn, or the CSV file's name.")
-@click.option(
-    "--algorithm", type=click.Choice(ALGORITHM_NAMES), default=ALGORITHM_NAMES[0], show_default=True
-)
-@click.option(
-    "--rows", type=click.IntRange(min=50), default=20_000, show_default=True, help="Simulated rows."
-)
+@click.option("--algorithm", type=click.Choice(ALGORITHM_NAMES), default=ALGORITHM_NAMES[0], show_default=True)
+@click.option("--rows", type=click.IntRange(min=50), default=20_000, show_default=True, help="Simulated rows.")
 @click.option("--seed", type=int, default=7, show_default=True, help="Same seed, same model.")
 @STORE
 @AS_JSON
@@ -62,9 +56,7 @@ def train(store: str, as_json: bool, **order: Any) -> None:
 def list_models(store: str, as_json: bool) -> None:
     """List every version of every model, oldest first."""
     found = [
-        _summary(store, name, version)
-        for name in artifacts.names(store)
-        for version in artifacts.versions(store, name)
+        _summary(store, name, version) for name in artifacts.names(store) for version in artifacts.versions(store, name)
     ]
     if as_json:
         click.echo(json.dumps(found))

@@ -33,9 +33,7 @@ class TrainingOrder:
 
 def trained(order: TrainingOrder, now: datetime, console: Console) -> dict[str, bytes]:
     """The files of a freshly trained bundle; a bar on the console follows the steps."""
-    bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console, transient=True
-    )
+    bar = Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console, transient=True)
     with bar:
         task = bar.add_task("read", total=len(STEPS) + 1)
         frame, label, signature = _data(order)

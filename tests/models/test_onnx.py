@@ -1,0 +1,77 @@
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from models.onnx import load
+from schemas.errors import BundleRefused
+
+
+def graph(
+    *, width: int = 3, rows: int | str = "n", output: str = "probabilities", domain: str = "", classes: int = 2
+) -> onnx.ModelProto:
+    """features [n, width] x weights -> probabilities [n, classes]."""
+    node = helper.make_node("MatMul", ["features", "weights"], [output], domain=domain)
+    weights = helper.make_tensor("weights", TensorProto.FLOAT, [width, classes], [0.0] * width * classes)
+    inputs = [helper.make_tensor_value_info("features", TensorProto.FLOAT, [rows, width])]
+    outputs = [helper.make_tensor_value_info(output, TensorProto.FLOAT, [rows, classes])]
+    opsets = [helper.make_opsetid(domain, 18)]
+    model = helper.make_graph([node], "g", inputs, outputs, [weights])
+    return helper.make_model(model, opset_imports=opsets, ir_version=9)
+
+
+def refused(model: onnx.ModelProto, reason: str) -> None:
+    with pytest.raises(BundleRefused, match=reason):
+        load(model.SerializeToString(), width=3)
+
+
+def test_a_graph_of_the_expected_form_is_loaded() -> None:
+    assert load(graph().SerializeToString(), width=3).width == 3
+
+
+def test_a_graph_of_another_width_is_refused() -> None:
+    refused(graph(width=4), "the manifest's signature has 3 features")
+
+
+def test_a_graph_of_fixed_batch_size_is_refused() -> None:
+    refused(graph(rows=1), "publish graph and manifest of the same training")
+
+
+def test_a_graph_with_another_output_is_refused() -> None:
+    refused(graph(output="scores"), "drop ZipMap")
+
+
+def test_a_graph_of_three_classes_is_refused() -> None:
+    refused(graph(classes=3), "of two columns")
+
+
+def test_a_graph_of_two_inputs_is_refused() -> None:
+    model = graph()
+    model.graph.input.append(helper.make_tensor_value_info("more", TensorProto.FLOAT, [1]))
+    refused(model, "export it with one input")
+
+
+def test_operators_that_need_other_libraries_are_refused() -> None:
+    refused(graph(domain="com.example"), "operators of .*com.example")
+
+
+@pytest.mark.parametrize("where", ["initializer", "attribute", "subgraph"])
+def test_data_outside_the_graph_is_refused(where: str) -> None:
+    tensor = helper.make_tensor("weights", TensorProto.FLOAT, [3, 2], [0.0] * 6)
+    tensor.ClearField("float_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="../../etc/passwd")
+    model = graph()
+    if where == "initializer":
+        model.graph.initializer[0].CopyFrom(tensor)
+    elif where == "attribute":
+        model.graph.node.append(helper.make_node("Constant", [], ["c"], value=tensor))
+    else:
+        inner = helper.make_graph([], "inner", [], [], [tensor])
+        model.graph.node.append(helper.make_node("If", ["c"], ["d"], then_branch=inner, else_branch=inner))
+    refused(model, "keeps data in other files")
+
+
+@pytest.mark.parametrize("content", [b"", b"not a graph", b"\x08\x09", b"\xff" * 100])
+def test_bytes_that_are_no_graph_are_refused(content: bytes) -> None:
+    with pytest.raises(BundleRefused, match=r"model\.onnx"):
+        load(content, width=3)
