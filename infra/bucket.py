@@ -28,7 +28,7 @@ class Level(NamedTuple):
 
     def less(self, cost: int) -> "Level":
         """The level after so many tokens were taken."""
-        return self._replace(units=self.units - cost * UNITS)
+        return Level(self.units - cost * UNITS, self.at_us, self.per_hour, self.capacity)
 
 
 class Spent(NamedTuple):

@@ -1,0 +1,190 @@
+-- One batch of charges against the token buckets, decided in order and at one moment.
+--
+-- ARGV[1]: JSON made by infra/rate_limit.py. Answers with one letter per charge (c charged, f admitted free,
+-- d denied, x expired), the time, then (tokens, units, at) of each bucket as it was before the first charge.
+-- Key names are made here from what is asked, so this needs one Redis, not a cluster.
+-- The arithmetic is that of infra/bucket.py on pairs (tokens, units), so that no number passes 2^53.
+
+redis.replicate_commands() -- before Redis 7, TIME and writes would else not go together
+
+local UNITS, MICRO = 3600000000, 1000000
+local floor, format, byte = math.floor, string.format, string.byte
+local given = cjson.decode(ARGV[1])
+local asked, prefix, now = given.asked, given.prefix, given.now
+local log = asked.log
+if not now then
+  local time = redis.call('TIME')
+  now = time[1] * MICRO + time[2]
+end
+
+-- `unpack` takes a few thousand values at most.
+local function in_chunks(list, visit)
+  for first = 1, #list, 1000 do
+    visit(first, math.min(first + 999, #list))
+  end
+end
+
+-- Buckets ---------------------------------------------------------------------------------------------
+
+local function settle(packed, rate, size)
+  if not packed then
+    return size, 0, now, false
+  end
+  local tokens, units, at, old_rate, old_size = string.match(packed, '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
+  tokens, units, at = tonumber(tokens), tonumber(units), tonumber(at)
+  old_rate, old_size = tonumber(old_rate), tonumber(old_size)
+  if now > at then
+    local seconds = floor((now - at) / MICRO)
+    if seconds * old_rate >= old_size * 3600 then
+      tokens, units = old_size, 0
+    else
+      local carried = (seconds * old_rate % 3600) * MICRO + (now - at) % MICRO * old_rate + units
+      tokens = tokens + floor(seconds * old_rate / 3600) + floor(carried / UNITS)
+      units = carried % UNITS
+    end
+    at = now
+  end
+  if tokens >= old_size then
+    tokens, units = old_size, 0
+  end
+  if tokens >= size then
+    tokens, units = size, 0
+  end
+  return tokens, units, at, old_rate ~= rate or old_size ~= size
+end
+
+local names, answer = {}, {'', now}
+for b, id in ipairs(asked.buckets) do
+  names[b] = prefix .. ':bucket:' .. id
+end
+local tokens, units, at, changed = {}, {}, {}, {}
+in_chunks(names, function(first, last)
+  local packed = redis.call('MGET', unpack(names, first, last))
+  for b = first, last do
+    tokens[b], units[b], at[b], changed[b] = settle(packed[b - first + 1], asked.rates[b], asked.sizes[b])
+    answer[#answer + 1], answer[#answer + 2], answer[#answer + 3] = tokens[b], units[b], at[b]
+  end
+end)
+
+-- What was decided before -----------------------------------------------------------------------------
+
+local of_bucket, of_partition = asked.of_bucket, asked.of_partition
+local offsets, identities, costs = asked.offsets, asked.identities, asked.costs
+local seen, again = {}, {}
+for p, partition in ipairs(asked.partitions) do
+  seen[p] = tonumber(redis.call('GET', prefix .. ':seen:' .. log .. ':' .. partition) or -1)
+end
+
+local asking, admitted, generation = {}, {}, floor(now / MICRO / given.window)
+for i, offset in ipairs(offsets) do
+  local b, p = of_bucket[i] + 1, of_partition[i] + 1
+  if offset > seen[p] then
+    local list = asking[b]
+    if not list then
+      list = {}
+      asking[b], admitted[b] = list, {}
+    end
+    list[#list + 1] = identities[i]
+  else
+    local range = again[p]
+    if not range then
+      again[p] = {offset, offset}
+    else
+      range[1], range[2] = math.min(range[1], offset), math.max(range[2], offset)
+    end
+  end
+end
+
+local function ids(b, age)
+  return format('%s:ids:%s:%.0f', prefix, asked.buckets[b], generation - age)
+end
+
+for b, list in pairs(asking) do
+  for age = 0, 1 do
+    in_chunks(list, function(first, last)
+      local known = redis.call('SMISMEMBER', ids(b, age), unpack(list, first, last))
+      for n = first, last do
+        if known[n - first + 1] == 1 then
+          admitted[b][list[n]] = true
+        end
+      end
+    end)
+  end
+end
+
+local refused = {}
+for p, range in pairs(again) do
+  local key = prefix .. ':refused:' .. log .. ':' .. asked.partitions[p]
+  refused[p] = {}
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', key, range[1], range[2])) do
+    refused[p][tonumber(string.sub(member, 2))] = string.sub(member, 1, 1)
+  end
+end
+
+-- Decisions -------------------------------------------------------------------------------------------
+
+local letters, fresh, remembered = {}, {}, {}
+for i, offset in ipairs(offsets) do
+  local b, p, letter = of_bucket[i] + 1, of_partition[i] + 1, nil
+  if offset <= seen[p] then
+    letter = refused[p] and refused[p][offset] or 'f'
+  else
+    seen[p] = offset
+    remembered[p] = remembered[p] or {}
+    local identity, cost = identities[i], costs[i]
+    if admitted[b][identity] then
+      letter = 'f'
+    elseif asked.expired[i] then
+      letter = 'x'
+    elseif tokens[b] >= cost then
+      letter = 'c'
+      tokens[b] = tokens[b] - cost
+      changed[b] = true
+      admitted[b][identity] = true
+      fresh[b] = fresh[b] or {}
+      fresh[b][#fresh[b] + 1] = identity
+    else
+      letter = 'd'
+    end
+    if letter == 'x' or letter == 'd' then
+      local list = remembered[p]
+      list[#list + 1] = offset
+      list[#list + 1] = format('%s%.0f', letter, offset)
+    end
+  end
+  letters[i] = letter
+end
+answer[1] = table.concat(letters)
+
+-- Writes ----------------------------------------------------------------------------------------------
+
+for b, name in ipairs(names) do
+  if changed[b] then
+    local rate, size = asked.rates[b], asked.sizes[b]
+    local packed = format('%.0f %.0f %.0f %.0f %.0f', tokens[b], units[b], at[b], rate, size)
+    -- Never forgotten before it is full: then it is as good as new.
+    redis.call('SET', name, packed, 'EX', format('%.0f', math.ceil(size / rate * 3600) + 60))
+  end
+end
+
+for b, list in pairs(fresh) do
+  in_chunks(list, function(first, last)
+    redis.call('SADD', ids(b, 0), unpack(list, first, last))
+  end)
+  redis.call('EXPIRE', ids(b, 0), format('%.0f', 2 * given.window))
+end
+
+for p, list in pairs(remembered) do
+  local partition = asked.partitions[p]
+  local key = prefix .. ':refused:' .. log .. ':' .. partition
+  redis.call('SET', prefix .. ':seen:' .. log .. ':' .. partition, format('%.0f', seen[p]), 'EX', given.keep)
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', format('(%.0f', asked.floors[p]))
+  if #list > 0 then
+    in_chunks(list, function(first, last)
+      redis.call('ZADD', key, unpack(list, first, last))
+    end)
+    redis.call('EXPIRE', key, given.keep)
+  end
+end
+
+return answer
