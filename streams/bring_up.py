@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from infra.local.process import tail, wait_until
-from infra.local.stack import RunningStack
+from infra.local.stack import RunningStack, running
 from infra.local.supervisor import Role, read_state, start_supervisor
 from schemas.errors import Unavailable
 from streams.settings import Settings
@@ -18,12 +18,26 @@ READY_WITHIN = 60.0
 
 def role_environment(stack: RunningStack, environ: Mapping[str, str]) -> dict[str, str]:
     """What the processes of the platform are given: the caller's environment, the services, our folders."""
-    folders = {
-        "DATA_DIR": str(stack.data_dir),
-        "MODEL_STORE": environ.get("MODEL_STORE") or f"file://{stack.data_dir}/models",
-        "METRICS_DIR": environ.get("METRICS_DIR") or str(stack.data_dir / "metrics"),
-    }
-    return {**environ, **stack.environment, **folders}
+    defaults = {**folders(stack.data_dir), "METRICS_DIR": str(stack.data_dir / "metrics")}
+    named = {name: value for name, value in environ.items() if value}
+    return {**defaults, **named, **stack.environment, "DATA_DIR": str(stack.data_dir)}
+
+
+def local_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """An environment for one-off verbs: what the stack of DATA_DIR (default .weir) provides while it runs.
+
+    What the given environment names itself wins.
+    """
+    data_dir = Path(environ.get("DATA_DIR") or ".weir").resolve()
+    stack = running(data_dir, environ) if data_dir.is_dir() else None
+    if stack is None:
+        return dict(environ)
+    named = {name: value for name, value in environ.items() if value}
+    return {**stack.environment, **folders(stack.data_dir), **named}
+
+
+def folders(data_dir: Path) -> dict[str, str]:
+    return {"DATA_DIR": str(data_dir), "MODEL_STORE": f"file://{data_dir}/models"}
 
 
 def bring_up(stack: RunningStack, environ: Mapping[str, str], report: Report) -> None:
@@ -75,7 +89,7 @@ def made_model(settings: Settings) -> str:
 
 
 def started_roles(data_dir: Path, given: Mapping[str, str]) -> str:
-    from streams.worker import ROLES
+    from streams.topology import ROLES
 
     if read_state(data_dir) is not None:
         return "already running"

@@ -23,7 +23,8 @@ from infra.local.wheel_kafka import importable
 
 HEALTHY_AFTER = 60.0
 LONGEST_DELAY = 30.0
-STOP_WITHIN = 15.0
+# Longer than a worker's drain.
+STOP_WITHIN = 30.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,57 @@
+# Every verb sets up what it needs: `make demo`, `make test`. Options go through ARGS: make demo ARGS="--exit".
+PYTHON ?= python3
+ARGS ?=
+
+BIN := .venv/bin
+READY := .venv/.ready
+CONSTRAINTS := $(wildcard constraints.txt)
+CODE := schemas models agents infra streams
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench docs
+
+help:
+	@echo "make demo     the whole platform on this machine, live"
+	@echo "make test     all tests, on real services, with coverage"
+	@echo "make lint     ruff, mypy, import-linter, bandit"
+	@echo "make format   sort imports, fix and format"
+	@echo "make bench    measurements, printed as ratios"
+	@echo "make docs     the generated pages of docs/"
+	@echo 'Options go through ARGS: make demo ARGS="--exit --json out.json"'
+
+demo: $(READY)
+	@$(BIN)/weir demo $(ARGS)
+
+# The coverage gate is for the whole suite: ARGS that choose tests run without it.
+test: $(READY)
+	@rm -f .coverage .coverage.*
+	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),--cov --cov-report=term:skip-covered --cov-fail-under=88)
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --recursive -ll -ii $(CODE)
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY)
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+docs: $(READY)
+	@$(BIN)/python docs/build.py $(ARGS)
+
+$(READY): pyproject.toml $(CONSTRAINTS)
+	@python=; for candidate in "$(PYTHON)" python3.13 python3.12 python3.11; do \
+	    if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	        python="$$candidate"; break; fi; done; \
+	if [ -z "$$python" ]; then \
+	    echo "Weir needs Python 3.11 or newer: install it, or name one with make PYTHON=..." >&2; exit 1; fi; \
+	if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+	    echo "making .venv with $$python"; "$$python" -m venv --clear .venv; fi
+	@echo "installing packages into .venv (once, some minutes)"
+	@$(BIN)/python -m pip install --quiet --editable ".[dev]" $(CONSTRAINTS:%=--constraint %)
+	@touch $@
