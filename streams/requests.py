@@ -1,14 +1,16 @@
 """Signed records, as the gateway, the Python client and `weir produce` all make them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
+
+import orjson
 
 from schemas import headers as h
 from schemas.errors import FieldError, InvalidRequest
 from schemas.message import Emission
-from schemas.request import MAX_ENTITY, describe, is_entity
+from schemas.request import MAX_ENTITY, describe, is_entity, is_request_id
 from schemas.signing import signature
-from schemas.wire import encode
+from schemas.wire import MAX_BODY_BYTES
 
 
 class ReplyTo(NamedTuple):
@@ -72,10 +74,30 @@ def signed_request(
     return Emission(topic, record_key, body, headers)
 
 
-def request_body(features: Mapping[str, Any], *, entity: str, model: str | None = None) -> bytes:
-    """The value of a request for one row."""
+Features = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+"""One row's features, or those of several rows, which are answered together and in order."""
+
+
+def request_body(features: Features, *, entity: str, model: str | None = None) -> bytes:
+    """The value of a request; NumPy's numbers are taken too. Raises InvalidRequest for what JSON cannot hold."""
     named = {} if model is None else {"model": model}
-    return encode({"entity": entity, **named, "features": features})
+    rows = {"features": features} if isinstance(features, Mapping) else {"rows": features}
+    try:
+        body = orjson.dumps({"entity": entity, **named, **rows}, option=orjson.OPT_SERIALIZE_NUMPY)
+    except TypeError as error:
+        raise InvalidRequest(f"the features have no JSON form: {error}") from error
+    if len(body) > MAX_BODY_BYTES:
+        raise InvalidRequest(f"the request has {len(body)} bytes, at most {MAX_BODY_BYTES} are read")
+    return body
+
+
+def check_request_id(request_id: str) -> str:
+    """The request id, or InvalidRequest."""
+    if isinstance(request_id, str) and is_request_id(request_id.encode("utf-8", "replace")):
+        return request_id
+    reason = "must be 1 to 128 of letters, digits and ._:~+/=@-"
+    field = FieldError("request_id", reason, describe(request_id))
+    raise InvalidRequest(f"request_id {reason}", [field])
 
 
 def check_entity(entity: Any) -> str:
@@ -83,9 +105,7 @@ def check_entity(entity: Any) -> str:
     if isinstance(entity, str) and is_entity(entity) and _encodes(entity):
         return entity
     reason = f"must be a string of 1 to {MAX_ENTITY} characters without control characters"
-    raise InvalidRequest(
-        "the entity cannot be a record's key", [FieldError("entity", reason, describe(entity))]
-    )
+    raise InvalidRequest("the entity cannot be a record's key", [FieldError("entity", reason, describe(entity))])
 
 
 def _encodes(text: str) -> bool:

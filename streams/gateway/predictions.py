@@ -1,0 +1,31 @@
+"""GET /predictions/{request_id}: the stored result of one's own request."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from schemas.request import is_request_id
+from streams.gateway.answers import error_response, json_response
+from streams.gateway.security import require
+from streams.gateway.underway import Underway
+
+Predictions = Callable[[str], Awaitable[Mapping[str, Any] | None]]
+"""Request id -> the stored result with its `key_id`, or None. Raises Unavailable."""
+
+
+async def prediction(request: Request, *, predictions: Predictions, underway: Underway) -> Response:
+    """200 with the result, 202 while this gateway knows it is coming, 404 for unknown ids and others'."""
+    key_id = require(request, "predict").key.key_id
+    request_id = request.path_params["request_id"]
+    stored = await predictions(request_id) if is_request_id(request_id.encode()) else None
+    if stored is not None and stored["key_id"] == key_id:
+        underway.remove(request_id, key_id)
+        return json_response({name: value for name, value in stored.items() if name != "key_id"})
+    if stored is not None:
+        underway.remove(request_id, key_id)
+    if underway.holds(request_id, key_id):
+        return json_response({"request_id": request_id, "status": "pending"}, 202, {"Retry-After": "1"})
+    message = "no stored prediction of yours has this request id"
+    return error_response(404, "not_found", message, request_id=request_id)

@@ -1,0 +1,172 @@
+"""The reply reader: one partition of the replies topic, read without a group: no rebalance stalls it."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
+from typing import Any
+from zlib import crc32
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from schemas.errors import Unavailable
+from streams.gateway.pending import Expected, Pending
+
+log = logging.getLogger("weir.gateway.replies")
+
+QUIET_S = 1.0
+"""After this long without replies the reader asks the broker whether there really are none."""
+
+ANSWER_S = 5.0
+"""How long the broker may take to say so."""
+
+REOPEN_S = 1.0
+"""Pause before a broken consumer is replaced."""
+
+ChoosePartition = Callable[[int], Awaitable[int]]
+
+
+class ReplyReader:
+    """Reads this instance's reply partition and hands each reply to who waits for it.
+
+    options: of an aiokafka client. choose: partition count -> the partition to read.
+    """
+
+    def __init__(
+        self, options: Mapping[str, Any], topic: str, pending: Pending, choose: ChoosePartition | None = None
+    ) -> None:
+        self._options = options
+        self._topic = topic
+        self._pending = pending
+        self._choose = choose or hashed(pending.instance)
+        self._consumer: AIOKafkaConsumer | None = None
+        self._partition: TopicPartition | None = None
+        self._position: int | None = None
+        self._suspected: int | None = None
+        self._trouble: str | None = "the reply reader has not started"
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Return when the reader stands at the partition's end. Raises Unavailable."""
+        try:
+            await self._open()
+        except Unavailable:
+            await self._close()
+            raise
+        except (KafkaError, OSError, TimeoutError) as error:
+            await self._close()
+            raise _unreadable(self._topic, error) from error
+        self._task = asyncio.create_task(self._run(), name="replies")
+
+    async def stop(self) -> None:
+        """Stop reading; who still waits gets nothing more."""
+        self._trouble = "the reply reader is stopped"
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        await self._close()
+
+    async def wait_closed(self) -> None:
+        """Return when the reader is stopped; raise what it died of."""
+        assert self._task is not None
+        await asyncio.wait({self._task})
+        if not self._task.cancelled():
+            self._task.result()
+
+    def why_not_ready(self) -> str | None:
+        """None while replies are read; otherwise the reason."""
+        if self._task is not None and self._task.done():
+            return "the reply reader has died"
+        return self._trouble
+
+    def expect(self) -> AbstractContextManager[Expected]:
+        """A reply to come. Raises Unavailable while replies are not read, or where too many wait."""
+        trouble = self.why_not_ready()
+        if trouble is not None or self._partition is None:
+            raise Unavailable("kafka", f"{trouble}: retry shortly")
+        return self._pending.expect(self._partition.partition)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._follow()
+            except (KafkaError, OSError, TimeoutError, Unavailable) as error:
+                self._trouble = f"replies cannot be read ({type(error).__name__})"
+                log.warning("replies of %s cannot be read, reopening: %s", self._topic, error)
+            await self._reopen()
+
+    async def _reopen(self) -> None:
+        while True:
+            await self._close()
+            await asyncio.sleep(REOPEN_S)
+            try:
+                return await self._open()
+            except (KafkaError, OSError, TimeoutError, Unavailable) as error:
+                log.warning("the reply consumer of %s did not open: %s", self._topic, error)
+
+    async def _open(self) -> None:
+        consumer = self._consumer = AIOKafkaConsumer(
+            **self._options, enable_auto_commit=False, auto_offset_reset="latest", fetch_max_wait_ms=250
+        )
+        await asyncio.wait_for(consumer.start(), 4 * ANSWER_S)
+        if self._partition is None:
+            count = len(consumer.partitions_for_topic(self._topic) or ())
+            if not count:
+                raise Unavailable("kafka", f"topic {self._topic} is missing: make it with `weir topics create`")
+            self._partition = TopicPartition(self._topic, await self._choose(count))
+        consumer.assign([self._partition])
+        if self._position is None:
+            await asyncio.wait_for(consumer.seek_to_end(self._partition), ANSWER_S)
+            self._position = await asyncio.wait_for(consumer.position(self._partition), ANSWER_S)
+        else:
+            consumer.seek(self._partition, self._position)
+        self._suspected = self._trouble = None
+
+    async def _follow(self) -> None:
+        assert self._consumer is not None
+        while True:
+            polled = self._consumer.getmany(timeout_ms=int(QUIET_S * 1000))
+            batches = await asyncio.wait_for(polled, QUIET_S + ANSWER_S)
+            for records in batches.values():
+                self._take(records)
+            if not batches:
+                await self._make_sure_of_quiet()
+
+    def _take(self, records: Sequence[Any]) -> None:
+        self._pending.deliver([(record.value, record.headers) for record in records])
+        self._position = records[-1].offset + 1
+        self._suspected = None
+
+    async def _make_sure_of_quiet(self) -> None:
+        """Raises Unavailable where replies lie there, twice in a row, and none was read in between."""
+        assert self._consumer is not None
+        assert self._partition is not None
+        ends = await asyncio.wait_for(self._consumer.end_offsets([self._partition]), ANSWER_S)
+        if ends[self._partition] <= (self._position or 0):
+            self._suspected = None
+        elif self._suspected == self._position:
+            raise Unavailable("kafka", f"reading stalled at offset {self._position} of {ends[self._partition]}")
+        else:
+            self._suspected = self._position
+
+    async def _close(self) -> None:
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            with suppress(KafkaError, TimeoutError):
+                await asyncio.wait_for(consumer.stop(), ANSWER_S)
+
+
+def hashed(instance: str) -> ChoosePartition:
+    """Chooses a partition by the instance's hash: shared at worst, and then others' replies are skipped."""
+
+    async def choose(count: int) -> int:
+        return crc32(instance.encode()) % count
+
+    return choose
+
+
+def _unreadable(topic: str, error: BaseException) -> Unavailable:
+    advice = "check KAFKA_BOOTSTRAP_SERVERS and that the broker is up (`weir status`)"
+    return Unavailable("kafka", f"replies on {topic} cannot be read ({type(error).__name__}); {advice}")

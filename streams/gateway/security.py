@@ -1,0 +1,147 @@
+"""What every HTTP request passes before its route: limits on headers, the API key, and a net for bugs."""
+
+import asyncio
+from collections.abc import Callable, Collection
+from datetime import datetime
+from time import perf_counter
+from typing import Protocol
+
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from schemas.errors import Refused, Unavailable, Undecodable
+from schemas.headers import MAX_HEADER_BYTES, MAX_HEADERS
+from schemas.keys import Credential, looks_like_key
+from schemas.wire import MAX_BODY_BYTES
+from streams.gateway.answers import crashed, error_response, refuse, unauthorized
+
+BODY_S = 15
+"""How long a body may take to arrive."""
+
+Clock = Callable[[], datetime]
+
+
+Observe = Callable[[str, int, float], None]
+"""Told of each response: route, status, seconds."""
+
+ROUTES = frozenset({"predict", "predictions", "feedback", "healthz", "readyz", "metrics"})
+
+
+class Keys(Protocol):
+    """The current keys, by what a caller shows."""
+
+    def by_api_key(self, api_key: str) -> Credential | None:
+        """The credential, valid or not, or None where the key is unknown. Raises Unavailable before keys are read."""
+        ...
+
+
+class Shield:
+    """The outermost layer: a bug becomes a 500 with an error id, and every response says how to treat it."""
+
+    def __init__(self, app: ASGIApp, *, observe: Observe) -> None:
+        self._app = app
+        self._observe = observe
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        began, started = perf_counter(), False
+
+        async def send_marked(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                self._observe(_route(scope["path"]), message["status"], perf_counter() - began)
+                headers = MutableHeaders(scope=message)
+                headers.setdefault("Cache-Control", "no-store")
+                headers.setdefault("X-Content-Type-Options", "nosniff")
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_marked)
+        except Exception as error:
+            response = crashed(error, scope.get("state", {}).get("request_id"))
+            if started:
+                raise
+            await response(scope, receive, send_marked)
+
+
+def _route(path: str) -> str:
+    """The route's first part, or `other`: callers must not be able to make up metric labels."""
+    first = path.split("/", 2)[1] if path.startswith("/") else ""
+    return f"/{first}" if first in ROUTES else "other"
+
+
+class Guard:
+    """Lets through who shows a valid key, and anyone to the public paths.
+
+    The credential is left in `request.state`; the key itself goes no further.
+    """
+
+    def __init__(self, app: ASGIApp, *, keys: Keys, clock: Clock, public: Collection[str]) -> None:
+        self._app = app
+        self._keys = keys
+        self._clock = clock
+        self._public = public
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        if _too_many(scope["headers"]):
+            message = f"at most {MAX_HEADERS} headers of {MAX_HEADER_BYTES} bytes in all are read"
+            return await error_response(431, "headers_too_large", message)(scope, receive, send)
+        if scope["path"] not in self._public:
+            try:
+                credential = self._credential(scope)
+            except Unavailable as error:
+                return await refuse(Request(scope), error)(scope, receive, send)
+            if credential is None:
+                return await unauthorized()(scope, receive, send)
+            scope.setdefault("state", {})["credential"] = credential
+        return await self._app(scope, receive, send)
+
+    def _credential(self, scope: Scope) -> Credential | None:
+        shown = [value for name, value in scope["headers"] if name == b"x-api-key"]
+        if len(shown) != 1:
+            return None
+        api_key = shown[0].decode("latin-1")
+        credential = self._keys.by_api_key(api_key) if looks_like_key(api_key) else None
+        if credential is None or not credential.key.is_valid_at(self._clock()):
+            return None
+        return credential
+
+
+def _too_many(headers: list[tuple[bytes, bytes]]) -> bool:
+    return len(headers) > MAX_HEADERS or sum(len(n) + len(v) for n, v in headers) > MAX_HEADER_BYTES
+
+
+def require(request: Request, permission: str) -> Credential:
+    """The caller's credential. Raises Refused where it lacks the permission; admin implies nothing."""
+    credential: Credential = request.state.credential
+    if not credential.key.may(permission):
+        raise Refused("forbidden", f"this key lacks the permission {permission}")
+    return credential
+
+
+async def read_body(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:
+    """The body, refused as soon as it is known to pass the limit. Raises Undecodable `too_large`."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise _too_large(limit)
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limit:
+                    raise _too_large(limit)
+    except TimeoutError:
+        slow = {"Connection": "close"}
+        raise HTTPException(408, f"the body did not come within {BODY_S} s", slow) from None
+    return bytes(body)
+
+
+def _too_large(limit: int) -> Undecodable:
+    return Undecodable("too_large", f"the body exceeds {limit} bytes: send fewer rows at once")

@@ -1,0 +1,113 @@
+"""The gateway as a process."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import uvloop
+from redis.asyncio import Redis
+from starlette.applications import Starlette
+
+from infra.auth import SealedKeyRing
+from infra.database import create_db_engine
+from infra.kafka import aiokafka_options, client_options
+from infra.sealing import Sealer
+from streams.gateway.app import create_app
+from streams.gateway.feeds import Feeds
+from streams.gateway.http import http_server, listen
+from streams.gateway.lease import Lease
+from streams.gateway.metrics import GatewayMetrics
+from streams.gateway.pending import Pending
+from streams.gateway.replies import ReplyReader
+from streams.gateway.stored import stored_predictions
+from streams.observe import metrics_text
+from streams.producer import Producer
+from streams.settings import Settings
+from streams.topics import PREDICTION_REPLIES
+
+log = logging.getLogger("weir.gateway")
+
+REDIS_S = 0.5
+
+
+def serve(settings: Settings) -> None:
+    """Run the gateway until SIGTERM or SIGINT; what is in flight is answered first."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve_until_signal(settings))
+
+
+async def _serve_until_signal(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await run(settings, stop)
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set. Raises what ended the key view or the reply reader: start the process again.
+
+    HTTP answers at once; while the broker is away /readyz says so and the rest answers 503.
+    """
+    listening = listen(settings.host, settings.port)
+    async with AsyncExitStack() as stack:
+        stack.callback(listening.close)
+        app, feeds = await stack.enter_async_context(_gateway(settings))
+        server = http_server(app)
+        serving = asyncio.create_task(server.serve(sockets=[listening]), name="http")
+        feeding = asyncio.create_task(feeds.run(), name="feeds")
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        log.info("listening on %s:%d", *listening.getsockname()[:2])
+        try:
+            await asyncio.wait({serving, feeding, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            server.should_exit = True
+            await serving
+            stopping.cancel()
+        if feeding.done():
+            await feeding
+        feeding.cancel()
+        await asyncio.wait({feeding})
+
+
+@asynccontextmanager
+async def _gateway(settings: Settings) -> AsyncIterator[tuple[Starlette, Feeds]]:
+    """The application over the real things, and what feeds it; all of it closed afterwards."""
+    metrics = GatewayMetrics()
+    pending = Pending(settings.max_pending, metrics.late_reply)
+    producer = Producer(client_options(settings))
+    async with AsyncExitStack() as stack:
+        feeds = _feeds(settings, pending, stack)
+        engine = create_db_engine(settings.database_url.get_secret_value(), pool_size=5)
+        stack.callback(engine.dispose)
+        await producer.start()
+        stack.push_async_callback(producer.stop)
+
+        def text() -> bytes:
+            metrics.pending.set(len(pending))
+            return metrics_text(settings.prometheus_multiproc_dir)
+
+        app = create_app(
+            settings,
+            keys=feeds,
+            producer=producer,
+            replies=feeds.replies,
+            predictions=stored_predictions(engine),
+            checks={"keys": feeds.keys_not_ready, "replies": feeds.replies.why_not_ready},
+            metrics_text=text,
+            observe=metrics.response,
+        )
+        yield app, feeds
+
+
+def _feeds(settings: Settings, pending: Pending, stack: AsyncExitStack) -> Feeds:
+    redis = Redis.from_url(settings.redis_url, socket_timeout=REDIS_S, socket_connect_timeout=REDIS_S)
+    stack.push_async_callback(redis.aclose)
+    topic = settings.topic(PREDICTION_REPLIES.name)
+    lease = Lease(redis, topic, pending.instance)
+    stack.push_async_callback(lease.release)
+    ring = SealedKeyRing(Sealer(settings.weir_master_secret.get_secret_value()))
+    feeds = Feeds(settings, ring, ReplyReader(aiokafka_options(settings), topic, pending, lease.choose))
+    stack.push_async_callback(feeds.stop)
+    return feeds

@@ -1,0 +1,121 @@
+"""The gateway's surroundings as small honest classes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+from starlette.applications import Starlette
+
+from schemas import headers as h
+from schemas.errors import Unavailable
+from schemas.keys import ApiKey, Credential, check_permissions, hash_api_key, new_api_key, new_key_id
+from schemas.message import Emission
+from schemas.signing import signing_key
+from schemas.wire import encode
+from streams.gateway.app import create_app
+from streams.gateway.pending import Expected, Pending
+from streams.settings import Settings
+
+NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+RATE = {"limit": 1000, "remaining": 7, "reset": 1777636800, "retry_after": 0}
+
+
+class FakeKeys:
+    """A key ring of the keys made here."""
+
+    def __init__(self) -> None:
+        self.credentials: dict[str, Credential] = {}
+
+    def new(self, *permissions: str, **more: Any) -> str:
+        """A new API key with these permissions."""
+        api_key, key_id = new_api_key(test=True), new_key_id()
+        key = ApiKey(
+            key_id=key_id,
+            name="test",
+            key_hash=hash_api_key(api_key),
+            sealed_signing_key="",
+            permissions=check_permissions(permissions),
+            created_at=NOW - timedelta(days=1),
+            **more,
+        )
+        self.credentials[api_key] = Credential(key, signing_key(api_key))
+        return api_key
+
+    def by_api_key(self, api_key: str) -> Credential | None:
+        return self.credentials.get(api_key)
+
+
+Scorer = Callable[[Emission, Mapping[str, bytes]], list[tuple[bytes | None, list[tuple[str, bytes]]]]]
+
+
+@dataclass
+class FakeKafka:
+    """Takes records, and answers each through `scorer` as the scorer's replies would come; None stays silent."""
+
+    pending: Pending = field(default_factory=lambda: Pending(100))
+    scorer: Scorer | None = None
+    down: bool = False
+    hangs: bool = False
+    sent: list[Emission] = field(default_factory=list)
+
+    async def send(self, emissions: Sequence[Emission]) -> None:
+        if self.down:
+            raise Unavailable("kafka", "broker 10.1.2.3 refused")
+        if self.hangs:
+            await asyncio.Event().wait()
+        self.sent.extend(emissions)
+        for emission in emissions:
+            if self.scorer is not None and emission.topic == "prediction-requests":
+                self.pending.deliver(self.scorer(emission, dict(emission.headers)))
+
+    def expect(self) -> AbstractContextManager[Expected]:
+        return self.pending.expect(3)
+
+
+def replying(status: str = "ok", rate: Mapping[str, int] | None = RATE, **more: Any) -> Scorer:
+    """A scorer that ends every request like this."""
+
+    def scorer(_: Emission, headers: Mapping[str, bytes]) -> list[tuple[bytes | None, list[tuple[str, bytes]]]]:
+        body = {"request_id": headers[h.REQUEST_ID].decode(), "status": status, **more}
+        carried = [(h.REPLY_INSTANCE, headers[h.REPLY_INSTANCE])]
+        if rate is not None:
+            carried.append((h.RATE_LIMIT, encode(rate)))
+        return [(encode(body), carried)]
+
+    return scorer
+
+
+@dataclass
+class Gateway:
+    """A gateway over fakes, and a client for it."""
+
+    settings: Settings = field(default_factory=lambda: Settings(request_timeout_s=5))
+    keys: FakeKeys = field(default_factory=FakeKeys)
+    kafka: FakeKafka = field(default_factory=lambda: FakeKafka(scorer=replying()))
+    stored: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    reasons: dict[str, str | None] = field(default_factory=dict)
+    predictions: Callable[[str], Awaitable[Mapping[str, Any] | None]] | None = None
+
+    def app(self) -> Starlette:
+        async def look_up(request_id: str) -> Mapping[str, Any] | None:
+            return self.stored.get(request_id)
+
+        return create_app(
+            self.settings,
+            keys=self.keys,
+            producer=self.kafka,
+            replies=self.kafka,
+            predictions=self.predictions or look_up,
+            checks={name: lambda name=name: self.reasons[name] for name in self.reasons},  # type: ignore[misc]
+            metrics_text=lambda: b"up 1\n",
+            clock=lambda: NOW,
+        )
+
+    def client(self, api_key: str | None = None) -> httpx.AsyncClient:
+        headers = {} if api_key is None else {"X-API-Key": api_key}
+        transport = httpx.ASGITransport(self.app())
+        return httpx.AsyncClient(transport=transport, base_url="http://gateway", headers=headers)

@@ -1,0 +1,92 @@
+"""POST /feedback and GET /predictions over fakes."""
+
+from typing import Any
+
+import pytest
+
+from schemas import headers as h
+from schemas.errors import Unavailable
+from tests.streams.gateway.fakes import FakeKafka, Gateway
+
+
+async def test_a_label_goes_to_the_feedback_topic_under_the_request_id_signed() -> None:
+    gateway = Gateway()
+    async with gateway.client(gateway.keys.new("predict")) as client:
+        response = await client.post("/feedback", json={"request_id": "r-1", "label": 1})
+    assert response.status_code == 202
+    [record] = gateway.kafka.sent
+    assert (record.topic, record.key, record.value) == ("feedback", b"r-1", b'{"request_id":"r-1","label":1}')
+    assert {h.KEY_ID, h.SIGNATURE} <= dict(record.headers).keys()
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"request_id": "r-1"}, "label"),
+        ({"request_id": "r-1", "label": 2}, "label"),
+        ({"request_id": "r-1", "label": True}, "label"),
+        ({"request_id": "r 1", "label": 1}, "request_id"),
+        ({"request_id": "r-1", "label": 1, "more": 1}, "more"),
+        ([], "body"),
+    ],
+)
+async def test_feedback_of_another_form_names_the_field(body: Any, field: str) -> None:
+    gateway = Gateway()
+    async with gateway.client(gateway.keys.new("predict")) as client:
+        response = await client.post("/feedback", json=body)
+    assert response.status_code == 422
+    assert response.json()["error"]["fields"][0]["field"] == field
+    assert gateway.kafka.sent == []
+
+
+async def test_a_large_feedback_is_413() -> None:
+    gateway = Gateway()
+    async with gateway.client(gateway.keys.new("predict")) as client:
+        assert (await client.post("/feedback", content=b" " * 17_000)).status_code == 413
+
+
+async def test_feedback_without_a_broker_is_503() -> None:
+    gateway = Gateway(kafka=FakeKafka(down=True))
+    async with gateway.client(gateway.keys.new("predict")) as client:
+        assert (await client.post("/feedback", json={"request_id": "r", "label": 1})).status_code == 503
+
+
+@pytest.mark.contract("K5")
+async def test_only_ones_own_predictions_are_found() -> None:
+    gateway = Gateway()
+    mine, other = gateway.keys.new("predict"), gateway.keys.new("predict")
+    key_id = gateway.keys.credentials[mine].key.key_id
+    gateway.stored["a/b"] = {"request_id": "a/b", "status": "ok", "key_id": key_id}
+    async with gateway.client(mine) as client:
+        own = await client.get("/predictions/a/b")
+        unknown = await client.get("/predictions/zzz")
+    async with gateway.client(other) as client:
+        others = await client.get("/predictions/a/b")
+    assert own.json() == {"request_id": "a/b", "status": "ok"}
+    assert (unknown.status_code, others.status_code) == (404, 404)
+
+
+async def test_an_accepted_request_is_pending_until_it_is_stored() -> None:
+    gateway = Gateway(kafka=FakeKafka())
+    api_key, other = gateway.keys.new("predict"), gateway.keys.new("predict")
+    async with gateway.client(api_key) as client:
+        body = {"entity": "c", "features": {}}
+        headers = {"Prefer": "respond-async", "Idempotency-Key": "later"}
+        location = (await client.post("/predict", json=body, headers=headers)).headers["Location"]
+        pending = await client.get(location)
+        theirs = await client.get(location, headers={"X-API-Key": other})
+        key_id = gateway.keys.credentials[api_key].key.key_id
+        gateway.stored["later"] = {"request_id": "later", "status": "ok", "key_id": key_id}
+        done = await client.get(location)
+    assert (pending.status_code, theirs.status_code, done.status_code) == (202, 404, 200)
+
+
+async def test_a_store_that_is_away_is_503() -> None:
+    async def away(_: str) -> None:
+        raise Unavailable("postgres", "host db-1 does not answer")
+
+    gateway = Gateway(predictions=away)
+    async with gateway.client(gateway.keys.new("predict")) as client:
+        response = await client.get("/predictions/x")
+    assert response.status_code == 503
+    assert "db-1" not in response.text
