@@ -1,0 +1,105 @@
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from aiokafka.partitioner import murmur2
+
+from infra.kafka import aiokafka_options, client_options, publish, read_compacted
+from schemas.errors import Unavailable
+from streams.settings import Settings
+from tests.kafka import make_topic, read_all
+
+NOBODY = {"bootstrap.servers": "127.0.0.1:1"}
+
+
+@pytest.fixture
+def options(bootstrap: str) -> dict[str, Any]:
+    return client_options(Settings(kafka_bootstrap_servers=bootstrap))
+
+
+@pytest.fixture
+def topic(bootstrap: str, unique: Callable[..., str]) -> str:
+    return make_topic(bootstrap, unique("compacted"), 3)
+
+
+def test_an_empty_topic_reads_as_nothing(options: dict[str, Any], topic: str) -> None:
+    assert read_compacted(options, topic) == {}
+
+
+def test_the_last_value_of_each_key_counts(options: dict[str, Any], topic: str) -> None:
+    publish(options, topic, [(b"%d" % (n % 20), b"value %d" % n, ()) for n in range(60)])
+    assert read_compacted(options, topic) == {b"%d" % n: b"value %d" % (n + 40) for n in range(20)}
+
+
+def test_a_record_without_a_value_removes_its_key(options: dict[str, Any], topic: str) -> None:
+    publish(options, topic, [(b"a", b"1", ()), (b"b", b"2", ()), (b"a", None, ()), (b"empty", b"", ())])
+    assert read_compacted(options, topic) == {b"b": b"2", b"empty": b""}
+
+
+def test_headers_arrive(options: dict[str, Any], bootstrap: str, topic: str) -> None:
+    publish(options, topic, [(b"a", b"1", [("request-id", b"r-1")])])
+    assert read_all(bootstrap, topic)[0].headers() == [("request-id", b"r-1")]
+
+
+def test_keys_lie_where_the_java_clients_would_put_them(options: dict[str, Any], bootstrap: str, topic: str) -> None:
+    publish(options, topic, [(b"c-%d" % n, b"", ()) for n in range(50)])
+    for message in read_all(bootstrap, topic):
+        assert message.partition() == (murmur2(message.key()) & 0x7FFFFFFF) % 3
+
+
+@pytest.mark.real_broker
+def test_a_missing_topic_is_named_with_the_command_that_makes_it(
+    options: dict[str, Any], unique: Callable[..., str]
+) -> None:
+    missing = unique("missing")
+    with pytest.raises(Unavailable, match=rf"{missing}.*weir topics create") as caught:
+        read_compacted(options, missing, 5)
+    assert caught.value.dependency == "kafka"
+
+
+def test_reading_without_a_broker_ends_in_time_and_names_the_topic() -> None:
+    with pytest.raises(Unavailable, match=r"topic api-keys .*KAFKA_BOOTSTRAP_SERVERS"):
+        read_compacted(NOBODY, "api-keys", 0.3)
+
+
+def test_writing_without_a_broker_is_an_error_not_a_loss() -> None:
+    with pytest.raises(Unavailable, match="topic api-keys"):
+        publish(NOBODY, "api-keys", [(b"k", b"v", ())], 0.3)
+
+
+def test_plain_settings_give_plain_options() -> None:
+    settings = Settings(kafka_bootstrap_servers="b:9092")
+    assert client_options(settings) == {"bootstrap.servers": "b:9092", "security.protocol": "PLAINTEXT"}
+    assert aiokafka_options(settings) == {"bootstrap_servers": "b:9092", "security_protocol": "PLAINTEXT"}
+
+
+def test_sasl_settings_reach_both_libraries() -> None:
+    settings = Settings.read(
+        {
+            "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+            "KAFKA_SASL_USERNAME": "weir",
+            "KAFKA_SASL_PASSWORD": "hunter2",
+            "KAFKA_SASL_MECHANISM": "PLAIN",
+        }
+    )
+    ours = client_options(settings)
+    assert (ours["sasl.mechanism"], ours["sasl.username"], ours["sasl.password"]) == ("PLAIN", "weir", "hunter2")
+    theirs = aiokafka_options(settings)
+    assert (theirs["sasl_mechanism"], theirs["sasl_plain_username"]) == ("PLAIN", "weir")
+    assert theirs["sasl_plain_password"] == "hunter2"
+    assert isinstance(theirs["ssl_context"], ssl.SSLContext)
+
+
+def test_tls_files_are_named_where_given() -> None:
+    settings = Settings(
+        kafka_security_protocol="SSL",
+        kafka_ssl_cafile="ca.pem",
+        kafka_ssl_certfile="mine.pem",
+        kafka_ssl_keyfile="mine.key",
+    )
+    assert {name: file for name, file in client_options(settings).items() if name.startswith("ssl")} == {
+        "ssl.ca.location": "ca.pem",
+        "ssl.certificate.location": "mine.pem",
+        "ssl.key.location": "mine.key",
+    }
