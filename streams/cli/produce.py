@@ -1,0 +1,116 @@
+"""`weir produce`: a file's rows as signed requests on Kafka."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, Literal, cast
+
+import click
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from schemas.errors import BadSettings, Unavailable
+from streams.cli.lines import Bad, Reading, read_csv, read_jsonl
+from streams.cli.sent import Sent
+from streams.client import Ask, WeirClient
+from streams.settings import Settings
+
+BATCH = 500
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+@click.option("--key-id", required=True, help="Id of the API key, as `weir keys create` printed it.")
+@click.option("--api-key-env", default="WEIR_API_KEY", show_default=True, help="Variable that holds the API key.")
+@click.option("--entity-field", help="Field or column that names the entity; the request id otherwise.")
+@click.option("--model", help="Model asked for, where a line names none.")
+@click.option("--format", "kind", type=click.Choice(["csv", "jsonl"]), help="By the file's name otherwise.")
+@click.option("--wait/--no-wait", default=False, help="Wait for the results and count them by status.")
+@click.option("--timeout", default=30.0, show_default=True, help="Seconds that --wait gives a batch of results.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def produce(
+    file: Path,
+    key_id: str,
+    api_key_env: str,
+    entity_field: str | None,
+    model: str | None,
+    kind: Literal["csv", "jsonl"] | None,
+    wait: bool,
+    timeout: float,
+    as_json: bool,
+) -> None:
+    """Send each row of FILE (JSONL or CSV, - for standard input) as a signed prediction request.
+
+    The API key is read from the environment or, where it is not there, from the first line of standard input;
+    it is never an argument, which other users could see.
+    """
+    api_key = _api_key(api_key_env, stdin_is_taken=str(file) == "-")
+    client = WeirClient(api_key=api_key, key_id=key_id, settings=Settings.read(os.environ), replies=wait)
+    read = read_csv if (kind or file.suffix.lower().lstrip(".")) == "csv" else read_jsonl
+    with cast(BinaryIO, click.open_file(str(file), "rb")) as opened:
+        lines = _followed(read(opened, Reading(entity_field, model)), opened)
+        sent = asyncio.run(send_all(client, lines, timeout if wait else None))
+    if as_json:
+        click.echo(orjson.dumps(sent.as_json()))
+    else:
+        Console().print(sent.table())
+    sys.exit(0 if sent.is_whole() else 1)
+
+
+async def send_all(client: WeirClient, lines: Iterator[Ask | Bad], wait_s: float | None) -> Sent:
+    """Send the lines in batches, each confirmed before the next; stops where the broker does not confirm one.
+
+    wait_s: how long to wait for a batch's results, None for not at all.
+    """
+    sent = Sent()
+    async with client:
+        while batch := list(islice(lines, BATCH)):
+            asks = [line for line in batch if isinstance(line, Ask)]
+            for line in batch:
+                if isinstance(line, Bad):
+                    sent.reject(line)
+            try:
+                await _send(client, asks, wait_s, sent)
+            except Unavailable as error:
+                sent.failed += len(asks)
+                sent.stopped = str(error)
+                break
+    return sent
+
+
+async def _send(client: WeirClient, asks: Sequence[Ask], wait_s: float | None, sent: Sent) -> None:
+    sent.sent += len(asks)
+    if wait_s is None:
+        await client.submit_many(asks)
+    else:
+        sent.count_results(await client.predict_many(asks, timeout=wait_s))
+    sent.delivered += len(asks)
+
+
+def _followed(lines: Iterator[Ask | Bad], file: BinaryIO) -> Iterator[Ask | Bad]:
+    """The lines, with a bar on standard error that shows how much of the file is read."""
+    total = os.fstat(file.fileno()).st_size if file.seekable() else None
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("sending", total=total)
+        for number, line in enumerate(lines):
+            if number % BATCH == 0 and total is not None:
+                progress.update(task, completed=file.tell())
+            yield line
+
+
+def _api_key(variable: str, *, stdin_is_taken: bool) -> str:
+    api_key = os.environ.get(variable, "").strip()
+    if not api_key and not stdin_is_taken:
+        api_key = _asked() if sys.stdin.isatty() else sys.stdin.readline().strip()
+    if not api_key:
+        raise BadSettings(f"no API key: set {variable}, or give the key on standard input")
+    return api_key
+
+
+def _asked() -> str:
+    return str(click.prompt("API key", hide_input=True, err=True))
