@@ -80,7 +80,9 @@ class RedisLimiter:
     ) -> Sequence[Decision]:
         """One decision per charge, in order; see `agents.ports.Limiter`.
 
-        A charge that costs more than its bucket holds is denied with a `retry_after` of 0: it can never pass.
+        A partition's batches must come in order, one at a time: what lies below an offset decided counts as
+        decided. A charge that costs more than its bucket holds is denied with a `retry_after` of 0: it can
+        never pass.
         """
         if not charges or not self._enabled:
             return [_free(charge, self._now_us()) for charge in charges]
