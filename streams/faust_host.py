@@ -22,6 +22,8 @@ from streams.settings import Settings
 
 log = logging.getLogger("weir.host")
 
+LEAVE_S = 5.0
+
 
 class BatchConsumer(Consumer):
     """Faust's consumer, one message per topic and poll: its value is a Batch."""
@@ -145,7 +147,7 @@ class FaustHost:
                 *ackers, asyncio.create_task(self._crash()), asyncio.create_task(_until(stop))
             )
         except BaseException:
-            self._suspend()
+            await self._leave()
             raise
         ackers = [asyncio.create_task(pipeline.ack_in_order()) for pipeline in self._pipelines]
         await self._drain(ackers)
@@ -190,6 +192,16 @@ class FaustHost:
         self._app.consumer.stop_flow()
         self._app.flow_control.suspend()
         self._app.flow_control.clear()
+
+    async def _leave(self) -> None:
+        """Leave the group after a crash, so that its partitions move on at once; what is unacked stays unacked."""
+        self._suspend()
+        self._app.consumer.unacked.clear()
+        try:
+            async with asyncio.timeout(LEAVE_S):
+                await self._app.stop()
+        except Exception as error:
+            log.warning("leaving the group failed, it will notice by itself: %r", error)
 
     async def _drain(self, ackers: Sequence[asyncio.Task[None]]) -> None:
         self._suspend()

@@ -1,0 +1,78 @@
+"""Topics of a test's own, and everything that lies on one."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from infra.kafka import publish
+
+WAIT_S = 30.0
+_GROUP_NOT_READY = {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_LOAD_IN_PROGRESS}
+
+
+def make_topic(bootstrap: str, name: str, partitions: int = 4) -> str:
+    """A fresh topic; the wheel broker makes it by itself when it is asked for."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    for future in admin.create_topics([NewTopic(name, partitions, 1)]).values():
+        try:
+            future.result(WAIT_S)
+        except Exception:
+            admin.list_topics(name, timeout=WAIT_S)
+    return name
+
+
+def fill(bootstrap: str, topic: str, count: int, value: Callable[[int], bytes] = lambda i: b"%d" % i) -> None:
+    """`count` records with 97 different keys."""
+    publish({"bootstrap.servers": bootstrap}, topic, [(b"k%d" % (i % 97), value(i), ()) for i in range(count)])
+
+
+def read_all(bootstrap: str, topic: str) -> list[Message]:
+    """Every record from the beginning to the present end of each partition."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "reader", "enable.auto.commit": False})
+    try:
+        partitions = consumer.list_topics(topic, timeout=WAIT_S).topics[topic].partitions
+        ends = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=WAIT_S) for p in partitions}
+        consumer.assign([TopicPartition(topic, p, low) for p, (low, high) in ends.items() if high > low])
+        expected = sum(high - low for low, high in ends.values())
+        messages: list[Message] = []
+        deadline = time.monotonic() + WAIT_S
+        while len(messages) < expected and time.monotonic() < deadline:
+            messages += [m for m in consumer.consume(1000, timeout=0.5) if m.error() is None]
+        assert len(messages) >= expected, f"{topic}: read {len(messages)} of {expected}"
+        return messages
+    finally:
+        consumer.close()
+
+
+def committed(bootstrap: str, group: str, topic: str, partitions: int = 4) -> int:
+    """The sum of a group's committed offsets on a topic."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False})
+    try:
+        tps = consumer.committed([TopicPartition(topic, p) for p in range(partitions)], timeout=WAIT_S)
+        return sum(max(0, tp.offset) for tp in tps)
+    except KafkaException as error:
+        assert error.args[0].code() in _GROUP_NOT_READY, error
+        return 0
+    finally:
+        consumer.close()
+
+
+async def until(condition: Callable[[], Any], what: str, wait_s: float = WAIT_S) -> None:
+    """Wait for a condition, bounded."""
+    deadline = time.monotonic() + wait_s
+    while not await _value(condition):
+        assert time.monotonic() < deadline, f"not within {wait_s} s: {what}"
+        await asyncio.sleep(0.02)
+
+
+async def _value(condition: Callable[[], Any]) -> Any:
+    value = condition()
+    return await value if isinstance(value, Awaitable) else value
+
+
+def values(messages: Sequence[Message]) -> list[bytes]:
+    return [message.value() or b"" for message in messages]

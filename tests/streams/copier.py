@@ -1,0 +1,74 @@
+"""A worker process of the host tests: copies records from one topic to another, with the bug that it is told to have."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import orjson
+import uvloop
+
+from infra.rate_limit import connect
+from schemas.errors import Unavailable
+from schemas.message import Batch, Emission, Record
+from streams.attempts import RedisAttempts
+from streams.loops import Pipeline
+from streams.producer import Producer
+from streams.settings import Settings
+from streams.worker import HOSTS
+from tests.fakes import FakeObserver
+
+CRASHED = 3
+
+
+@dataclass
+class Copier:
+    """bug: `none`, `slow`, `poison` (record 150), `third-batch`, `outage` (three refusals), `too-large`."""
+
+    target: str
+    bug: str
+    batches: int = 0
+
+    async def stage(self, batch: Batch) -> list[Emission]:
+        self.batches += 1
+        if self.bug == "slow":
+            await asyncio.sleep(0.05)
+        if self.bug == "outage" and self.batches <= 3:
+            raise Unavailable("postgres", "is being restarted")
+        if self.bug == "poison" and any(record.value == b"150" for record in batch.records):
+            raise ZeroDivisionError("poison")
+        if self.bug == "third-batch" and self.batches > 2:
+            raise ZeroDivisionError("a bug")
+        if self.bug == "too-large":
+            return [Emission(self.target, None, b"x" * 5 * 1024 * 1024)]
+        return [Emission(self.target, record.key, record.value or b"") for record in batch.records]
+
+    def give_up(self, record: Record, attempts: int) -> Sequence[Emission]:
+        return [Emission(self.target, record.key, b"given up after %d" % attempts)]
+
+
+async def work(host: str, source: str, target: str, group: str, bug: str, settings: Settings) -> None:
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    print("ready", flush=True)
+    producer = Producer({"bootstrap.servers": settings.kafka_bootstrap_servers})
+    await producer.start()
+    redis = connect(settings.redis_url)
+    attempts = RedisAttempts(redis, {source: source}, group)
+    copier = Copier(target, bug)
+    pipeline = Pipeline(source, copier.stage, producer, attempts, copier.give_up, FakeObserver())
+    try:
+        await HOSTS[host](settings, group, [pipeline]).run(stop)
+    finally:
+        await producer.stop()
+        await redis.aclose()
+
+
+if __name__ == "__main__":
+    try:
+        uvloop.run(work(**orjson.loads(sys.argv[1]), settings=Settings.read(os.environ)))
+    except Exception as error:
+        print(repr(error), flush=True)
+        os._exit(CRASHED)

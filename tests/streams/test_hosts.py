@@ -1,0 +1,165 @@
+"""Both hosts as processes on the broker: every record once on a healthy run, none lost on a broken one."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import orjson
+import pytest
+
+from tests.kafka import committed, fill, make_topic, read_all, until, values
+from tests.streams.copier import CRASHED
+
+
+@dataclass
+class Place:
+    """A source and a target topic, a group, and worker processes of one kind of host between them."""
+
+    bootstrap: str
+    host: str
+    source: str
+    target: str
+    group: str
+    environment: dict[str, str]
+    workers: list["subprocess.Popen[str]"] = field(default_factory=list)
+
+    def start(self, bug: str = "none") -> "subprocess.Popen[str]":
+        wanted = {"host": self.host, "source": self.source, "target": self.target, "group": self.group, "bug": bug}
+        command = [sys.executable, "-m", "tests.streams.copier", orjson.dumps(wanted).decode()]
+        worker = subprocess.Popen(
+            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        self.workers.append(worker)
+        return worker
+
+    @contextmanager
+    def running(self, bug: str = "none") -> Iterator["subprocess.Popen[str]"]:
+        worker = self.start(bug)
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == "ready\n"
+        yield worker
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(40) == 0
+
+    async def crash(self, bug: str) -> str:
+        """What the worker says as it crashes."""
+        worker = self.start(bug)
+        said, _ = await asyncio.to_thread(worker.communicate, timeout=40)
+        assert worker.returncode == CRASHED
+        return said
+
+    async def until_committed(self, count: int, wait_s: float = 40) -> None:
+        async def reached() -> bool:
+            return await self.committed() >= count
+
+        await until(reached, f"{count} records committed", wait_s)
+
+    async def committed(self) -> int:
+        return await asyncio.to_thread(committed, self.bootstrap, self.group, self.source)
+
+    def results(self) -> list[bytes]:
+        return values(read_all(self.bootstrap, self.target))
+
+
+@pytest.fixture(params=["faust", "bare"])
+async def place(
+    request: pytest.FixtureRequest, bootstrap: str, redis_url: str, unique: Callable[..., str], tmp_path
+) -> AsyncIterator[Place]:
+    source, target = make_topic(bootstrap, unique("source")), make_topic(bootstrap, unique("target"))
+    environment = {
+        **os.environ,
+        "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+        "REDIS_URL": redis_url,
+        "SESSION_TIMEOUT_S": "6",
+        "DATA_DIR": str(tmp_path),
+    }
+    place = Place(bootstrap, request.param, source, target, unique("group"), environment)
+    yield place
+    for worker in place.workers:
+        worker.kill()
+        worker.communicate()
+
+
+def numbers(count: int) -> list[bytes]:
+    return [b"%d" % i for i in range(count)]
+
+
+@pytest.mark.contract("R10")
+async def test_every_record_is_answered_once_and_committed(place: Place, bootstrap: str) -> None:
+    fill(bootstrap, place.source, 5000)
+    with place.running():
+        await place.until_committed(5000)
+    assert Counter(place.results()) == Counter(numbers(5000))
+
+
+@pytest.mark.contract("R10")
+async def test_a_worker_told_to_stop_commits_what_it_answered(place: Place, bootstrap: str) -> None:
+    fill(bootstrap, place.source, 20_000)
+    with place.running("slow"):
+        await place.until_committed(1)
+    assert len(place.results()) == await place.committed()
+    with place.running():
+        await place.until_committed(20_000)
+    assert Counter(place.results()) == Counter(numbers(20_000))
+
+
+@pytest.mark.contract("R10")
+async def test_a_crash_acks_nothing_of_the_failed_batch(place: Place, bootstrap: str) -> None:
+    fill(bootstrap, place.source, 5000)
+    assert "a bug" in await place.crash("third-batch")
+    with place.running():
+        await place.until_committed(5000)
+    assert set(place.results()) == set(numbers(5000))
+
+
+@pytest.mark.contract("R10")
+async def test_a_killed_worker_loses_nothing(place: Place, bootstrap: str) -> None:
+    fill(bootstrap, place.source, 20_000)
+    worker = place.start("slow")
+    await place.until_committed(1)
+    worker.kill()
+    with place.running():
+        await place.until_committed(20_000)
+    assert set(place.results()) == set(numbers(20_000))
+
+
+@pytest.mark.contract("R9")
+async def test_a_record_that_always_crashes_is_given_up_and_the_partition_goes_on(place: Place, bootstrap: str) -> None:
+    fill(bootstrap, place.source, 300)
+    for _ in range(2):
+        assert "poison" in await place.crash("poison")
+    with place.running("poison"):
+        await place.until_committed(300)
+    assert set(place.results()) == set(numbers(300)) - {b"150"} | {b"given up after 3"}
+
+
+async def test_a_dependency_that_is_down_is_waited_for(place: Place, bootstrap: str) -> None:
+    fill(bootstrap, place.source, 300)
+    with place.running("outage"):
+        await place.until_committed(300)
+    assert Counter(place.results()) == Counter(numbers(300))
+
+
+async def test_a_record_that_cannot_be_delivered_ends_the_worker_unacked(place: Place, bootstrap: str) -> None:
+    fill(bootstrap, place.source, 100)
+    assert "too large" in await place.crash("too-large")
+    assert await place.committed() == 0
+
+
+@pytest.mark.real_broker
+@pytest.mark.contract("R10")
+async def test_workers_joining_and_leaving_repeat_nothing(place: Place, bootstrap: str) -> None:
+    total = 60_000
+    fill(bootstrap, place.source, total)
+    with place.running("slow"):
+        await place.until_committed(1)
+        with place.running("slow"):
+            await place.until_committed(await place.committed() + 10_000)
+        await place.until_committed(total, 60)
+    assert Counter(place.results()) == Counter(numbers(total))
