@@ -117,6 +117,8 @@ def _row(result: PredictionResult, number: int, answer: PredictionResult | RowRe
 
 
 def _parse(form: type[Message], value: bytes) -> Message:
+    if not value:
+        raise Undecodable("empty", f"an empty record is no {form.__name__}")
     try:
         return form.model_validate_json(value)
     except ValidationError as error:

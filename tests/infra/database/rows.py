@@ -40,9 +40,11 @@ def prediction(request_id: str, **changes: Any) -> StoredPrediction:
     return StoredPrediction(**{"request_id": request_id, **common, **answer, **changes})
 
 
-def label(request_id: str, value: int, offset: int, *, topic: str = "feedback", row: int = 0) -> ReceivedLabel:
+def label(
+    request_id: str, value: int, offset: int, *, topic: str = "feedback", partition: int = 0, row: int = 0
+) -> ReceivedLabel:
     feedback = Feedback(request_id=request_id, label=value, row=row, source="crm")
-    return ReceivedLabel(feedback, topic, 0, offset, MOMENT)
+    return ReceivedLabel(feedback, topic, partition, offset, MOMENT)
 
 
 def api_key(key_id: str, **changes: Any) -> ApiKey:

@@ -72,6 +72,7 @@ def test_every_argument_comes_back(repo: FeedbackRepository, engine: Engine) -> 
         (row,) = FeedbackRepository(fresh).get_prediction("round-trip")
     found = {name: getattr(row, "extra" if name == "metadata" else name) for name in given}
     assert found == given
+    assert row.features is not None
     assert isinstance(row.features["whole"], float)
     assert (row.status, row.error, row.actual_label) == ("ok", None, None)
 

@@ -1,0 +1,69 @@
+"""Ground truth and keys as they lie on their topics."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from agents.persist import persist_keys, persist_labels
+from schemas.message import Batch
+from schemas.stored import Position
+from tests.agents.sink import MOMENT, KeptInMemory, batch_of, letter
+
+
+async def test_labels_keep_their_place_and_time() -> None:
+    store = KeptInMemory()
+    batch = batch_of({"request_id": "abc-123", "label": 1, "row": 2, "source": "crm"})
+    assert await persist_labels(batch, store=store, dead_letters="dead") == []
+    (label,) = store.labels
+    assert (label.feedback.request_id, label.feedback.label, label.feedback.row) == ("abc-123", 1, 2)
+    assert (label.topic, label.partition, label.offset) == ("topic", 0, 10)
+    assert label.received_at == datetime.fromtimestamp(1_700_000_000, UTC)
+
+
+@pytest.mark.contract("F1", "R9")
+@pytest.mark.parametrize(
+    ("value", "reason", "says"),
+    [
+        ({"request_id": "abc-123", "label": 2}, "invalid", "label"),
+        ({"request_id": "abc-123", "label": True}, "invalid", "label"),
+        ({"label": 1}, "invalid", "request_id"),
+        (b"{", "not_json", "JSON"),
+        (None, "empty", "empty"),
+    ],
+)
+async def test_what_is_no_label_is_a_dead_letter(value: Any, reason: str, says: str) -> None:
+    store = KeptInMemory()
+    batch = batch_of(value, {"request_id": "abc-123", "label": 1})
+    (emission,) = await persist_labels(batch, store=store, dead_letters="dead")
+    assert letter(emission)["reason"] == reason
+    assert says in letter(emission)["message"]
+    assert len(store.labels) == 1
+
+
+def key(key_id: str, **changes: Any) -> dict[str, Any]:
+    fields = {"name": "a key", "key_hash": "0" * 64, "sealed_signing_key": "sealed", "created_at": MOMENT}
+    return {"key_id": key_id, **fields, **changes}
+
+
+async def test_a_key_is_dropped_by_a_null_and_comes_back_after_it() -> None:
+    a, b = "AAAAAAAAAAA", "BBBBBBBBBBB"
+    written = [
+        batch_of(key(a), None, first=0, key=a.encode()),
+        batch_of(key(b), None, key(b, name="again"), first=2, key=b.encode()),
+    ]
+    records = [record for batch in written for record in batch.records]
+    store = KeptInMemory()
+    assert await persist_keys(Batch("topic", records, {}), store=store, dead_letters="dead") == []
+    assert [each.name for each in store.keys] == ["again"]
+    assert store.deleted == [a, b]
+    assert store.positions == [Position("topic", 0, 5)]
+
+
+@pytest.mark.contract("R9")
+async def test_what_is_no_key_is_a_dead_letter() -> None:
+    store = KeptInMemory()
+    batch = batch_of(key("short"), key("AAAAAAAAAAA"), b"nonsense")
+    letters = [letter(each) for each in await persist_keys(batch, store=store, dead_letters="dead")]
+    assert [each["reason"] for each in letters] == ["invalid", "not_json"]
+    assert [each.key_id for each in store.keys] == ["AAAAAAAAAAA"]
