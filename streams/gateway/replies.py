@@ -21,6 +21,9 @@ QUIET_S = 1.0
 ANSWER_S = 5.0
 """How long the broker may take to say so."""
 
+OPEN_S = 20.0
+"""How long each step of connecting may take: a topic just made has no leader at first."""
+
 REOPEN_S = 1.0
 """Pause before a broken consumer is replaced."""
 
@@ -62,18 +65,19 @@ class ReplyReader:
     async def stop(self) -> None:
         """Stop reading; who still waits gets nothing more."""
         self._trouble = "the reply reader is stopped"
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)  # what it died of is wait_closed's to tell
         await self._close()
 
     async def wait_closed(self) -> None:
         """Return when the reader is stopped; raise what it died of."""
-        assert self._task is not None
-        await asyncio.wait({self._task})
-        if not self._task.cancelled():
-            self._task.result()
+        task = self._task
+        assert task is not None, "start first"
+        await asyncio.wait({task})
+        if not task.cancelled():
+            task.result()
 
     def why_not_ready(self) -> str | None:
         """None while replies are read; otherwise the reason."""
@@ -89,12 +93,16 @@ class ReplyReader:
         return self._pending.expect(self._partition.partition)
 
     async def _run(self) -> None:
+        failed_at: int | None = None
         while True:
             try:
                 await self._follow()
             except (KafkaError, OSError, TimeoutError, Unavailable) as error:
                 self._trouble = f"replies cannot be read ({type(error).__name__})"
                 log.warning("replies of %s cannot be read, reopening: %s", self._topic, error)
+            if self._position == failed_at:  # what lies here cannot be read: go on at the end
+                self._position = None
+            failed_at = self._position
             await self._reopen()
 
     async def _reopen(self) -> None:
@@ -108,18 +116,16 @@ class ReplyReader:
 
     async def _open(self) -> None:
         consumer = self._consumer = AIOKafkaConsumer(
-            **self._options, enable_auto_commit=False, auto_offset_reset="latest", fetch_max_wait_ms=250
+            **self._options, enable_auto_commit=False, auto_offset_reset="latest"
         )
-        await asyncio.wait_for(consumer.start(), 4 * ANSWER_S)
+        await asyncio.wait_for(consumer.start(), OPEN_S)
         if self._partition is None:
-            count = len(consumer.partitions_for_topic(self._topic) or ())
-            if not count:
-                raise Unavailable("kafka", f"topic {self._topic} is missing: make it with `weir topics create`")
+            count = await asyncio.wait_for(_count_partitions(consumer, self._topic), OPEN_S)
             self._partition = TopicPartition(self._topic, await self._choose(count))
         consumer.assign([self._partition])
         if self._position is None:
-            await asyncio.wait_for(consumer.seek_to_end(self._partition), ANSWER_S)
-            self._position = await asyncio.wait_for(consumer.position(self._partition), ANSWER_S)
+            await asyncio.wait_for(consumer.seek_to_end(self._partition), OPEN_S)
+            self._position = await asyncio.wait_for(consumer.position(self._partition), OPEN_S)
         else:
             consumer.seek(self._partition, self._position)
         self._suspected = self._trouble = None
@@ -156,6 +162,15 @@ class ReplyReader:
         if consumer is not None:
             with suppress(KafkaError, TimeoutError):
                 await asyncio.wait_for(consumer.stop(), ANSWER_S)
+
+
+async def _count_partitions(consumer: AIOKafkaConsumer, topic: str) -> int:
+    if topic not in await consumer.topics():
+        raise Unavailable("kafka", f"topic {topic} is missing: make it with `weir topics create`")
+    first = TopicPartition(topic, 0)
+    consumer.assign([first])
+    await consumer.end_offsets([first])  # the client learns a topic's partitions by asking for one
+    return len(consumer.partitions_for_topic(topic) or (0,))
 
 
 def hashed(instance: str) -> ChoosePartition:
