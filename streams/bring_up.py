@@ -9,6 +9,7 @@ from pathlib import Path
 from infra.local.process import tail, wait_until
 from infra.local.stack import RunningStack, running
 from infra.local.supervisor import Role, read_state, start_supervisor
+from infra.local.wheel_kafka import ask_for_topics
 from schemas.errors import Unavailable
 from streams.settings import Settings
 
@@ -47,10 +48,10 @@ def bring_up(stack: RunningStack, environ: Mapping[str, str], report: Report) ->
     """
     given = role_environment(stack, environ)
     settings = Settings.read(given)
-    timed(report, "topics", lambda: made_topics(settings))
+    timed(report, "topics", lambda: made_topics(stack, settings))
     timed(report, "tables", lambda: made_tables(settings))
     timed(report, "model", lambda: made_model(settings))
-    timed(report, "roles", lambda: started_roles(stack.data_dir, given))
+    timed(report, "roles", lambda: started_roles(stack.data_dir, settings, given))
     timed(report, "gateway", lambda: ready_gateway(stack.data_dir, settings))
 
 
@@ -59,9 +60,11 @@ def timed(report: Report, name: str, step: Callable[[], str]) -> None:
     report(f"{name:<9} {step()} ({time.monotonic() - begun:.1f} s)")
 
 
-def made_topics(settings: Settings) -> str:
-    from streams.topics import create_topics
+def made_topics(stack: RunningStack, settings: Settings) -> str:
+    from streams.topics import TOPICS, create_topics
 
+    if stack.broker == "wheel":
+        ask_for_topics(settings.kafka_bootstrap_servers, [settings.topic(topic.name) for topic in TOPICS])
     made = create_topics(settings)
     return f"{len(made)} created" if made else "all there"
 
@@ -82,13 +85,26 @@ def made_model(settings: Settings) -> str:
 
     name, store = settings.model_name, settings.model_store
     if not artifacts.versions(store, name):
-        from streams.cli.models import train
-
-        train.main(["--name", name, "--store", store, "--json"], standalone_mode=False)
+        train_model(name, store)
     return f"{name} {artifacts.latest(store, name)}"
 
 
-def started_roles(data_dir: Path, given: Mapping[str, str]) -> str:
+def train_model(name: str, store: str) -> None:
+    """Train on simulated customers, as `weir models train` does."""
+    from datetime import UTC, datetime
+
+    from rich.console import Console
+
+    from infra import artifacts
+    from models.bundle import read_bundle
+    from streams.cli.training import ALGORITHM_NAMES, TrainingOrder, trained
+
+    order = TrainingOrder(None, None, name, ALGORITHM_NAMES[0], rows=20_000, seed=7)
+    files = trained(order, datetime.now(UTC), Console(quiet=True))
+    artifacts.publish(store, name, read_bundle(files).manifest.version, files)
+
+
+def started_roles(data_dir: Path, settings: Settings, given: Mapping[str, str]) -> str:
     from streams.topology import ROLES
 
     if read_state(data_dir) is not None:
@@ -96,15 +112,21 @@ def started_roles(data_dir: Path, given: Mapping[str, str]) -> str:
     # Files of processes that ended would count in the metrics for ever.
     shutil.rmtree(given["METRICS_DIR"], ignore_errors=True)
     Path(given["METRICS_DIR"]).mkdir(parents=True)
-    roles = [Role(name, (sys.executable, "-m", "streams.cli", "run", name)) for name in ROLES]
+    addresses = {"gateway": gateway_url(settings)}
+    command = (sys.executable, "-m", "streams.cli", "run")
+    roles = [Role(name, (*command, name), addresses.get(name, "")) for name in ROLES]
     start_supervisor(data_dir, roles, given)
     return ", ".join(role.name for role in roles)
+
+
+def gateway_url(settings: Settings) -> str:
+    return f"http://{settings.host}:{settings.port}"
 
 
 def ready_gateway(data_dir: Path, settings: Settings) -> str:
     import httpx
 
-    url = f"http://{settings.host}:{settings.port}"
+    url = gateway_url(settings)
 
     def ready() -> bool:
         try:

