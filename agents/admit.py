@@ -14,7 +14,7 @@ from schemas.keys import ApiKey
 from schemas.message import Batch, Record
 from schemas.quota import Charge, Decision
 from schemas.request import PredictionRequest, is_request_id, read_request
-from schemas.result import Status, refusal
+from schemas.result import Status, named, refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,14 @@ class Candidate:
     body_digest: bytes
     expired: bool
     decision: Decision | None = None
+
+    @property
+    def entity(self) -> str:
+        return self.request.entity
+
+    @property
+    def key_id(self) -> str:
+        return self.key.key_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +89,7 @@ def examine(record: Record, *, keys: KeyRing, now: datetime) -> Candidate | Refu
     identity = headers.get(h.REQUEST_ID, b"")
     if not is_request_id(identity):
         message = "the header request-id is missing or not 1 to 128 of letters, digits and ._:~+/=@-"
-        return Refusal(
-            record, headers, "invalid", refusal("no_request_id", message), dead_letter="no_request_id"
-        )
+        return Refusal(record, headers, "invalid", refusal("no_request_id", message), dead_letter="no_request_id")
     request_id = identity.decode()
     try:
         return _read(record, headers, request_id, keys, now)
@@ -92,7 +98,7 @@ def examine(record: Record, *, keys: KeyRing, now: datetime) -> Candidate | Refu
         details, reason = refusal(error.reason, str(error)), error.reason
     except InvalidRequest as error:
         status, reason = "invalid", "invalid_request"
-        details = refusal(reason, str(error), fields=[item.as_json() for item in error.fields])
+        details = refusal(reason, str(error), fields=named(error.fields))
     except Refused as error:
         status = "forbidden" if error.status == "forbidden" else "unauthorized"
         details, reason = refusal(status, str(error)), None
@@ -100,22 +106,16 @@ def examine(record: Record, *, keys: KeyRing, now: datetime) -> Candidate | Refu
     return Refusal(record, headers, status, details, request_id, _entity(record), key_id, dead_letter=reason)
 
 
-def _read(
-    record: Record, headers: Mapping[str, bytes], request_id: str, keys: KeyRing, now: datetime
-) -> Candidate:
+def _read(record: Record, headers: Mapping[str, bytes], request_id: str, keys: KeyRing, now: datetime) -> Candidate:
     body = record.value or b""
     if len(body) > wire.MAX_BODY_BYTES:
-        raise Undecodable(
-            "too_large", f"the body has {len(body)} bytes, at most {wire.MAX_BODY_BYTES} are read"
-        )
+        raise Undecodable("too_large", f"the body has {len(body)} bytes, at most {wire.MAX_BODY_BYTES} are read")
     digest = sha256(body).hexdigest().encode()
     key = authenticate(record, headers, digest, keys, now)
     if not key.may("predict"):
         raise Refused("forbidden", "this key lacks the permission predict")
     request = read_request(wire.decode(body), _record_key(record))
-    return Candidate(
-        record, headers, request_id, key, request, digest, _is_past(headers.get(h.DEADLINE), now)
-    )
+    return Candidate(record, headers, request_id, key, request, digest, _is_past(headers.get(h.DEADLINE), now))
 
 
 def authenticate(
@@ -140,9 +140,7 @@ def authenticate(
         or not signing.is_fresh(signed_at, record.timestamp)
         or not credential.key.is_valid_at(now)
     ):
-        raise Refused(
-            "unauthorized", "the key or the signature is not valid; see docs/producing.md on signing"
-        )
+        raise Refused("unauthorized", "the key or the signature is not valid; see docs/producing.md on signing")
     return credential.key
 
 

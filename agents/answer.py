@@ -16,6 +16,7 @@ from schemas.quota import Decision
 from schemas.result import refusal, result_body
 from schemas.wire import encode
 
+MAX_KEY_BYTES = 1024
 _CARRIED = (h.REQUEST_ID, h.KEY_ID, h.TRACEPARENT, h.REPLY_INSTANCE)
 
 
@@ -58,9 +59,7 @@ def emit(answer: Answer, now: datetime, outlets: Outlets) -> list[Emission]:
     if item.request_id is not None:
         body = _body(answer, item.request_id, now)
         headers = _headers(item.headers, item.decision)
-        emissions.append(
-            Emission(outlets.results, item.record.key, encode(_with_features(answer, body)), headers)
-        )
+        emissions.append(Emission(outlets.results, _key(item.record), encode(_with_features(answer, body)), headers))
         partition = _reply_partition(item.headers, outlets.reply_partitions)
         if partition is not None:
             del body["key_id"]
@@ -89,12 +88,11 @@ def give_up(
 
 def _body(answer: Answer, request_id: str, now: datetime) -> dict[str, Any]:
     item = answer.item
-    known = isinstance(item, Candidate)
     return result_body(
         request_id=request_id,
-        entity=item.request.entity if known else item.entity,
+        entity=item.entity,
         status=answer.status,
-        key_id=item.key.key_id if known else item.key_id,
+        key_id=item.key_id,
         requested_at=requested_at(item.record),
         scored_at=now,
         degraded=item.decision is not None and item.decision.degraded,
@@ -117,6 +115,11 @@ def _headers(given: Mapping[str, bytes], decision: Decision | None) -> list[tupl
     if decision is not None:
         headers.append((h.RATE_LIMIT, _bucket(decision)))
     return headers
+
+
+def _key(record: Record) -> bytes | None:
+    """The key of a refused record may be of any length; a result's is not."""
+    return None if record.key is None else record.key[:MAX_KEY_BYTES]
 
 
 def _bucket(decision: Decision) -> bytes:

@@ -1,7 +1,7 @@
 """Scoring: admitted requests, checked by the model's signature and answered in one pass per model."""
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +12,7 @@ from models.bundle import Bundle
 from models.features import Encoded, encode
 from models.routing import Routed
 from schemas.errors import FieldError, InvalidRequest
-from schemas.result import Status, refusal
+from schemas.result import Status, named, refusal
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -43,7 +43,7 @@ def score(items: Sequence[Candidate | Refusal], *, router: Router) -> Scored:
     """Answer every item; all rows that go to one model are encoded and scored together."""
     answers: list[Answer | None] = [None] * len(items)
     unseen: Counter[str] = Counter()
-    groups: dict[int, tuple[Routed, list[int]]] = defaultdict(lambda: (routed, []))
+    groups: dict[int, tuple[Routed, list[int]]] = {}
     for index, item in enumerate(items):
         if isinstance(item, Refusal):
             answers[index] = Answer(item, item.status, {"error": item.error}, dead_letter=item.dead_letter)
@@ -53,7 +53,7 @@ def score(items: Sequence[Candidate | Refusal], *, router: Router) -> Scored:
         except InvalidRequest as error:
             answers[index] = _invalid(item, error.fields, str(error))
         else:
-            groups[id(routed)][1].append(index)
+            groups.setdefault(id(routed), (routed, []))[1].append(index)
     for routed, indexes in groups.values():
         candidates = [item for index in indexes if isinstance(item := items[index], Candidate)]
         for index, answer in zip(indexes, _score_group(routed, candidates, unseen), strict=True):
@@ -83,16 +83,12 @@ def _score_group(routed: Routed, candidates: Sequence[Candidate], unseen: Counte
         if encoded.errors and (fields := _fields(encoded, start, end, candidate.request.many)):
             yield _invalid(candidate, fields, _summary(bundle, fields), route)
         elif not all(map(math.isfinite, values[start:end])):
-            yield Answer(
-                candidate, "error", {**route, "error": _NOT_A_NUMBER}, bundle.version, "model_failed"
-            )
+            yield Answer(candidate, "error", {**route, "error": _NOT_A_NUMBER}, bundle.version, "model_failed")
         elif candidate.request.many:
             answers = [_row(values[i], labels[i], name) for i in range(start, end)]
             yield Answer(candidate, "ok", {**route, "rows": answers}, bundle.version)
         else:
-            yield Answer(
-                candidate, "ok", {**route, **_row(values[start], labels[start], name)}, bundle.version
-            )
+            yield Answer(candidate, "ok", {**route, **_row(values[start], labels[start], name)}, bundle.version)
         start = end
 
 
@@ -124,6 +120,6 @@ def _summary(bundle: Bundle, fields: Sequence[FieldError]) -> str:
 def _invalid(
     item: Candidate, fields: Sequence[FieldError], message: str, route: Mapping[str, Any] | None = None
 ) -> Answer:
-    error = refusal("invalid_request", message, fields=[field.as_json() for field in fields])
+    error = refusal("invalid_request", message, fields=named(fields))
     version = (route or {}).get("model_version", "")
     return Answer(item, "invalid", {**(route or {}), "error": error}, version, "invalid_request")

@@ -26,7 +26,7 @@ def dead_letter(topic: str, record: Record, reason: str, message: str, *, attemp
         "value": b64encode(value[:MAX_KEPT_BYTES]).decode(),
         "headers": {name: _text(content) for name, content in record.headers[:64] if name in _KEPT},
     }
-    return Emission(topic, record.key, encode(body))
+    return Emission(topic, None if record.key is None else record.key[:1024], encode(body))
 
 
 _KEPT = frozenset({"request-id", "key-id", "deadline-ms", "traceparent", "schema-version"})

@@ -19,8 +19,8 @@ class Feedback(BaseModel):
 
     request_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:~+/=@-]{1,128}$")]
     label: Annotated[int, Field(ge=0, le=1)]
-    row: Annotated[int, Field(ge=0)] = 0
-    source: Annotated[str, Field(min_length=1, max_length=64)] = "api"
+    row: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    source: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,64}$")] = "api"
     observed_at: Annotated[AwareDatetime | None, Field(strict=False)] = None
 
 

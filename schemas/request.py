@@ -12,6 +12,11 @@ from schemas.errors import FieldError, InvalidRequest
 
 MAX_ENTITY = 256
 MAX_MODEL = 64
+MAX_ROWS = 2000
+"""Rows of one request: its result, answers and features together, must fit into one record."""
+MAX_NAMED = 200
+"""Offending fields that one refusal names: it must not outgrow the request."""
+
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:~+/=@-]{1,128}\Z")
 _ENTITY = re.compile(r"[^\x00-\x1f\x7f]{1,256}\Z")
 _KNOWN = frozenset({"entity", "model", "features", "rows"})
@@ -77,30 +82,25 @@ def _entity_errors(entity: Any, record_key: str | None) -> list[FieldError]:
         reason = f"must be a string of 1 to {MAX_ENTITY} characters without control characters"
         return [FieldError("entity", reason, describe(entity))]
     if record_key is not None and entity != record_key:
-        return [
-            FieldError(
-                "entity", "differs from the record's key, which orders and routes it", describe(entity)
-            )
-        ]
+        return [FieldError("entity", "differs from the record's key, which orders and routes it", describe(entity))]
     return []
 
 
 def _model_errors(model: Any) -> list[FieldError]:
     if model is None or (isinstance(model, str) and 0 < len(model) <= MAX_MODEL):
         return []
-    return [
-        FieldError("model", f"must be a name of 1 to {MAX_MODEL} characters, or left out", describe(model))
-    ]
+    return [FieldError("model", f"must be a name of 1 to {MAX_MODEL} characters, or left out", describe(model))]
 
 
 def _row_errors(value: Mapping[str, Any], rows: Any) -> list[FieldError]:
     if value.keys() <= _KNOWN and ("rows" in value) != ("features" in value):
-        if "features" in value or (isinstance(rows, list) and rows):
+        if "features" in value or (isinstance(rows, list) and 0 < len(rows) <= MAX_ROWS):
             return []
-        return [FieldError("rows", "must be a list of at least one feature object", describe(rows))]
+        got = f"array of {len(rows)}" if isinstance(rows, list) else describe(rows)
+        return [FieldError("rows", f"must be a list of 1 to {MAX_ROWS} feature objects", got)]
     errors = [
         FieldError(name, "unknown field; known are entity, model, features, rows", describe(value[name]))
-        for name in sorted(value.keys() - _KNOWN)
+        for name in sorted(value.keys() - _KNOWN)[:MAX_NAMED]
     ]
     if "rows" in value and "features" in value:
         errors.append(FieldError("rows", "give either features or rows, not both", describe(rows)))

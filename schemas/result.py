@@ -1,9 +1,13 @@
 """The one terminal event of every request, as it lies on `prediction-results` and in the caller's reply."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from schemas.errors import FieldError
+from schemas.request import MAX_NAMED
 
 Status = Literal["ok", "unauthorized", "forbidden", "rate_limited", "invalid", "expired", "error"]
 STATUSES: tuple[Status, ...] = (
@@ -16,6 +20,7 @@ STATUSES: tuple[Status, ...] = (
     "error",
 )
 SCHEMA_VERSION = 1
+MAX_NAME = 128
 
 
 class ErrorField(BaseModel):
@@ -84,6 +89,14 @@ class PredictionResult(BaseModel):
 def refusal(code: str, message: str, **more: Any) -> dict[str, Any]:
     """The `error` of a result that is not ok."""
     return {"code": code, "message": message, **more}
+
+
+def named(fields: Sequence[FieldError]) -> list[dict[str, str]]:
+    """The offending fields as a result shows them; past MAX_NAMED the last entry says how many more there are."""
+    shown = [{**field.as_json(), "field": field.field[:MAX_NAME]} for field in fields[:MAX_NAMED]]
+    if len(fields) > MAX_NAMED:
+        shown.append({"field": "...", "reason": f"and {len(fields) - MAX_NAMED} more", "got": ""})
+    return shown
 
 
 def result_body(

@@ -17,9 +17,7 @@ def signing_key(api_key: str) -> bytes:
     return hmac.digest(api_key.encode(), DERIVATION_LABEL, "sha256")
 
 
-def signature(
-    key: bytes, *, topic: str, request_id: bytes, record_key: bytes, signed_at: bytes, body: bytes
-) -> bytes:
+def signature(key: bytes, *, topic: str, request_id: bytes, record_key: bytes, signed_at: bytes, body: bytes) -> bytes:
     """Hex HMAC-SHA256 over label, topic, request id, record key, signed-at and body digest, joined by newlines.
 
     signed_at: epoch milliseconds as decimal text. None of the parts before the digest may hold a newline

@@ -28,7 +28,9 @@ class RedisAttempts:
         name = f"weir:attempts:{self._group}:{log}:{record.partition}:{record.offset}"
         try:
             async with self._redis.pipeline() as pipe:
-                count, _ = await pipe.incr(name).expire(name, KEPT_S).execute()
+                pipe.incr(name)
+                pipe.expire(name, KEPT_S)
+                count, _ = await pipe.execute()
         except RedisError as error:
             raise Unavailable("redis", "the attempt could not be counted") from error
         return int(count)

@@ -12,7 +12,7 @@ from aiokafka.errors import CommitFailedError
 
 from infra.kafka import aiokafka_options
 from schemas.message import Batch
-from streams.host import Progress, to_record
+from streams.host import Progress, measure, to_record
 from streams.loops import Pipeline, first_failure
 from streams.settings import Settings
 
@@ -29,7 +29,6 @@ class BareHost:
         self._pipelines = {pipeline.topic: pipeline for pipeline in pipelines}
         self._acked: dict[TopicPartition, int] = {}
         self._committed: dict[TopicPartition, int] = {}
-        self._read: dict[TopicPartition, int] = {}
         self._rebalancing = False
         self._committed_at = monotonic()
         self._consumer: Any = None
@@ -46,40 +45,23 @@ class BareHost:
             await self._consumer.stop()
 
     def progress(self) -> Progress:
-        """Positions against log ends, for the watchdog."""
-        if self._consumer is None:
-            return Progress(0, 0, True)
-        behind = sum(
-            max(0, (self._consumer.highwater(tp) or 0) - self._read.get(tp, 0))
-            for tp in self._consumer.assignment()
-        )
-        waiting = any(pipeline.waiting_for for pipeline in self._pipelines.values())
-        position = sum(self._read.values()) + sum(self._committed.values())
-        return Progress(position, behind, waiting or self._rebalancing)
+        """How far the pipelines have come, for the watchdog."""
+        return measure(self._consumer, list(self._pipelines.values()), self._rebalancing)
 
     async def _loop(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            records = await self._consumer.getmany(
-                timeout_ms=POLL_MS, max_records=self._settings.batch_records
-            )
+            records = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=self._settings.batch_records)
             for topic, tps in groupby(sorted(records), key=lambda tp: tp.topic):
                 await self._process(topic, list(tps), records)
             if monotonic() - self._committed_at >= COMMIT_INTERVAL_S:
                 await self.commit()
         await self.settle()
 
-    async def _process(
-        self, topic: str, tps: Sequence[TopicPartition], records: dict[TopicPartition, Any]
-    ) -> None:
+    async def _process(self, topic: str, tps: Sequence[TopicPartition], records: dict[TopicPartition, Any]) -> None:
         ends = {tp: records[tp][-1].offset + 1 for tp in tps}
         floors = {tp.partition: self._committed.get(tp, 0) for tp in tps}
-        batch = Batch(
-            topic, [to_record(raw) for tp in tps for raw in records[tp]], floors, self._share(topic)
-        )
-        if await self._pipelines[topic].process(
-            batch, lambda: self._acked.update(ends), lambda: self._rebalancing
-        ):
-            self._read.update(ends)
+        batch = Batch(topic, [to_record(raw) for tp in tps for raw in records[tp]], floors, self._share(topic))
+        await self._pipelines[topic].process(batch, lambda: self._acked.update(ends), lambda: self._rebalancing)
 
     def _share(self, topic: str) -> float:
         total = len(self._consumer.partitions_for_topic(topic) or ())
@@ -96,9 +78,7 @@ class BareHost:
         """Commit what is acked and not committed yet; what was revoked meanwhile is left to its new owner."""
         self._committed_at = monotonic()
         mine = self._consumer.assignment()
-        offsets = {
-            tp: end for tp, end in self._acked.items() if tp in mine and self._committed.get(tp) != end
-        }
+        offsets = {tp: end for tp, end in self._acked.items() if tp in mine and self._committed.get(tp) != end}
         if not offsets:
             return
         try:
@@ -111,8 +91,8 @@ class BareHost:
         """Settle before the partitions go."""
         self._rebalancing = True
         await self.settle()
-        for positions in (self._acked, self._committed, self._read):
-            positions.clear()
+        self._acked.clear()
+        self._committed.clear()
 
     async def assigned(self) -> None:
         self._rebalancing = False

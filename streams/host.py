@@ -1,20 +1,27 @@
 """What every host offers: pipelines run until told to stop, and their progress can be watched."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from schemas.message import Record
+from streams.loops import Pipeline
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """position: grows as records are read and committed. behind: records read by nobody yet. excused: a rebalance or
-    a dependency's outage explains a standstill."""
+    """How far a worker has come.
+
+    position: grows with every record fetched and every batch acked. unread: records that the log holds beyond what was
+    fetched. unfinished: batches being processed or delivered. excused: a rebalance or a dependency's outage explains a
+    standstill.
+    """
 
     position: int
-    behind: int
-    excused: bool
+    unread: int
+    unfinished: int = 0
+    excused: bool = False
 
 
 class Host(Protocol):
@@ -25,6 +32,24 @@ class Host(Protocol):
         ...
 
     def progress(self) -> Progress: ...
+
+
+def measure(consumer: Any, pipelines: Sequence[Pipeline], rebalancing: bool) -> Progress:
+    """The progress of pipelines on an AIOKafkaConsumer; reads attributes only, so that a thread may call it."""
+    position = unread = 0
+    subscription = None if consumer is None else consumer._subscription.subscription
+    if subscription is not None and subscription.assignment is not None:
+        for tp in list(subscription.assignment.tps):
+            state = subscription.assignment.state_value(tp)
+            if state is not None and state.has_valid_position:
+                position += state.position
+                unread += max(0, (state.highwater or 0) - state.position)
+    return Progress(
+        position + sum(pipeline.acked for pipeline in pipelines),
+        unread,
+        sum(pipeline.unfinished for pipeline in pipelines),
+        rebalancing or any(pipeline.waiting_for for pipeline in pipelines),
+    )
 
 
 def to_record(raw: Any) -> Record:

@@ -69,21 +69,22 @@ class Pipeline:
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
-        self._in_flight: asyncio.Queue[tuple[asyncio.Future[None], Callable[[], None]]] = asyncio.Queue()
+        self._in_flight: asyncio.Queue[tuple[asyncio.Future[None], Callable[[], object]]] = asyncio.Queue()
         self._slots = asyncio.Semaphore(self.limits.in_flight)
-        self._busy = 0
+        self.unfinished = 0
+        self.acked = 0
         self._idle = asyncio.Event()
         self._idle.set()
         self.waiting_for: str | None = None
 
     async def process(
-        self, batch: Batch, ack: Callable[[], None], interrupted: Callable[[], bool] = lambda: False
+        self, batch: Batch, ack: Callable[[], object], interrupted: Callable[[], bool] = lambda: False
     ) -> bool:
         """Run the stage and queue the deliveries; `ack` is called once all are delivered, after earlier batches'.
 
         False where the batch was handed back unprocessed as the host interrupted.
         """
-        self._busy += 1
+        self.unfinished += 1
         self._idle.clear()
         await self._slots.acquire()
         try:
@@ -105,6 +106,7 @@ class Pipeline:
             delivery, ack = await self._in_flight.get()
             await delivery
             ack()
+            self.acked += 1
             self._release()
 
     async def idle(self) -> None:
@@ -113,8 +115,8 @@ class Pipeline:
 
     def _release(self) -> None:
         self._slots.release()
-        self._busy -= 1
-        if self._busy == 0:
+        self.unfinished -= 1
+        if self.unfinished == 0:
             self._idle.set()
 
     def _send(self, emissions: Sequence[Emission]) -> asyncio.Future[None]:
@@ -149,9 +151,7 @@ class Pipeline:
             raise
         except Exception as error:
             if len(batch.records) > 1:
-                log.exception(
-                    "%s: a batch of %d failed, trying its records singly", self.topic, len(batch.records)
-                )
+                log.exception("%s: a batch of %d failed, trying its records singly", self.topic, len(batch.records))
                 return await self._singly(batch)
             return await self._count_crash(batch.records[0], error)
 

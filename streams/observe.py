@@ -31,15 +31,9 @@ class Metrics:
         self._rate_limited = Counter(
             "rate_limit_exceeded", "Requests refused for their key's limit.", registry=registry
         )
-        self._unseen = Counter(
-            "unseen_category", "Values no model saw in training.", ["feature"], registry=registry
-        )
-        self._dead = Counter(
-            "dead_letters", "Records that could not be processed.", ["reason"], registry=registry
-        )
-        self._batches = Histogram(
-            "batch_records", "Records in a batch.", ["topic"], buckets=BATCH, registry=registry
-        )
+        self._unseen = Counter("unseen_category", "Values no model saw in training.", ["feature"], registry=registry)
+        self._dead = Counter("dead_letters", "Records that could not be processed.", ["reason"], registry=registry)
+        self._batches = Histogram("batch_records", "Records in a batch.", ["topic"], buckets=BATCH, registry=registry)
         self._stage = Histogram(
             "stage_seconds", "A stage's time for a batch.", ["topic"], buckets=LATENCY_S, registry=registry
         )

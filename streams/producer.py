@@ -23,6 +23,8 @@ OPTIONS: Mapping[str, Any] = {
     # As aiokafka and the Java clients do it: librdkafka's own default sends a key to another partition.
     "partitioner": "murmur2_random",
 }
+PARTITION_UA = -1
+"""librdkafka's word for: the key decides."""
 POLL_S = 0.1
 FLUSH_S = 30.0
 
@@ -65,9 +67,9 @@ class Producer:
 
     def _enqueue(self, emission: Emission, delivery: "_Delivery") -> None:
         topic, key, value, headers, partition = emission
-        more = {} if partition is None else {"partition": partition}
+        chosen = PARTITION_UA if partition is None else partition
         try:
-            self._client.produce(topic, value, key, on_delivery=delivery, headers=list(headers), **more)
+            self._client.produce(topic, value, key, chosen, delivery, headers=list(headers))
         except BufferError:
             delivery.fail("the producer's queue is full: the broker takes records too slowly")
         except Exception as error:

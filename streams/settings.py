@@ -27,9 +27,7 @@ class Settings(BaseModel):
     kafka_sasl_username: Annotated[str, Field(description="With SASL_SSL.")] = ""
     kafka_sasl_password: Annotated[SecretStr, Field(description="With SASL_SSL.")] = SecretStr("")
     kafka_ssl_cafile: Annotated[str, Field(description="File of the certificate authorities to trust.")] = ""
-    kafka_ssl_certfile: Annotated[
-        str, Field(description="Client certificate, where brokers ask for one.")
-    ] = ""
+    kafka_ssl_certfile: Annotated[str, Field(description="Client certificate, where brokers ask for one.")] = ""
     kafka_ssl_keyfile: Annotated[str, Field(description="Key of the client certificate.")] = ""
     kafka_cluster_id: Annotated[
         str,
@@ -40,12 +38,10 @@ class Settings(BaseModel):
     ] = ""
     topic_replication: Annotated[int, Field(ge=1, description="Replicas of each topic; 3 in production.")] = 1
 
-    redis_url: Annotated[str, Field(description="Token buckets and attempt counters.")] = (
-        "redis://127.0.0.1:6379/0"
+    redis_url: Annotated[str, Field(description="Token buckets and attempt counters.")] = "redis://127.0.0.1:6379/0"
+    database_url: Annotated[SecretStr, Field(description="Postgres, postgresql://user:password@host:port/name.")] = (
+        SecretStr("postgresql://postgres@127.0.0.1:5432/postgres")
     )
-    database_url: Annotated[
-        SecretStr, Field(description="Postgres, postgresql://user:password@host:port/name.")
-    ] = SecretStr("postgresql://postgres@127.0.0.1:5432/postgres")
     secrets_backend: Annotated[Literal["env"], Field(description="Where secrets come from.")] = "env"
     weir_master_secret: Annotated[
         SecretStr, Field(min_length=32, description="Seals the signing keys; 32 characters or more.")
@@ -56,14 +52,10 @@ class Settings(BaseModel):
 
     rate_limit_enabled: Annotated[bool, Field(description="Whether buckets are charged at all.")] = True
     rate_limit_per_hour: Annotated[int, Field(ge=1, description="Limit of a key that names none.")] = 1000
-    rate_limit_burst: Annotated[
-        int, Field(ge=1, description="Bucket size of a key with the default limit.")
-    ] = 100
+    rate_limit_burst: Annotated[int, Field(ge=1, description="Bucket size of a key with the default limit.")] = 100
     idempotency_window_s: Annotated[
         int,
-        Field(
-            ge=1, description="How long a repeated request is recognised and not charged again, in seconds."
-        ),
+        Field(ge=1, description="How long a repeated request is recognised and not charged again, in seconds."),
     ] = 600
     auth_allow_plaintext_keys: Annotated[
         bool, Field(description="Accept records that carry the API key itself in `x-api-key`.")
@@ -73,13 +65,9 @@ class Settings(BaseModel):
     model_name: Annotated[str, Field(description="The model that the champion route serves.")] = "churn"
 
     weir_host: Annotated[Literal["faust", "bare"], Field(description="What drives the stages.")] = "faust"
-    batch_records: Annotated[
-        int, Field(ge=1, le=10_000, description="Most records a stage is given at once.")
-    ] = 500
+    batch_records: Annotated[int, Field(ge=1, le=10_000, description="Most records a stage is given at once.")] = 500
     batches_in_flight: Annotated[int, Field(ge=1, le=64, description="Most batches awaiting delivery.")] = 8
-    batch_timeout_s: Annotated[
-        float, Field(gt=0, lt=45, description="A stage's time for one batch, in seconds.")
-    ] = 30
+    batch_timeout_s: Annotated[float, Field(gt=0, lt=45, description="A stage's time for one batch, in seconds.")] = 30
     max_attempts: Annotated[
         int, Field(ge=1, description="Times a record may crash a worker before it is dead-lettered.")
     ] = 3
@@ -88,25 +76,19 @@ class Settings(BaseModel):
         Field(ge=6, le=40, description="Silence after which the broker gives a worker's partitions away."),
     ] = 15
     data_dir: Annotated[str, Field(description="Directory for what a process keeps on disk.")] = ".weir"
-    stall_after_s: Annotated[
-        float, Field(gt=0, description="Seconds without progress before a worker gives up.")
-    ] = 60
+    stall_after_s: Annotated[float, Field(gt=0, description="Seconds without progress before a worker gives up.")] = 60
     prometheus_multiproc_dir: Annotated[
         str, Field(description="Directory that the roles of one machine share metrics in.")
     ] = ""
 
     host: Annotated[str, Field(description="Address that the gateway listens on.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="Port that the gateway listens on.")] = 8080
-    request_timeout_s: Annotated[float, Field(gt=0, description="How long an HTTP caller waits at most.")] = (
-        10
-    )
-    max_pending: Annotated[
-        int, Field(ge=1, description="Most HTTP requests waiting for a reply at once.")
-    ] = 5000
+    request_timeout_s: Annotated[float, Field(gt=0, description="How long an HTTP caller waits at most.")] = 10
+    max_pending: Annotated[int, Field(ge=1, description="Most HTTP requests waiting for a reply at once.")] = 5000
     metrics_public: Annotated[bool, Field(description="Whether /metrics answers without a key.")] = False
-    log_level: Annotated[
-        Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="Least level logged.")
-    ] = "INFO"
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="Least level logged.")] = (
+        "INFO"
+    )
 
     @model_validator(mode="after")
     def _production_has_no_development_defaults(self) -> Self:
@@ -130,10 +112,7 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(given)
         except ValidationError as error:
-            lines = [
-                f"  {_name(item)}: {item['msg']}"
-                for item in error.errors(include_url=False, include_input=False)
-            ]
+            lines = [f"  {_name(item)}: {item['msg']}" for item in error.errors(include_url=False, include_input=False)]
             raise BadSettings("these settings are wrong, see .env.example:\n" + "\n".join(lines)) from None
 
     def topic(self, name: str) -> str:

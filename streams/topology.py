@@ -67,9 +67,7 @@ def scorer(
         settings.topic(DEAD_LETTERS.name),
         replies,
     )
-    stage = partial(
-        answer, keys=keys, limiter=limiter, router=router, clock=clock, counters=counters, outlets=outlets
-    )
+    stage = partial(answer, keys=keys, limiter=limiter, router=router, clock=clock, counters=counters, outlets=outlets)
     return [Step(PREDICTION_REQUESTS, stage, partial(give_up, keys=keys, clock=clock, outlets=outlets))]
 
 

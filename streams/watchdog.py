@@ -19,7 +19,7 @@ def _exit() -> NoReturn:
 
 
 class Watchdog:
-    """Calls `give_up` when records are behind and the position has not moved for `stall_after_s` seconds.
+    """Calls `give_up` when records are unread or batches unfinished and nothing has moved for `stall_after_s` seconds.
 
     An excused standstill (a rebalance, a dependency that is down) counts as movement. The thread sees a blocked event
     loop too.
@@ -56,13 +56,12 @@ class Watchdog:
         progress = self._progress()
         self._report(progress)
         now = self._clock()
-        if progress.position != self._position or progress.behind == 0 or progress.excused:
+        idle = progress.unread == progress.unfinished == 0
+        if progress.position != self._position or idle or progress.excused:
             self._position, self._moved_at = progress.position, now
         if now - self._moved_at <= self._stall_after_s:
             return True
-        log.critical(
-            "%d records wait and nothing has moved for %.0f s", progress.behind, now - self._moved_at
-        )
+        log.critical("stalled for %.0f s: %s", now - self._moved_at, progress)
         self._give_up()
         return False
 

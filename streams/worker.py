@@ -142,9 +142,7 @@ async def _sink(
     redis = connect(settings.redis_url)
     things.push_async_callback(redis.aclose)
     attempts = RedisAttempts(redis, logs, settings.topic("sink"))
-    return _pipelines(
-        settings, topology.sink(settings, store=PostgresStore(engine, logs)), producer, attempts, metrics
-    )
+    return _pipelines(settings, topology.sink(settings, store=PostgresStore(engine, logs)), producer, attempts, metrics)
 
 
 def load_routes(settings: Settings) -> ChampionRoutes:
@@ -174,14 +172,12 @@ def _pipelines(
 
 def _give_up(step: Step, record: Record, attempts: int) -> Sequence[Emission]:
     error_id = str(uuid.uuid4())
-    log.error(
-        "giving up", extra={"data": {"error_id": error_id, "topic": record.topic, "offset": record.offset}}
-    )
+    log.error("giving up", extra={"data": {"error_id": error_id, "topic": record.topic, "offset": record.offset}})
     return step.give_up(record, attempts, error_id)
 
 
 def _report(metrics: Metrics, group: str, progress: Progress) -> None:
-    metrics.lag.labels(group).set(progress.behind)
+    metrics.lag.labels(group).set(progress.unread)
 
 
 def utc_now() -> datetime:

@@ -1,0 +1,120 @@
+"""Faust's consumer, made to lose nothing: batches instead of records, acks in order, commits before a rebalance.
+
+Every override below replaces behaviour of the pinned faust-streaming that loses or repeats records;
+docs/architecture.md says which and why, tests/streams/test_faust_consumer.py holds each.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+import faust
+from faust.transport.drivers.aiokafka import Consumer, Transport
+from faust.types import TP, Message
+
+from schemas.message import Batch
+from streams.host import to_record
+
+log = logging.getLogger("weir.host")
+
+
+class BatchConsumer(Consumer):
+    """Faust's consumer, one message per topic and poll: its value is a Batch."""
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109
+        records, active = await self._wait_next_records(timeout)
+        generation = self.app.consumer_generation_id
+        if records is None or self.should_stop:
+            return
+        if not self.flow_active:
+            await self._seek_back()
+            return
+        for tps in self._by_topic(records, active).values():
+            if not self.flow_active or self.app.consumer_generation_id != generation:
+                return
+            yield tps[0], self._batch_message(tps, records)
+
+    async def _seek_back(self) -> None:
+        try:
+            await self.perform_seek()
+        except Exception as error:  # the rebalance that stopped the flow ends with a seek of its own
+            log.warning("seeking back to the committed offsets failed: %r", error)
+
+    def _by_topic(self, records: Mapping[TP, Sequence[Any]], active: set[TP] | None) -> dict[str, list[TP]]:
+        topics: dict[str, list[TP]] = {}
+        for tp in sorted(records):
+            if active is None or tp in active or tp in self._buffered_partitions:
+                self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+                topics.setdefault(tp.topic, []).append(tp)
+        return topics
+
+    def _batch_message(self, tps: Sequence[TP], records: Mapping[TP, Sequence[Any]]) -> Message:
+        raws = [to_record(raw) for tp in tps for raw in records[tp]]
+        for tp in tps:
+            self._read_offset[tp] = records[tp][-1].offset
+        message: Any = self._to_message(tps[0], records[tps[0]][-1])
+        message.value = Batch(tps[0].topic, raws, self._floors(tps), self._share(tps[0].topic))
+        return message  # type: ignore[no-any-return]
+
+    def _floors(self, tps: Sequence[TP]) -> dict[int, int]:
+        return {tp.partition: self._committed_offset[tp] or 0 for tp in tps}
+
+    def _share(self, topic: str) -> float:
+        total = self.topic_partitions(topic) or 0
+        mine = sum(tp.topic == topic for tp in self.assignment())
+        return min(1.0, mine / total) if total else 1.0
+
+    def ack(self, message: Message) -> bool:
+        """Ack every partition of the message's batch."""
+        if message.acked:
+            return False
+        message.acked = True
+        self._unacked_messages.discard(message)
+        batch: Any = message.value
+        for partition, offset in batch.last_offsets().items():
+            acked = self._acked[TP(message.topic, partition)]
+            assert not acked or acked[-1] < offset, f"acked out of order: {message.topic}[{partition}]@{offset}"
+            acked.append(offset)
+        if self._waiting_for_ack is not None and not self._waiting_for_ack.done():
+            self._waiting_for_ack.set_result(None)
+        return True
+
+    def hand_back(self, message: Message) -> None:
+        """Forget a message that is not processed: the rebalance under way seeks back to it."""
+        self._unacked_messages.discard(message)
+
+    def _new_offset(self, tp: TP) -> int | None:
+        """One past the highest acked offset: one loop per topic acks in order."""
+        acked = self._acked[tp]
+        if not acked:
+            return None
+        highest = acked[-1]
+        acked.clear()
+        return int(highest) + 1
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Nothing: gaps of compaction and transaction markers need no acks of their own."""
+
+    def on_buffer_full(self, tp: TP) -> None:
+        """Nothing: a full queue blocks the put, which is back-pressure enough."""
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """Nothing, as on_buffer_full never pauses."""
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Commit what is acked before Faust forgets it."""
+        await self.force_commit()
+        await super().on_partitions_revoked(revoked)
+
+
+class BatchTransport(Transport):
+    """aiokafka transport with our consumer."""
+
+    Consumer = BatchConsumer
+
+
+class BatchApp(faust.App):
+    """A Faust app that consumes through BatchConsumer."""
+
+    def _new_transport(self) -> BatchTransport:
+        return BatchTransport(self.conf.broker_consumer, self)
