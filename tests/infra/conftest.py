@@ -1,14 +1,16 @@
-"""Redis servers of a test module's own, which it may pause, flush and kill."""
+"""Redis servers of a test module's own, and a key manager over a store in memory."""
 
 import os
 from collections.abc import Iterator
 
 import pytest
 
+from infra.auth import KeyManager
 from infra.local.ladder import choose_redis, look_around
 from infra.local.process import stop
 from infra.local.redis import start_redis
 from infra.local.service import Surroundings
+from tests.infra.keys import SEALER, Clock, DictStore
 
 
 @pytest.fixture(scope="module", params=["server", "wheel"])
@@ -21,3 +23,18 @@ def own_redis_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
     yield service.url
     assert service.process is not None
     stop(service.process)
+
+
+@pytest.fixture
+def store() -> DictStore:
+    return DictStore()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def manager(store: DictStore, clock: Clock) -> KeyManager:
+    return KeyManager(store, SEALER, clock, default_rate_limit=1000, default_burst=100)
