@@ -42,10 +42,10 @@ async def _serve_until_signal(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await run(settings, stop)
+    await run(settings, stop, GatewayMetrics())
 
 
-async def run(settings: Settings, stop: asyncio.Event) -> None:
+async def run(settings: Settings, stop: asyncio.Event, metrics: GatewayMetrics) -> None:
     """Serve until `stop` is set. Raises what ended the key view or the reply reader: start the process again.
 
     HTTP answers at once; while the broker is away /readyz says so and the rest answers 503.
@@ -53,7 +53,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     listening = listen(settings.host, settings.port)
     async with AsyncExitStack() as stack:
         stack.callback(listening.close)
-        app, feeds = await stack.enter_async_context(_gateway(settings))
+        app, feeds = await stack.enter_async_context(_gateway(settings, metrics))
         server = http_server(app)
         serving = asyncio.create_task(server.serve(sockets=[listening]), name="http")
         feeding = asyncio.create_task(feeds.run(), name="feeds")
@@ -72,9 +72,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
 
 
 @asynccontextmanager
-async def _gateway(settings: Settings) -> AsyncIterator[tuple[Starlette, Feeds]]:
+async def _gateway(settings: Settings, metrics: GatewayMetrics) -> AsyncIterator[tuple[Starlette, Feeds]]:
     """The application over the real things, and what feeds it; all of it closed afterwards."""
-    metrics = GatewayMetrics()
     pending = Pending(settings.max_pending, metrics.late_reply)
     producer = Producer(client_options(settings))
     async with AsyncExitStack() as stack:

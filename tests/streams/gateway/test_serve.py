@@ -1,0 +1,269 @@
+"""The gateway as it runs: real HTTP, Kafka, Redis and Postgres, and an echo in the scorer's place."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+import httpx
+import pytest
+from pydantic import SecretStr
+from redis.asyncio import Redis
+
+from infra.auth import SealedKeyRing, get_key_manager
+from infra.database import FeedbackRepository, create_db_engine, create_db_session, init_db
+from infra.kafka import client_options
+from infra.sealing import Sealer
+from schemas import headers as h
+from schemas.errors import BadSettings
+from streams.gateway.http import MAX_HEAD_BYTES, listen
+from streams.gateway.metrics import GatewayMetrics
+from streams.gateway.serve import run
+from streams.producer import Producer
+from streams.settings import Settings
+from streams.topics import create_topics
+from tests.streams.gateway.echo import Echo, echoing, eventually
+
+METRICS = GatewayMetrics()
+FULL = {"entity": "c-42", "features": {"total_orders": 3}}
+
+
+class Running(NamedTuple):
+    settings: Settings
+    http: httpx.AsyncClient
+    api_key: str
+    key_id: str
+    echo: Echo
+    stop: asyncio.Event
+    serving: asyncio.Task[None]
+
+
+@pytest.fixture(scope="module")
+def base(bootstrap: str, redis_url: str, new_database: Callable[[], str]) -> Settings:
+    settings = Settings(
+        kafka_bootstrap_servers=bootstrap,
+        topic_prefix="serve-test-",
+        redis_url=redis_url,
+        database_url=SecretStr(new_database()),
+        request_timeout_s=5,
+    )
+    create_topics(settings)
+    engine = create_db_engine(settings.database_url.get_secret_value())
+    init_db(engine)
+    engine.dispose()
+    return settings
+
+
+def free_port() -> int:
+    with listen("127.0.0.1", 0) as taken:
+        return int(taken.getsockname()[1])
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[tuple[httpx.AsyncClient, asyncio.Event, asyncio.Task[None]]]:
+    settings = settings.model_copy(update={"port": free_port()})
+    stop = asyncio.Event()
+    serving = asyncio.create_task(run(settings, stop, METRICS))
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.port}", timeout=20) as http:
+        try:
+            yield http, stop, serving
+        finally:
+            stop.set()
+            await asyncio.wait_for(serving, 40)
+
+
+async def until_ready(http: httpx.AsyncClient, serving: asyncio.Task[None]) -> None:
+    async with asyncio.timeout(30):
+        while not serving.done():
+            try:
+                if (await http.get("/readyz")).status_code == 200:
+                    return
+            except httpx.ConnectError:
+                pass
+            await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+async def gateway(base: Settings) -> AsyncIterator[Running]:
+    manager = await asyncio.to_thread(get_key_manager, base)
+    api_key = await asyncio.to_thread(manager.create_key, "serve test")
+    key = await asyncio.to_thread(manager.validate_key, api_key)
+    assert key is not None
+    ring = SealedKeyRing(Sealer(base.weir_master_secret.get_secret_value()))
+    ring.update(key.key_id, key.model_dump_json().encode())
+    async with echoing(base, ring) as echo, running(base) as (http, stop, serving):
+        await until_ready(http, serving)
+        http.headers["X-API-Key"] = api_key
+        yield Running(base, http, api_key, key.key_id, echo, stop, serving)
+
+
+@pytest.mark.contract("K4", "K8")
+async def test_a_request_goes_through_the_topics_and_back(gateway: Running) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    headers = {"Idempotency-Key": "order-1", "traceparent": trace}
+    response = await gateway.http.post("/predict", json=FULL, headers=headers)
+    assert response.status_code == 200
+    assert response.json()["echo"] == FULL
+    assert response.headers["X-RateLimit-Remaining"] == "99"
+    [record] = gateway.echo.seen
+    assert dict(record.headers)[h.TRACEPARENT].decode() == trace
+    wrong = {"X-API-Key": "sk_live_" + "A" * 43}
+    assert (await gateway.http.post("/predict", json=FULL, headers=wrong)).status_code == 401
+
+
+async def test_hundred_callers_at_once_each_get_their_own(gateway: Running) -> None:
+    async def ask(number: int) -> str:
+        body = {"entity": f"c-{number}", "features": {}}
+        return str((await gateway.http.post("/predict", json=body)).json()["entity"])
+
+    assert await asyncio.gather(*map(ask, range(100))) == [f"c-{number}" for number in range(100)]
+
+
+@pytest.mark.contract("R3")
+async def test_a_body_just_within_the_limit_passes_whole(gateway: Running) -> None:
+    padding = "x" * (1024 * 1024 - 100)
+    response = await gateway.http.post("/predict", json={"entity": "c", "features": {"pad": padding}})
+    assert response.status_code == 200
+    assert response.json()["echo"]["features"]["pad"] == padding
+
+
+@pytest.mark.contract("R3")
+async def test_an_endless_head_is_cut_off(gateway: Running) -> None:
+    port = gateway.http.base_url.port
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET / HTTP/1.1\r\nX-Long: " + b"a" * (MAX_HEAD_BYTES + 1))
+    await writer.drain()
+    answer = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 400")
+
+
+async def test_an_accepted_request_is_found_once_stored(gateway: Running) -> None:
+    headers = {"Prefer": "respond-async", "Idempotency-Key": "later-1"}
+    response = await gateway.http.post("/predict", json=FULL, headers=headers)
+    assert response.status_code == 202
+    location = response.headers["Location"]
+    assert (await gateway.http.get(location)).status_code == 202
+    await asyncio.to_thread(store, gateway.settings, "later-1", gateway.key_id)
+    stored = (await gateway.http.get(location)).json()
+    assert (stored["status"], stored["predictions"], stored["label"]) == ("ok", [0.75, 0.25], 0)
+    assert "key_id" not in stored
+
+
+def store(settings: Settings, request_id: str, key_id: str) -> None:
+    engine = create_db_engine(settings.database_url.get_secret_value())
+    with create_db_session(engine) as session:
+        FeedbackRepository(session).store_prediction(
+            request_id=request_id,
+            features={"total_orders": 3},
+            predicted_probability=0.25,
+            predicted_label=0,
+            risk_score=25.0,
+            model_version="1",
+            key_id=key_id,
+        )
+    engine.dispose()
+
+
+async def test_feedback_is_accepted(gateway: Running) -> None:
+    response = await gateway.http.post("/feedback", json={"request_id": "order-1", "label": 1})
+    assert response.status_code == 202
+
+
+@pytest.mark.contract("K6")
+async def test_a_revoked_key_is_refused_within_two_seconds(gateway: Running) -> None:
+    manager = await asyncio.to_thread(get_key_manager, gateway.settings)
+    assert await asyncio.to_thread(manager.revoke_key, gateway.key_id)
+    async with asyncio.timeout(2):
+        while (await gateway.http.post("/predict", json=FULL)).status_code != 401:
+            await asyncio.sleep(0.02)
+
+
+async def test_a_caller_who_hangs_up_frees_the_entry_and_a_late_reply_is_counted(gateway: Running) -> None:
+    gateway.echo.mute = True
+    monitor = await key_for(gateway.settings, "monitor")
+
+    async def metric(name: str) -> float:
+        text = (await gateway.http.get("/metrics", headers={"X-API-Key": monitor})).text
+        return float(next(line.split()[1] for line in text.splitlines() if line.startswith(f"{name} ")))
+
+    await eventually_known(gateway.http, monitor)
+    with pytest.raises(httpx.ReadTimeout):
+        await gateway.http.post("/predict", json=FULL, timeout=httpx.Timeout(20, read=0.3))
+    await eventually(lambda: gateway.echo.seen)
+    async with asyncio.timeout(5):
+        while await metric("pending_requests") != 0:
+            await asyncio.sleep(0.02)
+    before = await metric("late_replies_total")
+    await publish_replies(gateway.echo)
+    async with asyncio.timeout(5):
+        while await metric("late_replies_total") != before + 1:
+            await asyncio.sleep(0.02)
+
+
+async def key_for(settings: Settings, permission: str) -> str:
+    manager = await asyncio.to_thread(get_key_manager, settings)
+    return await asyncio.to_thread(manager.create_key, "monitor", [permission])
+
+
+async def eventually_known(http: httpx.AsyncClient, api_key: str) -> None:
+    async with asyncio.timeout(10):
+        while (await http.get("/metrics", headers={"X-API-Key": api_key})).status_code != 200:
+            await asyncio.sleep(0.02)
+
+
+async def publish_replies(echo: Echo) -> None:
+
+    producer = Producer(client_options(echo.settings))
+    await producer.start()
+    await producer.send([echo.reply(record) for record in echo.seen])
+    await producer.stop()
+
+
+async def test_stopping_answers_what_is_in_flight_and_gives_the_lease_back(gateway: Running, redis: Redis) -> None:
+    gateway.echo.mute = True
+    call = asyncio.create_task(gateway.http.post("/predict", json=FULL))
+    await eventually(lambda: gateway.echo.seen)
+    gateway.stop.set()
+    await refused(gateway.http.base_url.port)
+    await publish_replies(gateway.echo)
+    assert (await call).status_code == 200
+    await asyncio.wait_for(gateway.serving, 40)
+    leases = f"weir:reply-lease:{gateway.settings.topic('prediction-replies')}:*"
+    assert [key async for key in redis.scan_iter(leases)] == []
+
+
+async def refused(port: int | None) -> None:
+    """Return once nobody listens there."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except ConnectionRefusedError:
+                return
+            writer.close()
+            await asyncio.sleep(0.02)
+
+
+async def test_without_a_broker_it_is_alive_not_ready_and_says_503(base: Settings) -> None:
+    settings = base.model_copy(update={"kafka_bootstrap_servers": "127.0.0.1:9"})
+    async with running(settings) as (http, _, _):
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    assert (await http.get("/healthz")).status_code == 200
+                    break
+                except httpx.ConnectError:
+                    await asyncio.sleep(0.05)
+        ready = await http.get("/readyz")
+        assert ready.status_code == 503
+        assert ready.json()["error"]["reasons"].keys() == {"keys", "replies"}
+        key = {"X-API-Key": "sk_live_" + "A" * 43}
+        assert (await http.post("/predict", json=FULL, headers=key)).status_code == 503
+
+
+async def test_a_taken_port_is_said(base: Settings) -> None:
+    with listen("127.0.0.1", 0) as taken:
+        settings = base.model_copy(update={"port": taken.getsockname()[1]})
+        with pytest.raises(BadSettings, match="PORT"):
+            await run(settings, asyncio.Event(), METRICS)
