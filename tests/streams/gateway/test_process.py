@@ -1,0 +1,49 @@
+"""The gateway as a process of its own."""
+
+import asyncio
+import os
+import signal
+import sys
+
+import httpx
+
+from streams.settings import Settings
+from streams.topics import create_topics
+from tests.streams.gateway.test_serve import free_port
+
+SERVE = """
+import os
+from streams.gateway.serve import serve
+from streams.settings import Settings
+serve(Settings.read(os.environ))
+"""
+
+
+async def test_sigterm_ends_it_with_exit_code_zero(bootstrap: str, redis_url: str) -> None:
+    port = free_port()
+    prefix = "process-test-"
+    create_topics(Settings(kafka_bootstrap_servers=bootstrap, topic_prefix=prefix))
+    environ = {
+        "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+        "REDIS_URL": redis_url,
+        "TOPIC_PREFIX": prefix,
+        "PORT": str(port),
+    }
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", SERVE, env=os.environ | environ)
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http, asyncio.timeout(30):
+            while not await is_ready(http):
+                await asyncio.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), 30) == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def is_ready(http: httpx.AsyncClient) -> bool:
+    try:
+        return (await http.get("/readyz")).status_code == 200
+    except httpx.ConnectError:
+        return False
