@@ -48,7 +48,7 @@ def start_apache(place: Surroundings, found: Found) -> Service:
     config = home / "server.properties"
     lines = settings(home / "data", port, free_port()).items()
     config.write_text("".join(f"{name}={value}\n" for name, value in lines))
-    java = java_command(found.java.path, jars, place.log("kafka"))
+    java = java_command(found.java.path, jars, home, place.log("kafka"))
     if not (home / "data" / "meta.properties").exists():
         format_storage(java, config)
     out = place.log("kafka-out")
@@ -61,7 +61,7 @@ def start_apache(place: Surroundings, found: Found) -> Service:
     return Service("kafka", "apache", VERSION, f"127.0.0.1:{port}", process)
 
 
-def java_command(java: str, jars: Path, log: Path) -> list[str]:
+def java_command(java: str, jars: Path, home: Path, log: Path) -> list[str]:
     log.parent.mkdir(parents=True, exist_ok=True)
     return [
         java,
@@ -69,6 +69,8 @@ def java_command(java: str, jars: Path, log: Path) -> list[str]:
         "-Djava.awt.headless=true",
         f"-Dlog4j2.configurationFile={HERE / 'log4j2.properties'}",
         f"-Dweir.kafka.log={log}",
+        # Unpacked native libraries stay with the data when the process is killed.
+        f"-Djava.io.tmpdir={home}",
         "-cp",
         f"{jars}/*",
     ]
