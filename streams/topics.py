@@ -61,6 +61,8 @@ def create_topics(settings: Settings) -> list[str]:
     admin = AdminClient(client_options(settings))
     existing = _partitions(admin)
     missing = [topic for topic in TOPICS if settings.topic(topic.name) not in existing]
+    if settings.kafka_cluster_id:  # the wheel broker knows no creation: what is asked for comes to be
+        return [_ask_for(admin, settings.topic(topic.name)) for topic in missing]
     new = [
         NewTopic(
             settings.topic(topic.name),
@@ -88,9 +90,11 @@ def check_topics(settings: Settings, topics: Sequence[Topic] = TOPICS) -> dict[s
 def log_ids(settings: Settings, topics: Sequence[Topic] = TOPICS) -> dict[str, str]:
     """The identity of each topic's log: a topic deleted and made again counts its offsets from 0 again, so
     what is remembered by offset is remembered under this."""
-    admin = AdminClient(client_options(settings))
     names = [settings.topic(topic.name) for topic in topics]
-    cluster = settings.kafka_cluster_id or _cluster_id(admin)
+    if settings.kafka_cluster_id:
+        return {name: f"{settings.kafka_cluster_id}:{name}" for name in names}
+    admin = AdminClient(client_options(settings))
+    cluster = _cluster_id(admin)
     try:
         described = admin.describe_topics(TopicCollection(names), request_timeout=PATIENCE_S)
         ids = {name: str(future.result(PATIENCE_S).topic_id) for name, future in described.items()}
@@ -105,6 +109,11 @@ def _partitions(admin: AdminClient) -> dict[str, int]:
     except KafkaException as error:
         raise Unavailable("kafka", f"no broker answers ({error.args[0].str()}); see `weir doctor`") from error
     return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
+
+
+def _ask_for(admin: AdminClient, name: str) -> str:
+    admin.list_topics(name, timeout=PATIENCE_S)
+    return name
 
 
 def _cluster_id(admin: AdminClient) -> str:
