@@ -1,6 +1,7 @@
 """The gateway's surroundings as small honest classes."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -119,3 +120,19 @@ class Gateway:
         headers = {} if api_key is None else {"X-API-Key": api_key}
         transport = httpx.ASGITransport(self.app())
         return httpx.AsyncClient(transport=transport, base_url="http://gateway", headers=headers)
+
+
+FEATURES = {"total_orders": 3, "favorite_category": "tools"}
+FULL = {"entity": "c-42", "model": "churn", "features": FEATURES}
+
+
+def _bytes(value: str | bytes) -> bytes:
+    return value if isinstance(value, bytes) else value.encode()
+
+
+async def post(gateway: Gateway, body: Any, api_key: str | None = None, **headers: str | bytes) -> httpx.Response:
+    api_key = api_key or gateway.keys.new("predict")
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    named = [(name.replace("_", "-").encode(), _bytes(value)) for name, value in headers.items()]
+    async with gateway.client(api_key) as client:
+        return await client.post("/predict", content=content, headers=named)

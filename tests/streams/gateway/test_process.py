@@ -9,7 +9,7 @@ import httpx
 
 from streams.settings import Settings
 from streams.topics import create_topics
-from tests.streams.gateway.test_serve import free_port
+from tests.streams.gateway.conftest import free_port
 
 SERVE = """
 import os

@@ -1,0 +1,67 @@
+"""What the gateway refuses to read."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.streams.gateway.fakes import FULL, Gateway, post
+
+
+@pytest.mark.contract("R3")
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b'{"features": "' + b"x" * 1024 * 1024 + b'"}', 413, "too_large"),
+        (b'{"a": "' + b"x" * (1024 * 1024 - 10) + b'"}', 413, "too_large"),
+        (b'{"features": ' + b"[" * 32 + b"]" * 32 + b"}", 400, "too_deep"),
+        (b"[" * 500_000, 400, "too_deep"),
+        (b"", 400, "empty"),
+        (b"{", 400, "not_json"),
+        (b"\xff", 400, "not_json"),
+    ],
+)
+async def test_a_body_past_its_limits_is_refused_and_not_produced(body: bytes, status: int, code: str) -> None:
+    gateway = Gateway()
+    response = await post(gateway, body)
+    assert (response.status_code, response.json()["error"]["code"]) == (status, code)
+    assert gateway.kafka.sent == []
+
+
+@pytest.mark.contract("R3")
+async def test_a_body_is_refused_while_it_streams_in() -> None:
+    gateway = Gateway()
+    taken = 0
+
+    async def endless() -> Any:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield b" " * 64 * 1024
+
+    async with gateway.client(gateway.keys.new("predict")) as client:
+        response = await client.post("/predict", content=endless())
+    assert response.status_code == 413
+    assert taken <= 18
+
+
+@pytest.mark.contract("R3")
+@pytest.mark.parametrize("extra", [{f"X-H{i}": "v" for i in range(40)}, {"X-Long": "v" * 16 * 1024}])
+async def test_too_many_or_too_long_headers_are_refused(extra: dict[str, str]) -> None:
+    gateway = Gateway()
+    async with gateway.client(gateway.keys.new("predict")) as client:
+        response = await client.post("/predict", json=FULL, headers=extra)
+    assert (response.status_code, response.json()["error"]["code"]) == (431, "headers_too_large")
+
+
+async def test_a_body_that_does_not_arrive_is_408(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.gateway.security.BODY_S", 0.05)
+
+    async def stuck() -> Any:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    gateway = Gateway()
+    async with gateway.client(gateway.keys.new("predict")) as client:
+        response = await client.post("/predict", content=stuck())
+    assert (response.status_code, response.json()["error"]["code"]) == (408, "too_slow")

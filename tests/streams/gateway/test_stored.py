@@ -1,0 +1,49 @@
+"""Stored rows as the result they came from."""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+from streams.gateway.stored import as_result
+from streams.gateway.underway import Underway
+
+MOMENT = datetime(2026, 5, 1, tzinfo=UTC)
+
+
+def row(number: int, probability: float | None = 0.25, **more: Any) -> Any:
+    fields: dict[str, Any] = {
+        "request_id": "r-1", "row": number, "entity": "c", "key_id": "k", "model": "churn", "model_version": "1",
+        "status": "ok", "routing_strategy": "champion", "arm": "champion", "route_epoch": 1, "error": None,
+        "predicted_probability": probability, "predicted_label": 0, "risk_score": 25.0, "degraded": False,
+        "latency_ms": 1.5, "requested_at": MOMENT, "scored_at": MOMENT,
+    }  # fmt: skip
+    return SimpleNamespace(**fields | more)
+
+
+def test_no_row_is_no_result() -> None:
+    assert as_result([]) is None
+
+
+def test_one_row_answers_at_the_top_and_several_under_rows() -> None:
+    single, several = as_result([row(0)]), as_result([row(0), row(1, 0.5)])
+    assert single is not None
+    assert several is not None
+    assert (single["predictions"], single["strategy"]) == ([0.75, 0.25], "champion")
+    assert [answer["predictions"] for answer in several["rows"]] == [[0.75, 0.25], [0.5, 0.5]]
+    assert "predictions" not in several
+
+
+def test_a_refused_request_shows_its_error_and_no_answer() -> None:
+    error = {"code": "rate_limited", "message": "m"}
+    result = as_result([row(0, None, status="rate_limited", error=error)])
+    assert result is not None
+    assert result["error"] == error
+    assert "predictions" not in result
+
+
+def test_promises_are_kept_for_their_owner_and_the_oldest_forgotten() -> None:
+    underway = Underway(limit=2)
+    for request_id in ("a", "b", "a", "c"):
+        underway.add(request_id, "k")
+    assert [underway.holds(request_id, "k") for request_id in "abc"] == [True, False, True]
+    assert not underway.holds("a", "other")
