@@ -70,6 +70,7 @@ class Pipeline:
 
     def __post_init__(self) -> None:
         self._in_flight: asyncio.Queue[tuple[asyncio.Future[None], Callable[[], object]]] = asyncio.Queue()
+        self._next: tuple[asyncio.Future[None], Callable[[], object]] | None = None
         self._slots = asyncio.Semaphore(self.limits.in_flight)
         self.unfinished = 0
         self.acked = 0
@@ -103,8 +104,10 @@ class Pipeline:
     async def ack_in_order(self) -> None:
         """Runs beside the loop; ends by raising when a delivery failed, and then nothing after it is acked."""
         while True:
-            delivery, ack = await self._in_flight.get()
-            await delivery
+            delivery, ack = self._next = self._next or await self._in_flight.get()
+            # A host that stops cancels this and starts it again: the delivery waited for must outlive that.
+            await asyncio.shield(delivery)
+            self._next = None
             ack()
             self.acked += 1
             self._release()
