@@ -55,6 +55,8 @@ def depth(body: bytes) -> int:
 def _decode_leniently(body: bytes, why: str) -> Any:
     try:
         value = json.loads(body)
-    except (ValueError, RecursionError):
+        # A lone surrogate or an integer past 64 bits could be repeated in no result and no refusal.
+        encode(value)
+    except (ValueError, TypeError, RecursionError):
         raise Undecodable("not_json", f"the body is not JSON: {why}") from None
     return value
