@@ -32,17 +32,16 @@ class FaustHost:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Process until `stop` is set, then finish what is in flight and commit it; raises what crashed."""
-        app = self._app
         ackers = [asyncio.create_task(pipeline.ack_in_order()) for pipeline in self._pipelines]
-        await app.start()
+        await self._app.start()
         try:
-            await first_failure(*ackers, asyncio.create_task(self._crash()), asyncio.create_task(_until(stop)))
+            await first_failure(
+                *ackers, asyncio.create_task(self._crash()), asyncio.create_task(self._until_drained(stop))
+            )
         except BaseException:
             await self._leave()
             raise
-        ackers = [asyncio.create_task(pipeline.ack_in_order()) for pipeline in self._pipelines]
-        await self._drain(ackers)
-        await app.stop()
+        await self._app.stop()
 
     def progress(self) -> Progress:
         """How far the pipelines have come, for the watchdog."""
@@ -92,19 +91,12 @@ class FaustHost:
         except Exception as error:
             log.warning("leaving the group failed, it will notice by itself: %r", error)
 
-    async def _drain(self, ackers: Sequence[asyncio.Task[None]]) -> None:
+    async def _until_drained(self, stop: asyncio.Event) -> None:
+        await stop.wait()
         self._suspend()
-        idle = asyncio.gather(*(pipeline.idle() for pipeline in self._pipelines))
-        await first_failure(*ackers, asyncio.create_task(_until_done(idle)))
+        for pipeline in self._pipelines:
+            await pipeline.idle()
         await self._consumer.force_commit()
-
-
-async def _until(stop: asyncio.Event) -> None:
-    await stop.wait()
-
-
-async def _until_done(future: "asyncio.Future[Any]") -> None:
-    await future
 
 
 def make_app(settings: Settings, group: str) -> BatchApp:

@@ -93,14 +93,16 @@ def log_ids(settings: Settings, topics: Sequence[Topic] = TOPICS) -> dict[str, s
     names = [settings.topic(topic.name) for topic in topics]
     if settings.kafka_cluster_id:
         return {name: f"{settings.kafka_cluster_id}:{name}" for name in names}
-    admin = AdminClient(client_options(settings))
-    cluster = _cluster_id(admin)
+    described = AdminClient(client_options(settings)).describe_topics(TopicCollection(names), request_timeout=PATIENCE_S)
+    return {name: _topic_id(name, future) for name, future in described.items()}
+
+
+def _topic_id(name: str, future: Any) -> str:
     try:
-        described = admin.describe_topics(TopicCollection(names), request_timeout=PATIENCE_S)
-        ids = {name: str(future.result(PATIENCE_S).topic_id) for name, future in described.items()}
-    except (KafkaException, TimeoutError):
-        ids = {}
-    return {name: ids.get(name) or f"{cluster}:{name}" for name in names}
+        return str(future.result(PATIENCE_S).topic_id)
+    except (KafkaException, TimeoutError) as error:
+        # Another identity in its place would make every decision and position of this log forgotten.
+        raise Unavailable("kafka", f"topic {name} does not tell its id; see `weir topics check`") from error
 
 
 def _partitions(admin: AdminClient) -> dict[str, int]:
@@ -114,11 +116,6 @@ def _partitions(admin: AdminClient) -> dict[str, int]:
 def _ask_for(admin: AdminClient, name: str) -> str:
     admin.list_topics(name, timeout=PATIENCE_S)
     return name
-
-
-def _cluster_id(admin: AdminClient) -> str:
-    metadata: Any = admin.list_topics(timeout=PATIENCE_S)
-    return str(metadata.cluster_id)
 
 
 def _await_creation(name: str, future: Any) -> None:

@@ -1,6 +1,7 @@
-"""A worker process of the host tests: copies records from one topic to another, with the bug that it is told to have."""
+"""A worker process of the host tests: copies records from topic to topic, with the bug that it is told to have."""
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -67,8 +68,10 @@ async def work(host: str, source: str, target: str, group: str, bug: str, settin
 
 
 if __name__ == "__main__":
+    logging.basicConfig(level="INFO", format="%(asctime)s %(name)s %(message)s")
     try:
         uvloop.run(work(**orjson.loads(sys.argv[1]), settings=Settings.read(os.environ)))
     except Exception as error:
+        logging.exception("crashed")
         print(repr(error), flush=True)
         os._exit(CRASHED)

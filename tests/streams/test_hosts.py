@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import orjson
 import pytest
@@ -27,14 +28,14 @@ class Place:
     target: str
     group: str
     environment: dict[str, str]
+    log: Path
     workers: list["subprocess.Popen[str]"] = field(default_factory=list)
 
     def start(self, bug: str = "none") -> "subprocess.Popen[str]":
         wanted = {"host": self.host, "source": self.source, "target": self.target, "group": self.group, "bug": bug}
         command = [sys.executable, "-m", "tests.streams.copier", orjson.dumps(wanted).decode()]
-        worker = subprocess.Popen(
-            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
+        with self.log.open("a") as log:
+            worker = subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True)
         self.workers.append(worker)
         return worker
 
@@ -79,8 +80,9 @@ async def place(
         "SESSION_TIMEOUT_S": "6",
         "DATA_DIR": str(tmp_path),
     }
-    place = Place(bootstrap, request.param, source, target, unique("group"), environment)
+    place = Place(bootstrap, request.param, source, target, unique("group"), environment, tmp_path / "log")
     yield place
+    print(place.log.read_text())
     for worker in place.workers:
         worker.kill()
         worker.communicate()

@@ -1,0 +1,53 @@
+"""Settings: one place, one message that names every bad value, no development defaults in production."""
+
+import pytest
+
+from schemas.errors import BadSettings
+from streams.settings import Settings
+
+PRODUCTION = {"WEIR_ENV": "production", "WEIR_MASTER_SECRET": "m" * 40}
+
+
+def test_the_environment_overrides_defaults_and_empty_counts_as_unset() -> None:
+    settings = Settings.read({"PORT": "9000", "KAFKA_BOOTSTRAP_SERVERS": "", "HOME": "/x"})
+    assert settings.port == 9000
+    assert settings.kafka_bootstrap_servers == "127.0.0.1:9092"
+
+
+@pytest.mark.contract("B1")
+def test_the_default_quota_is_a_thousand_an_hour_with_a_burst_of_a_hundred() -> None:
+    settings = Settings.read({})
+    assert (settings.rate_limit_enabled, settings.rate_limit_per_hour, settings.rate_limit_burst) == (True, 1000, 100)
+
+
+def test_one_message_names_every_bad_value() -> None:
+    with pytest.raises(BadSettings) as caught:
+        Settings.read({"PORT": "high", "KAFKA_SECURITY_PROTOCOL": "TELNET", "BATCH_RECORDS": "0"})
+    for name in ("PORT", "KAFKA_SECURITY_PROTOCOL", "BATCH_RECORDS"):
+        assert name in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("setting", "named"),
+    [
+        ({"WEIR_MASTER_SECRET": ""}, "WEIR_MASTER_SECRET"),
+        ({"METRICS_PUBLIC": "true"}, "METRICS_PUBLIC"),
+        ({"AUTH_ALLOW_PLAINTEXT_KEYS": "1"}, "AUTH_ALLOW_PLAINTEXT_KEYS"),
+    ],
+)
+def test_production_refuses_development_defaults(setting: dict[str, str], named: str) -> None:
+    assert Settings.read(PRODUCTION).weir_env == "production"
+    with pytest.raises(BadSettings, match=named):
+        Settings.read({**PRODUCTION, **setting})
+
+
+def test_secrets_appear_in_no_representation_and_no_error() -> None:
+    settings = Settings.read({"WEIR_MASTER_SECRET": "hush" * 10, "DATABASE_URL": "postgresql://u:hush@h/d"})
+    assert "hush" not in repr(settings)
+    with pytest.raises(BadSettings) as caught:
+        Settings.read({"WEIR_MASTER_SECRET": "hush", "PORT": "x"})
+    assert "hush" not in str(caught.value)
+
+
+def test_the_prefix_stands_before_every_topic() -> None:
+    assert Settings.read({"TOPIC_PREFIX": "eu-"}).topic("feedback") == "eu-feedback"

@@ -1,0 +1,63 @@
+"""The watchdog: a standstill with work waiting ends the process, anything else does not."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from streams.host import Progress
+from streams.watchdog import EXIT_STALLED, Watchdog
+
+
+class Worker:
+    """Progress as the test says it, on a clock of its own."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.progress = Progress(10, 5)
+        self.given_up = 0
+        self.reports: list[Progress] = []
+        self.watchdog = Watchdog(
+            lambda: self.progress, 60, report=self.reports.append, give_up=self._give_up, clock=lambda: self.now
+        )
+
+    def after(self, seconds: float, progress: Progress) -> bool:
+        self.now += seconds
+        self.progress = progress
+        return self.watchdog.check()
+
+    def _give_up(self) -> None:
+        self.given_up += 1
+
+
+@pytest.mark.parametrize("stuck", [Progress(10, unread=5), Progress(10, unread=0, unfinished=1)])
+def test_work_that_waits_without_movement_ends_the_worker(stuck: Progress) -> None:
+    worker = Worker()
+    assert worker.after(0, stuck)
+    assert worker.after(60, stuck)
+    assert not worker.after(1, stuck)
+    assert worker.given_up == 1
+
+
+@pytest.mark.parametrize(
+    "fine",
+    [Progress(11, 5), Progress(10, unread=0), Progress(10, 5, excused=True)],
+    ids=["it moves", "nothing waits", "it is excused"],
+)
+def test_a_worker_that_moves_idles_or_is_excused_goes_on(fine: Progress) -> None:
+    worker = Worker()
+    worker.after(0, Progress(10, 5))
+    assert worker.after(61, fine)
+    assert worker.given_up == 0
+    assert worker.reports[-1] == fine
+
+
+def test_a_blocked_event_loop_does_not_stop_the_watchdog() -> None:
+    program = (
+        "import time; from streams.host import Progress; from streams.watchdog import Watchdog\n"
+        "Watchdog(lambda: Progress(1, 1), 0.2).start(); time.sleep(20)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], env=os.environ, capture_output=True, timeout=15)
+    assert done.returncode == EXIT_STALLED
+    assert b"stalled" in done.stderr
