@@ -92,9 +92,7 @@ class KeyManager:
         if not looks_like_key(api_key):
             return None
         wanted, now = hash_api_key(api_key), self._clock()
-        return next(
-            (key for key in self._store.all() if key.key_hash == wanted and key.is_valid_at(now)), None
-        )
+        return next((key for key in self._store.all() if key.key_hash == wanted and key.is_valid_at(now)), None)
 
     def revoke_key(self, key_id: str) -> bool:
         """True where this call revoked the key, False where it is unknown or was revoked before."""

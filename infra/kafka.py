@@ -114,6 +114,10 @@ def read_compacted(options: Mapping[str, Any], topic: str, timeout_s: float = 10
 
 
 _QUIET = {"log_level": 2}  # what fails here is raised; the library would also print each attempt to connect
+_SETTLING = (
+    KafkaError.LEADER_NOT_AVAILABLE, KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_PARTITION,
+)  # fmt: skip
 _ADVICE = "check KAFKA_BOOTSTRAP_SERVERS and that the broker is up (`weir status`)"
 
 
@@ -124,10 +128,21 @@ def _ends(consumer: Consumer, topic: str, deadline: float) -> dict[int, int]:
         raise Unavailable("kafka", f"topic {topic}: {known.error.str()}; make it with `weir topics create`")
     ends = {}
     for partition in known.partitions:
-        low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_left(deadline))
+        low, high = _span(consumer, TopicPartition(topic, partition), deadline)
         if high > low:
             ends[partition] = high
     return ends
+
+
+def _span(consumer: Consumer, partition: TopicPartition, deadline: float) -> tuple[int, int]:
+    """First offset and end. A partition just made has no leader for a moment."""
+    while True:
+        try:
+            return consumer.get_watermark_offsets(partition, timeout=_left(deadline))
+        except KafkaException as error:
+            if error.args[0].code() not in _SETTLING or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 def _read_up_to(consumer: Consumer, topic: str, unread: dict[int, int], deadline: float) -> dict[bytes, bytes]:

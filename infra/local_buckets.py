@@ -65,7 +65,8 @@ class LocalBuckets:
 
     def _keep(self, asked: Asked, levels: list[Level], before: list[Level]) -> None:
         for name, level, was in zip(asked.buckets, levels, before, strict=True):
-            if level is not was or name in self._levels:
+            known = self._levels.get(name)
+            if level is not was or (known is not None and known[2:] != level[2:]):
                 self._levels[name] = level
         for partition, floor in zip(asked.partitions, asked.floors, strict=True):
             past = self._pasts[asked.log, partition]

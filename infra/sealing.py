@@ -26,19 +26,14 @@ class Sealer:
 
     def __init__(self, master_secret: str) -> None:
         if len(master_secret) < MIN_SECRET:
-            raise BadSettings(
-                f"WEIR_MASTER_SECRET needs {MIN_SECRET} characters or more: it seals every signing key"
-            )
+            raise BadSettings(f"WEIR_MASTER_SECRET needs {MIN_SECRET} characters or more: it seals every signing key")
         derived = HKDF(SHA256(), length=32, salt=None, info=_INFO).derive(master_secret.encode())
         self._cipher = AESGCM(derived)
 
     def seal(self, key_id: str, signing_key: bytes) -> str:
         """The signing key as text: `v1.` and URL-safe base64 of a random nonce and the ciphertext."""
         nonce = os.urandom(_NONCE)
-        return (
-            _FORM
-            + urlsafe_b64encode(nonce + self._cipher.encrypt(nonce, signing_key, key_id.encode())).decode()
-        )
+        return _FORM + urlsafe_b64encode(nonce + self._cipher.encrypt(nonce, signing_key, key_id.encode())).decode()
 
     def open(self, key_id: str, sealed: str) -> bytes:
         """The signing key.
