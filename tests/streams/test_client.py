@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from infra.auth import SealedKeyRing
+from infra.local.stack import RunningStack
 from infra.sealing import Sealer
 from schemas import headers as h
 from schemas.errors import BadSettings, InvalidRequest, Unavailable
@@ -17,8 +18,7 @@ from schemas.signing import signing_key
 from schemas.wire import decode
 from streams.client import Ask, WeirClient
 from streams.settings import Settings
-from streams.topics import create_topics
-from tests.streams.gateway.echo import Echo, echoing, eventually
+from tests.streams.gateway.echo import Echo, echoing, eventually, topics_on
 from tests.streams.gateway.fakes import NOW
 
 FEATURES = {"total_orders": 3}
@@ -50,10 +50,8 @@ def ring_of(api_key: str, key_id: str) -> SealedKeyRing:
 
 
 @pytest.fixture(scope="module")
-def settings(bootstrap: str) -> Settings:
-    settings = Settings(kafka_bootstrap_servers=bootstrap, topic_prefix="client-test-")
-    create_topics(settings)
-    return settings
+def settings(stack: RunningStack) -> Settings:
+    return topics_on(stack, "client-test-")
 
 
 @pytest.fixture

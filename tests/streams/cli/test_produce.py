@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from infra.local.stack import RunningStack
 from schemas import headers as h
 from schemas.errors import BadSettings, InvalidRequest
 from schemas.keys import new_api_key, new_key_id
@@ -20,8 +21,7 @@ from streams.cli.lines import Bad, Reading, read_csv, read_jsonl, typed
 from streams.cli.produce import produce, send_all
 from streams.client import Ask, WeirClient
 from streams.settings import Settings
-from streams.topics import create_topics
-from tests.streams.gateway.echo import Echo, echoing, eventually
+from tests.streams.gateway.echo import Echo, echoing, eventually, topics_on
 from tests.streams.test_client import ring_of
 
 
@@ -107,10 +107,15 @@ def test_a_csv_from_a_spreadsheet_with_quotes_and_a_byte_order_mark_is_read() ->
 
 
 @pytest.fixture(scope="module")
-def settings(bootstrap: str) -> Settings:
-    settings = Settings(kafka_bootstrap_servers=bootstrap, topic_prefix="produce-test-")
-    create_topics(settings)
-    return settings
+def settings(stack: RunningStack) -> Settings:
+    return topics_on(stack, "produce-test-")
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    return {
+        "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
+        "TOPIC_PREFIX": settings.topic_prefix,
+    }
 
 
 API_KEY, KEY_ID = new_api_key(test=True), new_key_id()
@@ -143,11 +148,7 @@ async def test_the_command_sends_a_csv_file(settings: Settings, echo: Echo, tmp_
     file = tmp_path / "customers.csv"
     file.write_text("customer,total_orders\nc-1,3\nc-2,x,\nc-3,4\n")
     command = [sys.executable, "-m", "streams.cli", "produce", str(file), "--key-id", KEY_ID, "--json"]
-    environ = os.environ | {
-        "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
-        "TOPIC_PREFIX": settings.topic_prefix,
-        "WEIR_API_KEY": API_KEY,
-    }
+    environ = os.environ | environment(settings) | {"WEIR_API_KEY": API_KEY}
     done = subprocess.run(
         [*command, "--entity-field", "customer"], env=environ, capture_output=True, text=True, timeout=60
     )
@@ -165,11 +166,7 @@ async def test_the_command_sends_a_csv_file(settings: Settings, echo: Echo, tmp_
 def test_the_key_may_come_on_standard_input(settings: Settings, tmp_path: Path) -> None:
     file = tmp_path / "one.jsonl"
     file.write_text('{"total_orders": 1}\n')
-    environ = {
-        "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
-        "TOPIC_PREFIX": settings.topic_prefix,
-    }
-    done = CliRunner(env=environ).invoke(produce, [str(file), "--key-id", KEY_ID], input=f"{API_KEY}\n")
+    done = CliRunner(env=environment(settings)).invoke(produce, [str(file), "--key-id", KEY_ID], input=f"{API_KEY}\n")
     assert done.exit_code == 0, done.output
     assert "delivered" in done.stdout
 

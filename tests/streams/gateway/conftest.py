@@ -11,13 +11,13 @@ from pydantic import SecretStr
 
 from infra.auth import SealedKeyRing, get_key_manager
 from infra.database import create_db_engine, init_db
+from infra.local.stack import RunningStack
 from infra.sealing import Sealer
 from streams.gateway.http import listen
 from streams.gateway.metrics import GatewayMetrics
 from streams.gateway.serve import run
 from streams.settings import Settings
-from streams.topics import create_topics
-from tests.streams.gateway.echo import Echo, echoing
+from tests.streams.gateway.echo import Echo, echoing, topics_on
 
 METRICS = GatewayMetrics()
 
@@ -33,15 +33,9 @@ class Running(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def base(bootstrap: str, redis_url: str, new_database: Callable[[], str]) -> Settings:
-    settings = Settings(
-        kafka_bootstrap_servers=bootstrap,
-        topic_prefix="serve-test-",
-        redis_url=redis_url,
-        database_url=SecretStr(new_database()),
-        request_timeout_s=5,
-    )
-    create_topics(settings)
+def base(stack: RunningStack, new_database: Callable[[], str]) -> Settings:
+    own = {"database_url": SecretStr(new_database()), "request_timeout_s": 5.0}
+    settings = topics_on(stack, "serve-test-").model_copy(update=own)
     engine = create_db_engine(settings.database_url.get_secret_value())
     init_db(engine)
     engine.dispose()

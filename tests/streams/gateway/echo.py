@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from agents.admit import authenticate
 from agents.ports import KeyRing
 from infra.kafka import aiokafka_options, client_options
+from infra.local.stack import RunningStack
 from schemas import headers as h
 from schemas.errors import Refused
 from schemas.message import Emission, Record
@@ -20,7 +21,7 @@ from schemas.result import result_body
 from schemas.wire import decode, encode
 from streams.producer import Producer
 from streams.settings import Settings
-from streams.topics import PREDICTION_REQUESTS
+from streams.topics import PREDICTION_REQUESTS, check_topics, create_topics
 
 CARRIED = (h.REQUEST_ID, h.REPLY_INSTANCE, h.TRACEPARENT)
 
@@ -81,7 +82,8 @@ async def echoing(settings: Settings, keys: KeyRing) -> AsyncIterator[Echo]:
     producer = Producer(client_options(settings))
     await consumer.start()
     await producer.start()
-    partitions = [TopicPartition(topic, number) for number in range(PREDICTION_REQUESTS.partitions)]
+    count = check_topics(settings, [PREDICTION_REQUESTS])[topic]
+    partitions = [TopicPartition(topic, number) for number in range(count)]
     consumer.assign(partitions)
     await consumer.seek_to_end(*partitions)
     for partition in partitions:
@@ -96,6 +98,13 @@ async def echoing(settings: Settings, keys: KeyRing) -> AsyncIterator[Echo]:
         await asyncio.gather(running, return_exceptions=True)
         await consumer.stop()
         await producer.stop()
+
+
+def topics_on(stack: RunningStack, prefix: str) -> Settings:
+    """The settings of a platform of one's own on the running stack, its topics made."""
+    settings = Settings.read(stack.environment).model_copy(update={"topic_prefix": prefix})
+    create_topics(settings)
+    return settings
 
 
 async def eventually(condition: Any, within_s: float = 20) -> None:

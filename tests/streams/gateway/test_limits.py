@@ -19,6 +19,7 @@ from tests.streams.gateway.fakes import FULL, Gateway, post
         (b"", 400, "empty"),
         (b"{", 400, "not_json"),
         (b"\xff", 400, "not_json"),
+        (b'{"entity": "\\ud800", "features": {}}', 400, "not_json"),
     ],
 )
 async def test_a_body_past_its_limits_is_refused_and_not_produced(body: bytes, status: int, code: str) -> None:

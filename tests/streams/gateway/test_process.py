@@ -7,9 +7,9 @@ import sys
 
 import httpx
 
-from streams.settings import Settings
-from streams.topics import create_topics
+from infra.local.stack import RunningStack
 from tests.streams.gateway.conftest import free_port
+from tests.streams.gateway.echo import topics_on
 
 SERVE = """
 import os
@@ -19,17 +19,11 @@ serve(Settings.read(os.environ))
 """
 
 
-async def test_sigterm_ends_it_with_exit_code_zero(bootstrap: str, redis_url: str) -> None:
+async def test_sigterm_ends_it_with_exit_code_zero(stack: RunningStack) -> None:
     port = free_port()
-    prefix = "process-test-"
-    create_topics(Settings(kafka_bootstrap_servers=bootstrap, topic_prefix=prefix))
-    environ = {
-        "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
-        "REDIS_URL": redis_url,
-        "TOPIC_PREFIX": prefix,
-        "PORT": str(port),
-    }
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", SERVE, env=os.environ | environ)
+    settings = topics_on(stack, "process-test-")
+    environ = {**os.environ, **stack.environment, "TOPIC_PREFIX": settings.topic_prefix, "PORT": str(port)}
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", SERVE, env=environ)
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http, asyncio.timeout(30):
             while not await is_ready(http):

@@ -8,6 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from infra.kafka import aiokafka_options
+from infra.local.stack import RunningStack
 from schemas import headers as h
 from schemas.errors import Unavailable
 from schemas.message import Emission
@@ -17,15 +18,13 @@ from streams.gateway.replies import ReplyReader, hashed
 from streams.producer import Producer
 from streams.requests import ReplyTo
 from streams.settings import Settings
-from streams.topics import create_topics
-from tests.streams.gateway.echo import eventually
+from streams.topics import check_topics
+from tests.streams.gateway.echo import eventually, topics_on
 
 
 @pytest.fixture(scope="module")
-def settings(bootstrap: str) -> Settings:
-    settings = Settings(kafka_bootstrap_servers=bootstrap, topic_prefix="replies-test-")
-    create_topics(settings)
-    return settings
+def settings(stack: RunningStack) -> Settings:
+    return topics_on(stack, "replies-test-")
 
 
 def reader(settings: Settings, pending: Pending) -> ReplyReader:
@@ -79,7 +78,8 @@ async def test_late_and_repeated_replies_pop_nothing_and_are_counted(settings: S
 async def test_replies_from_before_the_start_are_not_read(settings: Settings) -> None:
     late: list[None] = []
     pending = Pending(10, lambda: late.append(None))
-    partition = await hashed(pending.instance)(12)
+    topic = settings.topic("prediction-replies")
+    partition = await hashed(pending.instance)(check_topics(settings)[topic])
     await reply(settings, ReplyTo(partition, f"{pending.instance}.7"))
     async with reading(settings, pending) as replies:
         with replies.expect() as expected:
