@@ -93,7 +93,8 @@ def log_ids(settings: Settings, topics: Sequence[Topic] = TOPICS) -> dict[str, s
     names = [settings.topic(topic.name) for topic in topics]
     if settings.kafka_cluster_id:
         return {name: f"{settings.kafka_cluster_id}:{name}" for name in names}
-    described = AdminClient(client_options(settings)).describe_topics(TopicCollection(names), request_timeout=PATIENCE_S)
+    admin = AdminClient(client_options(settings))  # held until it has answered: its end breaks its futures
+    described = admin.describe_topics(TopicCollection(names), request_timeout=PATIENCE_S)
     return {name: _topic_id(name, future) for name, future in described.items()}
 
 
