@@ -195,7 +195,8 @@ def publish(
         if error is not None:
             failures.append(error.str())
 
-    own = {"enable.idempotence": True, "acks": "all", "partitioner": PARTITIONER}
+    # An idempotent producer first waits half a second for its id; a lone record needs none: repeating it is harmless.
+    own = {"enable.idempotence": len(records) > 1, "acks": "all", "partitioner": PARTITIONER}
     producer = Producer({**_QUIET, **options, **own, "delivery.timeout.ms": int(timeout_s * 1000)})
     try:
         for key, value, headers in records:
