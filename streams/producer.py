@@ -1,6 +1,7 @@
 """One idempotent producer per process: librdkafka, polled by a thread that reports to the loop once per batch."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,6 +11,8 @@ from confluent_kafka import Producer as Client
 
 from schemas.errors import Unavailable
 from schemas.message import Emission
+
+log = logging.getLogger("weir.producer")
 
 OPTIONS: Mapping[str, Any] = {
     "enable.idempotence": True,
@@ -36,7 +39,7 @@ class Producer:
     """
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        self._client = Client({**OPTIONS, **options, "error_cb": self._on_error})
+        self._client = Client({**OPTIONS, **options, "error_cb": self._on_error}, logger=log)
         self._fatal: str | None = None
         self._stopping = threading.Event()
         self._poller = threading.Thread(target=self._poll, name="weir-producer", daemon=True)
