@@ -1,10 +1,10 @@
 """Admission: who sent each record, may they, is it in time, and has their bucket a token for every row."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from agents.ports import Clock, KeyRing, Limiter
 from schemas import headers as h
@@ -17,16 +17,16 @@ from schemas.request import PredictionRequest, is_request_id, read_request
 from schemas.result import Status, named, refusal
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Candidate:
-    """A record whose sender is known and whose request can be read."""
+    """A record whose sender is known and whose request can be read; the limiter's decision is added to it."""
 
     record: Record
     headers: Mapping[str, bytes]
     request_id: str
     key: ApiKey
     request: PredictionRequest
-    body_digest: bytes
+    body_digest: str
     expired: bool
     decision: Decision | None = None
 
@@ -39,8 +39,7 @@ class Candidate:
         return self.key.key_id
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """A record that gets no prediction.
 
     request_id: None where the record names none, and then there is no terminal event, only a dead letter.
@@ -110,7 +109,7 @@ def _read(record: Record, headers: Mapping[str, bytes], request_id: str, keys: K
     body = record.value or b""
     if len(body) > wire.MAX_BODY_BYTES:
         raise Undecodable("too_large", f"the body has {len(body)} bytes, at most {wire.MAX_BODY_BYTES} are read")
-    digest = sha256(body).hexdigest().encode()
+    digest = sha256(body).hexdigest()
     key = authenticate(record, headers, digest, keys, now)
     if not key.may("predict"):
         raise Refused("forbidden", "this key lacks the permission predict")
@@ -119,11 +118,11 @@ def _read(record: Record, headers: Mapping[str, bytes], request_id: str, keys: K
 
 
 def authenticate(
-    record: Record, headers: Mapping[str, bytes], body_digest: bytes, keys: KeyRing, now: datetime
+    record: Record, headers: Mapping[str, bytes], body_digest: str, keys: KeyRing, now: datetime
 ) -> ApiKey:
     """The key that signed the record. Raises Refused, which does not tell what was wrong."""
     record_key, signed_at = record.key or b"", headers.get(h.SIGNED_AT, b"")
-    credential = keys.by_id(headers.get(h.KEY_ID, b"").decode("ascii", "replace"))
+    credential = keys.by_id(headers.get(h.KEY_ID, b"").decode("latin-1"))
     if (
         credential is None
         or not signed_at.isdigit()
@@ -135,7 +134,7 @@ def authenticate(
             request_id=headers[h.REQUEST_ID],
             record_key=record_key,
             signed_at=signed_at,
-            body_digest=body_digest,
+            body_digest=body_digest.encode(),
         )
         or not signing.is_fresh(signed_at, record.timestamp)
         or not credential.key.is_valid_at(now)
@@ -155,20 +154,21 @@ def _is_past(deadline: bytes | None, now: datetime) -> bool:
 def _charge(candidate: Candidate) -> Charge:
     key, record = candidate.key, candidate.record
     return Charge(
-        bucket=key.key_id,
-        per_hour=key.rate_limit,
-        capacity=key.capacity,
-        cost=len(candidate.request.rows),
-        partition=record.partition,
-        offset=record.offset,
-        identity=f"{candidate.request_id}:{candidate.body_digest[:24].decode()}",
-        expired=candidate.expired,
+        key.key_id,
+        key.rate_limit,
+        key.capacity,
+        len(candidate.request.rows),
+        record.partition,
+        record.offset,
+        f"{candidate.request_id}:{candidate.body_digest[:24]}",
+        candidate.expired,
     )
 
 
 def _decide(candidate: Candidate, decision: Decision) -> Candidate | Refusal:
     if decision.outcome == "admitted":
-        return replace(candidate, decision=decision)
+        candidate.decision = decision
+        return candidate
     if decision.outcome == "denied":
         status: Status = "rate_limited"
         details = refusal(status, f"the limit of {decision.limit} per hour is used up: {_advice(decision)}")
@@ -214,6 +214,6 @@ def _lone_request_id(record: Record) -> str | None:
     return values[0].decode() if len(values) == 1 and is_request_id(values[0] or b"") else None
 
 
-def requested_at(record: Record) -> datetime:
-    """When the broker got the record."""
-    return datetime.fromtimestamp(max(record.timestamp, 0) / 1000, UTC)
+def requested_ms(record: Record) -> int:
+    """When the broker got the record, in epoch milliseconds; some brokers do not say and tell -1."""
+    return record.timestamp if record.timestamp > 0 else 0

@@ -1,14 +1,14 @@
 """The scorer's stage: admit a batch, score it, and emit one terminal event per request."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from agents.admit import Candidate, admit, examine, requested_at
+from agents.admit import Candidate, admit, examine, requested_ms
 from agents.ports import Clock, Counters, KeyRing, Limiter, Router
-from agents.score import Answer, score
+from agents.score import Answer, Scored, score
 from schemas import headers as h
 from schemas.dead_letter import dead_letter
 from schemas.message import Batch, Emission, Record
@@ -46,18 +46,27 @@ async def answer(
     """Results, replies and dead letters of a batch, in record order."""
     admitted = await admit(batch, keys=keys, limiter=limiter, clock=clock)
     scored = score(admitted, router=router)
-    now = clock()
-    emissions = [emission for item in scored.answers for emission in emit(item, now, outlets)]
-    _count(scored.answers, scored.unseen, now, counters)
+    now_ms = _milliseconds(clock())
+    emissions = [emission for item in scored.answers for emission in emit(item, now_ms, outlets)]
+    _count(scored, now_ms, counters)
     return emissions
 
 
-def emit(answer: Answer, now: datetime, outlets: Outlets) -> list[Emission]:
+def emit(answer: Answer, now_ms: int, outlets: Outlets) -> list[Emission]:
     """The records that end one request."""
     item = answer.item
     emissions = []
     if item.request_id is not None:
-        body = _body(answer, item.request_id, now)
+        body = result_body(
+            answer.outcome,
+            request_id=item.request_id,
+            entity=item.entity,
+            status=answer.status,
+            key_id=item.key_id,
+            degraded=item.decision is not None and item.decision.degraded,
+            requested_ms=requested_ms(item.record),
+            scored_ms=now_ms,
+        )
         headers = _headers(item.headers, item.decision)
         emissions.append(Emission(outlets.results, _key(item.record), encode(_with_features(answer, body)), headers))
         partition = _reply_partition(item.headers, outlets.reply_partitions)
@@ -79,25 +88,11 @@ def give_up(
     error = refusal(
         "internal", "the request could not be processed; name the error id to the operator", error_id=error_id
     )
-    emissions = emit(Answer(item, "error", {"error": error}), now, outlets)
+    emissions = emit(Answer(item, "error", {"error": error}), _milliseconds(now), outlets)
     return [
         *emissions,
         dead_letter(outlets.dead_letters, record, "crashed", f"error {error_id}", attempt=attempts),
     ]
-
-
-def _body(answer: Answer, request_id: str, now: datetime) -> dict[str, Any]:
-    item = answer.item
-    return result_body(
-        request_id=request_id,
-        entity=item.entity,
-        status=answer.status,
-        key_id=item.key_id,
-        requested_at=requested_at(item.record),
-        scored_at=now,
-        degraded=item.decision is not None and item.decision.degraded,
-        **answer.outcome,
-    )
 
 
 def _with_features(answer: Answer, body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -137,17 +132,19 @@ def _reply_partition(headers: Mapping[str, bytes], partitions: int) -> int | Non
     return partition if partition < partitions else None
 
 
-def _count(answers: Sequence[Answer], unseen: Mapping[str, int], now: datetime, counters: Counters) -> None:
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def _count(scored: Scored, now_ms: int, counters: Counters) -> None:
     latencies: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for item in answers:
-        latency = (now - requested_at(item.item.record)).total_seconds()
-        latencies[item.model_version, item.status].append(max(latency, 0.0))
+    for item in scored.answers:
+        latencies[item.model_version, item.status].append((now_ms - requested_ms(item.item.record)) / 1000)
     for (version, status), seconds in latencies.items():
-        counters.results(version, status, len(seconds), seconds)
-    limited = sum(item.status == "rate_limited" for item in answers)
-    if limited:
-        counters.rate_limited(limited)
-    if unseen:
-        counters.unseen_categories(unseen)
-    for reason, count in Counter(item.dead_letter for item in answers if item.dead_letter).items():
+        counters.results(version, status, seconds)
+        if status == "rate_limited":
+            counters.rate_limited(len(seconds))
+    if scored.unseen:
+        counters.unseen_categories(scored.unseen)
+    for reason, count in Counter(item.dead_letter for item in scored.answers if item.dead_letter).items():
         counters.dead_letters(reason, count)

@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from agents.admit import Candidate, Refusal
 from agents.ports import Router
@@ -17,8 +17,7 @@ from schemas.result import Status, named, refusal
 Rows = Sequence[Mapping[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """How one request ends.
 
     outcome: the fields of the result that only this status has. dead_letter: its reason code, or None.

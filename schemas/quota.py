@@ -1,11 +1,9 @@
 """What a record costs, and what became of it."""
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(NamedTuple):
     """What one record costs whom.
 
     bucket: whose. per_hour, capacity: the bucket's refill and size in tokens. cost: tokens, one per row.
@@ -27,8 +25,7 @@ class Charge:
 Outcome = Literal["admitted", "denied", "expired"]
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The outcome of one charge and the bucket's state after it.
 
     limit: tokens per hour. remaining: whole tokens left. reset_at: epoch second at which as many tokens exist

@@ -5,8 +5,7 @@ import re
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas.errors import FieldError, InvalidRequest
 
@@ -22,8 +21,7 @@ _ENTITY = re.compile(r"[^\x00-\x1f\x7f]{1,256}\Z")
 _KNOWN = frozenset({"entity", "model", "features", "rows"})
 
 
-@dataclass(frozen=True, slots=True)
-class PredictionRequest:
+class PredictionRequest(NamedTuple):
     """What one record asks for.
 
     entity: whom the prediction is about; the record's key.
@@ -69,7 +67,7 @@ def read_request(value: Any, record_key: str | None = None) -> PredictionRequest
     model = value.get("model")
     many = "rows" in value
     rows = value.get("rows") if many else [value.get("features")]
-    errors = [*_entity_errors(entity, record_key), *_model_errors(model), *_row_errors(value, rows)]
+    errors = _entity_errors(entity, record_key) + _model_errors(model) + _row_errors(value, rows)
     if errors:
         raise InvalidRequest("the request is not of the expected form", errors)
     assert isinstance(entity, str)

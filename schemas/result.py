@@ -1,7 +1,8 @@
 """The one terminal event of every request, as it lies on `prediction-results` and in the caller's reply."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -99,25 +100,36 @@ def named(fields: Sequence[FieldError]) -> list[dict[str, str]]:
     return shown
 
 
+@lru_cache(maxsize=8192)
+def instant(epoch_ms: int) -> str:
+    """RFC 3339 text of a moment in UTC; the records of one batch share few of them."""
+    return datetime.fromtimestamp(epoch_ms / 1000, UTC).isoformat(timespec="milliseconds")
+
+
 def result_body(
+    outcome: Mapping[str, Any],
     *,
     request_id: str,
     entity: str | None,
     status: Status,
     key_id: str | None,
-    requested_at: datetime,
-    scored_at: datetime,
-    **more: Any,
+    degraded: bool,
+    requested_ms: int,
+    scored_ms: int,
 ) -> dict[str, Any]:
-    """The common part of a result as plain JSON-able data: the hot path's way around pydantic."""
+    """A result as plain JSON-able data, the hot path's way around pydantic.
+
+    outcome: the fields that only this status has. requested_ms, scored_ms: epoch milliseconds.
+    """
     return {
         "request_id": request_id,
         "entity": entity,
         "status": status,
         "key_id": key_id,
-        **more,
-        "latency_ms": round((scored_at - requested_at).total_seconds() * 1000, 3),
-        "requested_at": requested_at,
-        "scored_at": scored_at,
+        **outcome,
+        "degraded": degraded,
+        "latency_ms": scored_ms - requested_ms,
+        "requested_at": instant(requested_ms),
+        "scored_at": instant(scored_ms),
         "schema_version": SCHEMA_VERSION,
     }

@@ -68,8 +68,8 @@ class FakeCounters:
     unseen: dict[str, int] = field(default_factory=dict)
     dead: dict[str, int] = field(default_factory=dict)
 
-    def results(self, model_version: str, status: str, count: int, latencies_s: Sequence[float]) -> None:
-        self.ended.append((model_version, status, count))
+    def results(self, model_version: str, status: str, latencies_s: Sequence[float]) -> None:
+        self.ended.append((model_version, status, len(latencies_s)))
 
     def rate_limited(self, count: int) -> None:
         self.limited += count

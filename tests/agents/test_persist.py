@@ -8,7 +8,7 @@ import pytest
 from agents.persist import persist_results
 from schemas.errors import Unavailable
 from schemas.message import Batch
-from schemas.result import refusal, result_body
+from schemas.result import refusal
 from schemas.stored import Position, RefusedRow, StoredPrediction
 from schemas.wire import MAX_BODY_BYTES
 from tests.agents.sink import MOMENT, KeptInMemory, batch_of, letter
@@ -29,14 +29,15 @@ def result(request_id: str = "abc-123", **changes: Any) -> dict[str, Any]:
         "degraded": True,
     }
     common: dict[str, Any] = {"status": "ok", "entity": "c-42", "key_id": "abcdefghijk"}
-    body = {"request_id": request_id, "requested_at": MOMENT, "scored_at": MOMENT, **common, **answer, **changes}
-    return result_body(**body)
+    times = {"requested_at": MOMENT, "scored_at": MOMENT, "latency_ms": 0, "schema_version": 1}
+    return {"request_id": request_id, **times, **common, **answer, **changes}
 
 
 def refused(request_id: str, status: str, **changes: Any) -> dict[str, Any]:
     error = refusal(status, "no", fields=[{"field": "x", "reason": "is missing", "got": "nothing"}])
     common: dict[str, Any] = {"entity": "c-42", "key_id": None, "requested_at": MOMENT, "scored_at": MOMENT}
-    return result_body(**{"request_id": request_id, "status": status, "error": error, **common, **changes})
+    times = {"latency_ms": 0, "schema_version": 1}
+    return {"request_id": request_id, "status": status, "error": error, **times, **common, **changes}
 
 
 async def stored(*values: Any) -> list[StoredPrediction]:

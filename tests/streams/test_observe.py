@@ -12,7 +12,7 @@ from streams.observe import JsonLines, Metrics
 def test_every_count_is_a_metric() -> None:
     registry = CollectorRegistry()
     metrics = Metrics(registry)
-    metrics.results("v1", "ok", 2, [0.002, 0.2])
+    metrics.results("v1", "ok", [0.002, 0.0025, 0.2, 60])
     metrics.rate_limited(3)
     metrics.unseen_categories({"payment_method": 4})
     metrics.dead_letters("not_json", 5)
@@ -22,8 +22,12 @@ def test_every_count_is_a_metric() -> None:
     metrics.lag.labels("scorer").set(6)
     text = generate_latest(registry).decode()
     for line in (
-        'predictions_total{model_version="v1",status="ok"} 2.0',
-        'prediction_latency_seconds_bucket{le="0.0025",model_version="v1"} 1.0',
+        'predictions_total{model_version="v1",status="ok"} 4.0',
+        'prediction_latency_seconds_bucket{le="0.001",model_version="v1"} 0.0',
+        'prediction_latency_seconds_bucket{le="0.0025",model_version="v1"} 2.0',
+        'prediction_latency_seconds_bucket{le="10.0",model_version="v1"} 3.0',
+        'prediction_latency_seconds_bucket{le="+Inf",model_version="v1"} 4.0',
+        'prediction_latency_seconds_sum{model_version="v1"} 60.2045',
         "rate_limit_exceeded_total 3.0",
         'unseen_category_total{feature="payment_method"} 4.0',
         'dead_letters_total{reason="not_json"} 5.0',
