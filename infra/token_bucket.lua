@@ -174,17 +174,18 @@ for b, list in pairs(fresh) do
   redis.call('EXPIRE', ids(b, 0), format('%.0f', 2 * given.window))
 end
 
-for p, list in pairs(remembered) do
-  local partition = asked.partitions[p]
-  local key = prefix .. ':refused:' .. log .. ':' .. partition
-  redis.call('SET', prefix .. ':seen:' .. log .. ':' .. partition, format('%.0f', seen[p]), 'EX', given.keep)
-  redis.call('ZREMRANGEBYSCORE', key, '-inf', format('(%.0f', asked.floors[p]))
-  if #list > 0 then
-    in_chunks(list, function(first, last)
-      redis.call('ZADD', key, unpack(list, first, last))
-    end)
-    redis.call('EXPIRE', key, given.keep)
+for p, partition in ipairs(asked.partitions) do
+  local key, list = prefix .. ':refused:' .. log .. ':' .. partition, remembered[p]
+  if list then
+    redis.call('SET', prefix .. ':seen:' .. log .. ':' .. partition, format('%.0f', seen[p]), 'EX', given.keep)
+    if #list > 0 then
+      in_chunks(list, function(first, last)
+        redis.call('ZADD', key, unpack(list, first, last))
+      end)
+      redis.call('EXPIRE', key, given.keep)
+    end
   end
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', format('(%.0f', asked.floors[p]))
 end
 
 return answer
