@@ -1,0 +1,93 @@
+"""Drains: how fast each contender gets through the same kind of records that lie ready."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import psutil
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from infra.kafka import client_options
+from streams.topics import PREDICTION_REQUESTS, PREDICTION_RESULTS
+from tests.bench.load import Ends, Load
+from tests.bench.options import Options
+from tests.bench.place import Lane, Place, Started
+
+FAUST, BARE, STOCK, LOOP = "weir on Faust", "weir on the bare host", "stock Faust agent", "bare confluent loop"
+SLOWEST_PER_S = 100
+START_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """records, seconds: between the first result and the last. cpu_us: the process's own time for a record, None
+    where it was through before it could be looked at."""
+
+    records: int
+    seconds: float
+    cpu_us: float | None
+
+    @property
+    def rate(self) -> float:
+        return self.records / max(self.seconds, 0.001)
+
+
+def drains(place: Place, lane: Lane, bare: Lane, options: Options, turn: int) -> Iterator[tuple[str, Drain]]:
+    """One turn; who begins changes from turn to turn. All but the bare host read the records of one lane.
+
+    Where drains are not asked for, `weir on Faust` runs alone: the sink needs its results.
+    """
+    contenders: dict[str, Callable[[], Drain]] = {
+        FAUST: lambda: drain_weir(place, lane, options.requests),
+        STOCK: lambda: drain_stock(place, lane, options.stock_records),
+        BARE: lambda: drain_weir(place, bare, options.requests),
+        LOOP: lambda: drain_loop(place, lane, options.requests, options.loop_records),
+    }
+    names = [*contenders] if "drain" in options.parts else [FAUST]
+    for each in (lane, bare)[: len(names)]:
+        Load(each).put(options.requests)
+    begin = turn % len(names)
+    for name in names[begin:] + names[:begin]:
+        yield name, contenders[name]()
+
+
+def drain_weir(place: Place, lane: Lane, count: int) -> Drain:
+    """The whole pipeline: signature, bucket, validation, scoring, results."""
+    return _measure(place.role("scorer", lane), Ends(lane, lane.topic(PREDICTION_RESULTS.name)), count)
+
+
+def drain_stock(place: Place, lane: Lane, count: int) -> Drain:
+    source, target = lane.topic(PREDICTION_REQUESTS.name), _target(lane, "stock")
+    process = place.python("stock", lane, "-m", "tests.bench.stock_agent", source, target)
+    return _measure(process, Ends(lane, target), count)
+
+
+def drain_loop(place: Place, lane: Lane, held: int, count: int) -> Drain:
+    source, target = lane.topic(PREDICTION_REQUESTS.name), _target(lane, "loop")
+    arguments = (source, target, str(held), str(count))
+    return _measure(place.python("loop", lane, "-m", "tests.bench.bare_loop", *arguments), Ends(lane, target), count)
+
+
+def _target(lane: Lane, name: str) -> str:
+    topic = lane.topic(f"{name}-results")
+    admin = AdminClient(client_options(lane.settings))
+    [made] = admin.create_topics([NewTopic(topic, PREDICTION_RESULTS.partitions, 1)]).values()
+    made.result(START_S)
+    return topic
+
+
+def _measure(contender: AbstractContextManager[Started], ends: Ends, count: int) -> Drain:
+    """Run a contender until its results topic holds `count` records."""
+    with contender as started:
+        started.await_true(lambda: ends.count() > 0, "a first result", START_S)
+        process = psutil.Process(started.process.pid)
+        first, before = ends.count(), _cpu_s(process)
+        started.await_true(lambda: ends.count() >= count, f"{count} results", START_S + count / SLOWEST_PER_S)
+        seen, used = ends.count() - first, _cpu_s(process) - before
+    return Drain(ends.count(), ends.span_s(), used / seen * 1e6 if seen else None)
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)

@@ -1,0 +1,114 @@
+"""Signed requests in bulk, and how far topics have come."""
+
+import time
+from contextlib import suppress
+from itertools import cycle, islice
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._listoffsets import OffsetSpec
+
+from infra.kafka import client_options
+from models.simulate import customer_rows
+from schemas.errors import Unavailable
+from schemas.message import Emission
+from schemas.request import new_request_id
+from schemas.signing import signing_key
+from streams.producer import OPTIONS
+from streams.requests import request_body, signed_request
+from streams.topics import PREDICTION_REQUESTS
+from tests.bench.place import Lane
+
+CUSTOMERS = 10_000
+WAIT_S = 30.0
+QUIET = {"log_level": 2}
+"""The stack is stopped while clients are still there."""
+
+
+def customers(seed: int = 11) -> list[tuple[str, bytes]]:
+    """(entity, body) of simulated customers."""
+    rows = customer_rows(CUSTOMERS, seed)
+    return [(f"c-{i}", request_body(row, entity=f"c-{i}", model="churn")) for i, row in enumerate(rows)]
+
+
+class Load:
+    """Puts signed requests on a lane, each under an id of its own and signed as it is sent."""
+
+    def __init__(self, lane: Lane) -> None:
+        self._topic = lane.topic(PREDICTION_REQUESTS.name)
+        self._signers = cycle([(key.key_id, signing_key(key.api_key)) for key in lane.keys])
+        self._customers = cycle(customers())
+        self._producer = Producer({**QUIET, **OPTIONS, **client_options(lane.settings), "linger.ms": 20})
+        self._failed: list[str] = []
+
+    def put(self, count: int) -> None:
+        """Return when the broker has `count` more. Raises Unavailable."""
+        for entity, body in islice(self._customers, count):
+            self._produce(self._signed(entity, body))
+        if self._producer.flush(WAIT_S) or self._failed:
+            raise Unavailable("kafka", f"the requests were not delivered: {(self._failed or ['no answer'])[0]}")
+
+    def _signed(self, entity: str, body: bytes) -> Emission:
+        key_id, key = next(self._signers)
+        now_ms, request_id = time.time_ns() // 1_000_000, new_request_id()
+        return signed_request(
+            self._topic, body, entity=entity, request_id=request_id, key_id=key_id, signing_key=key, now_ms=now_ms
+        )
+
+    def _produce(self, emission: Emission) -> None:
+        while True:
+            try:
+                topic, key, value, headers, _ = emission
+                self._producer.produce(topic, value, key, headers=list(headers), on_delivery=self._delivered)
+                break
+            except BufferError:
+                self._producer.poll(0.1)
+        self._producer.poll(0)
+
+    def _delivered(self, error: KafkaError | None, _: Message) -> None:
+        if error is not None:
+            self._failed.append(error.str())
+
+
+class Ends:
+    """Watches how many records a topic holds."""
+
+    def __init__(self, lane: Lane, topic: str) -> None:
+        self._options = {**QUIET, **client_options(lane.settings)}
+        self._admin = AdminClient(self._options)
+        known: Any = self._admin.list_topics(topic, timeout=WAIT_S)
+        self._partitions = [TopicPartition(topic, number) for number in known.topics[topic].partitions]
+        self._counted = 0
+
+    def count(self) -> int:
+        """Records on all partitions; nothing is ever deleted here. As before while the broker does not say: a
+        partition just made has no leader."""
+        latest: Any = OffsetSpec
+        asked = self._admin.list_offsets({tp: latest.latest() for tp in self._partitions})
+        with suppress(KafkaException):
+            self._counted = sum(future.result(WAIT_S).offset for future in asked.values())
+        return self._counted
+
+    def span_s(self) -> float:
+        """Seconds between the first and the last record's timestamps: when their producers were given them."""
+        consumer = Consumer({**self._options, "group.id": "bench-span", "enable.auto.commit": False})
+        try:
+            ends = {tp: consumer.get_watermark_offsets(tp, timeout=WAIT_S)[1] for tp in self._partitions}
+            times = [
+                _timestamp(consumer, TopicPartition(tp.topic, tp.partition, offset))
+                for tp, end in ends.items()
+                if end
+                for offset in (0, end - 1)
+            ]
+        finally:
+            consumer.close()
+        return (max(times) - min(times)) / 1000
+
+
+def _timestamp(consumer: Consumer, place: TopicPartition) -> int:
+    consumer.assign([place])
+    message = consumer.poll(WAIT_S)
+    if message is None or message.error() is not None:
+        raise Unavailable("kafka", f"no record was read at {place.topic}[{place.partition}]@{place.offset}")
+    return int(message.timestamp()[1])

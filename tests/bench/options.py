@@ -1,0 +1,34 @@
+"""How much is measured."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+PARTS = ("drain", "sink", "roundtrip", "memory")
+
+
+@dataclass(frozen=True)
+class Options:
+    """requests: in a drain through the pipeline. stock_records, loop_records: in the drains it is compared with.
+
+    callers, http_callers: closed loops at once. seconds: of each. memory_records: requests between the first and
+    the last look at resident memory.
+    """
+
+    parts: tuple[str, ...] = PARTS
+    repeats: int = 3
+    model: str = "logistic_regression"
+    requests: int = 200_000
+    stock_records: int = 20_000
+    loop_records: int = 1_000_000
+    callers: tuple[int, ...] = (1, 10, 50, 200)
+    http_callers: tuple[int, ...] = (1, 10, 50)
+    seconds: float = 6.0
+    memory_records: int = 1_000_000
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+QUICK = Options(
+    repeats=2, requests=20_000, stock_records=3_000, loop_records=100_000, seconds=2, memory_records=100_000
+)

@@ -1,0 +1,90 @@
+"""What was measured, gathered over the repeats and as JSON."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from statistics import median
+from typing import Any
+
+from tests.bench.callers import Loops
+from tests.bench.drain import FAUST, LOOP, STOCK, Drain
+from tests.bench.memory import Sample
+
+RATIOS = {"weir / stock Faust": (STOCK, 20.0), "weir / bare loop": (LOOP, 0.25)}
+"""Name -> what weir on Faust is held against, and the least that the ratio shall be."""
+FLAT = 1.10
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The median of the repeats, and the least and the most of them."""
+
+    median: float
+    least: float
+    most: float
+
+    def as_json(self) -> dict[str, float]:
+        return {name: round(value, 4) for name, value in asdict(self).items()}
+
+
+def spread(values: Sequence[float]) -> Spread:
+    return Spread(median(values), min(values), max(values))
+
+
+@dataclass
+class Results:
+    """Everything, as it comes."""
+
+    drains: dict[str, list[Drain]] = field(default_factory=dict)
+    sink: list[float] = field(default_factory=list)
+    loops: dict[tuple[str, int], list[Loops]] = field(default_factory=dict)
+    memory: list[Sample] = field(default_factory=list)
+
+    def ratios(self) -> dict[str, Spread]:
+        """Ratios of drain rates, each taken within one repeat."""
+        ours = self.drains.get(FAUST, [])
+        pairs = {name: zip(ours, self.drains.get(other, []), strict=False) for name, (other, _) in RATIOS.items()}
+        found = {name: [mine.rate / theirs.rate for mine, theirs in pair] for name, pair in pairs.items()}
+        return {name: spread(values) for name, values in found.items() if values}
+
+    def cpu_ratios(self) -> dict[str, float]:
+        """The same ratios by the processes' own processor time: what a busy machine leaves undisturbed."""
+        ours = cpu_us(self.drains.get(FAUST, []))
+        theirs = {name: cpu_us(self.drains.get(other, [])) for name, (other, _) in RATIOS.items()}
+        return {name: other / ours for name, other in theirs.items() if ours and other}
+
+    def growth(self) -> dict[str, float]:
+        """Process -> resident memory at the end over that after the first tenth."""
+        if not self.memory:
+            return {}
+        first, last = self.memory[0].resident, self.memory[-1].resident
+        return {name: last[name] / first[name] for name in first}
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "drain": {name: _drains(drains) for name, drains in self.drains.items()},
+            "ratios": {name: {**found.as_json(), "target": RATIOS[name][1]} for name, found in self.ratios().items()},
+            "sink": {"rows_per_s": spread(self.sink).as_json()} if self.sink else {},
+            "roundtrip": [
+                {"via": via, "callers": callers, **_loops(loops)} for (via, callers), loops in self.loops.items()
+            ],
+            "memory": {
+                "samples": [{"requests": one.requests, "resident_mib": dict(one.resident)} for one in self.memory],
+                "growth": self.growth(),
+                "flat_below": FLAT,
+            },
+        }
+
+
+def cpu_us(drains: Sequence[Drain]) -> float | None:
+    """Median of the processor time for a record, in microseconds."""
+    known = [drain.cpu_us for drain in drains if drain.cpu_us is not None]
+    return median(known) if known else None
+
+
+def _drains(drains: Sequence[Drain]) -> dict[str, Any]:
+    rates = spread([drain.rate for drain in drains])
+    return {"records": drains[-1].records, "records_per_s": rates.as_json(), "cpu_us_per_record": cpu_us(drains)}
+
+
+def _loops(loops: Sequence[Loops]) -> dict[str, Any]:
+    return {name: spread([getattr(one, name) for one in loops]).as_json() for name in ("p50", "p95", "p99", "rate")}
