@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -112,8 +112,21 @@ def _row(result: PredictionResult, number: int, answer: PredictionResult | RowRe
         latency_ms=result.latency_ms,
         requested_at=result.requested_at,
         scored_at=result.scored_at,
-        metadata={"label": label} if isinstance(label, str) else None,
+        metadata=_metadata(result, answer) if answer else None,
     )
+
+
+def _metadata(result: PredictionResult, answer: PredictionResult | RowResult) -> dict[str, Any]:
+    """What it takes to show the answer again as it was given, and no column holds."""
+    metadata: dict[str, Any] = {}
+    for name in answer.model_extra or ():
+        if name.endswith("_probability"):
+            metadata["target"] = name.removesuffix("_probability")
+    if isinstance(answer.label, str):
+        metadata["label"] = answer.label
+    if result.rows is not None:
+        metadata["many"] = True
+    return metadata
 
 
 def _parse(form: type[Message], value: bytes) -> Message:

@@ -49,8 +49,8 @@ class ApiKey(BaseModel):
 
     key_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{11}$")]
     name: Annotated[str, Field(min_length=1, max_length=200)]
-    key_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    sealed_signing_key: str
+    key_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", repr=False)]
+    sealed_signing_key: Annotated[str, Field(repr=False)]
     permissions: frozenset[Permission] = frozenset({"predict"})
     rate_limit: Annotated[int, Field(ge=1, le=MAX_PER_HOUR)] = DEFAULT_PER_HOUR
     burst: Annotated[int, Field(ge=1, le=MAX_PER_HOUR)] | None = None

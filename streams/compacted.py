@@ -15,6 +15,7 @@ from streams.settings import Settings
 log = logging.getLogger("weir.views")
 
 POLL_MS = 500
+PROBE_S = 3.0
 
 
 class CompactedView:
@@ -28,13 +29,13 @@ class CompactedView:
         *,
         timeout_s: float = 30,
     ) -> None:
-        self._topic = topic
+        self.topic = topic
         self._on_record = on_record
         self._timeout_s = timeout_s
         self._options = aiokafka_options(settings)
         self._consumer: AIOKafkaConsumer | None = None
         self._follower: asyncio.Task[None] | None = None
-        self._polled_at = monotonic()
+        self._heard_at = monotonic()
         self.records = 0
 
     async def start(self) -> None:
@@ -46,7 +47,7 @@ class CompactedView:
             await self.stop()
             raise Unavailable(
                 "kafka",
-                f"topic {self._topic} could not be read ({error!r}); check the brokers and `weir topics check`",
+                f"topic {self.topic} could not be read ({error!r}); check the brokers and `weir topics check`",
             ) from error
         self._follower = asyncio.create_task(self._follow())
 
@@ -66,11 +67,11 @@ class CompactedView:
     @property
     def staleness_s(self) -> float:
         """Seconds since the broker last answered."""
-        return monotonic() - self._polled_at
+        return monotonic() - self._heard_at
 
     async def _open(self) -> None:
         consumer = AIOKafkaConsumer(
-            self._topic,
+            self.topic,
             **self._options,
             group_id=None,
             enable_auto_commit=False,
@@ -87,10 +88,23 @@ class CompactedView:
         assert self._consumer is not None
         while True:
             await self._poll(self._consumer)
+            if self.staleness_s > PROBE_S:
+                await self._probe(self._consumer)
+
+    async def _probe(self, consumer: AIOKafkaConsumer) -> None:
+        """Ask the broker something: an empty poll looks the same whether there is no news or no broker."""
+        try:
+            async with asyncio.timeout(PROBE_S):
+                await consumer.end_offsets(consumer.assignment())
+        except (TimeoutError, KafkaError) as error:
+            log.warning("%s: the broker does not answer, %.0f s old: %r", self.topic, self.staleness_s, error)
+        else:
+            self._heard_at = monotonic()
 
     async def _poll(self, consumer: AIOKafkaConsumer) -> None:
         records = await consumer.getmany(timeout_ms=POLL_MS)
-        self._polled_at = monotonic()
+        if records:
+            self._heard_at = monotonic()
         for batch in records.values():
             for record in batch:
                 self._apply(record)
@@ -100,6 +114,6 @@ class CompactedView:
         try:
             key = (record.key or b"").decode()
         except UnicodeDecodeError:
-            log.warning("%s@%d: the key is not text; ignored", self._topic, record.offset)
+            log.warning("%s@%d: the key is not text; ignored", self.topic, record.offset)
             return
         self._on_record(key, record.value)

@@ -174,7 +174,7 @@ class Pipeline:
         return self.give_up(record, count)
 
 
-async def first_failure(*tasks: asyncio.Task[None]) -> None:
+async def first_failure(*tasks: asyncio.Future[None]) -> None:
     """Returns or raises as the first of the tasks to end does, and cancels the rest."""
     done, running = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in running:

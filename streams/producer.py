@@ -30,6 +30,7 @@ PARTITION_UA = -1
 """librdkafka's word for: the key decides."""
 POLL_S = 0.1
 FLUSH_S = 30.0
+CHECK_S = 1.0
 
 
 class Producer:
@@ -39,8 +40,8 @@ class Producer:
     """
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        self._client = Client({**OPTIONS, **options, "error_cb": self._on_error}, logger=log)
-        self._fatal: str | None = None
+        self._health = _Health()
+        self._client = Client({**OPTIONS, **options, "error_cb": self._health}, logger=log)
         self._stopping = threading.Event()
         self._poller = threading.Thread(target=self._poll, name="weir-producer", daemon=True)
 
@@ -62,11 +63,23 @@ class Producer:
         """
         loop = asyncio.get_running_loop()
         delivery = _Delivery(loop, len(emissions))
-        if self._fatal is not None:
-            delivery.fail(self._fatal)
-        for emission in emissions if self._fatal is None else ():
+        if self.broken is not None:
+            delivery.fail(self.broken)
+            return delivery.future
+        for emission in emissions:
             self._enqueue(emission, delivery)
         return delivery.future
+
+    @property
+    def broken(self) -> str | None:
+        """Why nothing can be sent any more until the process starts again, or None."""
+        return self._health.broken
+
+    async def failed(self) -> None:
+        """Returns never; raises Unavailable once the producer is broken."""
+        while self.broken is None:  # noqa: ASYNC110 - the client's thread knows no loop to wake
+            await asyncio.sleep(CHECK_S)
+        raise Unavailable("kafka", self.broken)
 
     def _enqueue(self, emission: Emission, delivery: "_Delivery") -> None:
         topic, key, value, headers, partition = emission
@@ -82,9 +95,16 @@ class Producer:
         while not self._stopping.is_set():
             self._client.poll(POLL_S)
 
-    def _on_error(self, error: KafkaError) -> None:
+
+class _Health:
+    """Hears the client's errors; an object of its own, as a method of the producer would keep the client alive."""
+
+    def __init__(self) -> None:
+        self.broken: str | None = None
+
+    def __call__(self, error: KafkaError) -> None:
         if error.fatal():
-            self._fatal = f"the producer is broken, start the process again: {error.str()}"
+            self.broken = f"the producer is broken, start the process again: {error.str()}"
 
 
 class _Delivery:

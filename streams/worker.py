@@ -1,6 +1,7 @@
 """A worker of one role, from settings to exit code."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -27,7 +28,7 @@ from streams.bare_host import BareHost
 from streams.compacted import CompactedView
 from streams.faust_host import FaustHost
 from streams.host import Host, Progress
-from streams.loops import Limits, Pipeline
+from streams.loops import Limits, Pipeline, first_failure
 from streams.observe import Metrics, configure_logging
 from streams.producer import Producer
 from streams.settings import Settings
@@ -76,13 +77,16 @@ async def _work(role: str, settings: Settings) -> None:
         await producer.start()
         things.push_async_callback(producer.stop)
         build = {"scorer": _scorer, "sink": _sink}[role]
-        pipelines = await build(settings, things, producer, metrics, partitions)
+        pipelines, views = await build(settings, things, producer, metrics, partitions)
         host = HOSTS[settings.weir_host](settings, role, pipelines)
-        watchdog = Watchdog(host.progress, settings.stall_after_s, report=partial(_report, metrics, role))
+        watchdog = Watchdog(host.progress, settings.stall_after_s, report=partial(_report, metrics, role, views))
         watchdog.start()
         things.callback(watchdog.stop)
+        gc.freeze()  # what exists by now stays: the collector need not walk it for every batch
         log.info("ready: %s on the %s host", role, settings.weir_host)
-        await host.run(stop)
+        # A view that ended would go on showing revoked keys: that is a crash too.
+        runs = [host.run(stop), producer.failed(), *(view.failed() for view in views)]
+        await first_failure(*map(asyncio.ensure_future, runs))
     log.info("stopped")
 
 
@@ -100,11 +104,12 @@ async def _scorer(
     producer: Producer,
     metrics: Metrics,
     partitions: dict[str, int],
-) -> list[Pipeline]:
+) -> tuple[list[Pipeline], list[CompactedView]]:
     ring = SealedKeyRing(Sealer(settings.weir_master_secret.get_secret_value()))
     view = CompactedView(settings, settings.topic(API_KEYS.name), ring.update)
     await view.start()
     things.push_async_callback(view.stop)
+    ring.check()
     logs = await asyncio.to_thread(log_ids, settings)
     redis = connect(settings.redis_url)
     things.push_async_callback(redis.aclose)
@@ -125,7 +130,7 @@ async def _scorer(
         replies=partitions[settings.topic(PREDICTION_REPLIES.name)],
     )
     attempts = RedisAttempts(redis, logs, settings.topic("scorer"))
-    return _pipelines(settings, steps, producer, attempts, metrics)
+    return _pipelines(settings, steps, producer, attempts, metrics), [view]
 
 
 async def _sink(
@@ -134,7 +139,7 @@ async def _sink(
     producer: Producer,
     metrics: Metrics,
     partitions: dict[str, int],
-) -> list[Pipeline]:
+) -> tuple[list[Pipeline], list[CompactedView]]:
     engine = create_db_engine(settings.database_url.get_secret_value())
     await asyncio.to_thread(init_db, engine)
     things.callback(engine.dispose)
@@ -142,7 +147,8 @@ async def _sink(
     redis = connect(settings.redis_url)
     things.push_async_callback(redis.aclose)
     attempts = RedisAttempts(redis, logs, settings.topic("sink"))
-    return _pipelines(settings, topology.sink(settings, store=PostgresStore(engine, logs)), producer, attempts, metrics)
+    steps = topology.sink(settings, store=PostgresStore(engine, logs))
+    return _pipelines(settings, steps, producer, attempts, metrics), []
 
 
 def load_routes(settings: Settings) -> ChampionRoutes:
@@ -176,8 +182,10 @@ def _give_up(step: Step, record: Record, attempts: int) -> Sequence[Emission]:
     return step.give_up(record, attempts, error_id)
 
 
-def _report(metrics: Metrics, group: str, progress: Progress) -> None:
+def _report(metrics: Metrics, group: str, views: Sequence[CompactedView], progress: Progress) -> None:
     metrics.lag.labels(group).set(progress.unread)
+    for view in views:
+        metrics.staleness.labels(view.topic).set(view.staleness_s)
 
 
 def utc_now() -> datetime:

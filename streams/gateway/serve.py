@@ -46,33 +46,36 @@ async def _serve_until_signal(settings: Settings) -> None:
 
 
 async def run(settings: Settings, stop: asyncio.Event, metrics: GatewayMetrics) -> None:
-    """Serve until `stop` is set. Raises what ended the key view or the reply reader: start the process again.
+    """Serve until `stop` is set. Raises what ended the key view, the reply reader or the producer: start the
+    process again.
 
     HTTP answers at once; while the broker is away /readyz says so and the rest answers 503.
     """
     listening = listen(settings.host, settings.port)
     async with AsyncExitStack() as stack:
         stack.callback(listening.close)
-        app, feeds = await stack.enter_async_context(_gateway(settings, metrics))
+        app, feeds, producer = await stack.enter_async_context(_gateway(settings, metrics))
         server = http_server(app)
         serving = asyncio.create_task(server.serve(sockets=[listening]), name="http")
         feeding = asyncio.create_task(feeds.run(), name="feeds")
+        sending = asyncio.create_task(producer.failed(), name="sending")
         stopping = asyncio.create_task(stop.wait(), name="stop")
         log.info("listening on %s:%d", *listening.getsockname()[:2])
         try:
-            await asyncio.wait({serving, feeding, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({serving, feeding, sending, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             server.should_exit = True
             await serving
             stopping.cancel()
-        if feeding.done():
-            await feeding
-        feeding.cancel()
-        await asyncio.wait({feeding})
+        for fed in (feeding, sending):
+            if fed.done():
+                await fed
+            fed.cancel()
+        await asyncio.wait({feeding, sending})
 
 
 @asynccontextmanager
-async def _gateway(settings: Settings, metrics: GatewayMetrics) -> AsyncIterator[tuple[Starlette, Feeds]]:
+async def _gateway(settings: Settings, metrics: GatewayMetrics) -> AsyncIterator[tuple[Starlette, Feeds, Producer]]:
     """The application over the real things, and what feeds it; all of it closed afterwards."""
     pending = Pending(settings.max_pending, metrics.late_reply)
     producer = Producer(client_options(settings))
@@ -93,11 +96,15 @@ async def _gateway(settings: Settings, metrics: GatewayMetrics) -> AsyncIterator
             producer=producer,
             replies=feeds.replies,
             predictions=stored_predictions(engine),
-            checks={"keys": feeds.keys_not_ready, "replies": feeds.replies.why_not_ready},
+            checks={
+                "keys": feeds.keys_not_ready,
+                "replies": feeds.replies.why_not_ready,
+                "producer": lambda: producer.broken,
+            },
             metrics_text=text,
             observe=metrics.response,
         )
-        yield app, feeds
+        yield app, feeds, producer
 
 
 def _feeds(settings: Settings, pending: Pending, stack: AsyncExitStack) -> Feeds:

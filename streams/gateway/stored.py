@@ -31,6 +31,7 @@ class Row(Protocol):
     latency_ms: float
     requested_at: Any
     scored_at: Any
+    extra: dict[str, Any] | None
 
 
 def stored_predictions(engine: Engine) -> Predictions:
@@ -69,13 +70,16 @@ def as_result(rows: Sequence[Row]) -> dict[str, Any] | None:
     }
     if first.status != "ok":
         return result | {"error": first.error}
-    return result | (_answer(first) if len(rows) == 1 else {"rows": [_answer(row) for row in rows]})
+    many = len(rows) > 1 or (first.extra or {}).get("many", False)
+    return result | ({"rows": [_answer(row) for row in rows]} if many else _answer(first))
 
 
 def _answer(row: Row) -> dict[str, Any]:
-    probability = row.predicted_probability
+    probability, extra = row.predicted_probability, row.extra or {}
+    target = {f"{extra['target']}_probability": probability} if "target" in extra else {}
     return {
         "predictions": None if probability is None else [1.0 - probability, probability],
+        **target,
         "risk_score": row.risk_score,
-        "label": row.predicted_label,
+        "label": extra.get("label", row.predicted_label),
     }

@@ -68,6 +68,7 @@ async def test_a_single_answer_is_one_row() -> None:
             latency_ms=0.0,
             requested_at=MOMENT,
             scored_at=MOMENT,
+            metadata={"target": "churn"},
         )
     ]
 
@@ -102,7 +103,7 @@ async def test_a_refusal_is_one_row_without_an_answer(status: str) -> None:
 
 async def test_a_label_in_words_is_kept_beside() -> None:
     (row,) = await stored(result(label="malignant"))
-    assert (row.predicted_label, row.metadata) == (None, {"label": "malignant"})
+    assert (row.predicted_label, row.metadata) == (None, {"target": "churn", "label": "malignant"})
 
 
 async def test_an_overlong_entity_of_a_refused_request_is_cut() -> None:

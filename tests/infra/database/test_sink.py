@@ -19,20 +19,18 @@ async def test_a_batch_delivered_twice_is_one_row_a_request_and_the_same_dead_le
     engine: Engine, unique: Callable[..., str]
 ) -> None:
     request_id, topic = unique("request"), unique("results")
-    common: dict[str, Any] = {"entity": "c-42", "key_id": None, "requested_at": MOMENT, "scored_at": MOMENT}
+    at = int(MOMENT.timestamp() * 1000)
+    common: dict[str, Any] = {
+        "entity": "c-42", "status": "ok", "key_id": None, "degraded": False, "requested_ms": at, "scored_ms": at,
+    }  # fmt: skip
     answer: dict[str, Any] = {
         "predictions": [0.25, 0.75],
         "risk_score": 75.0,
         "label": 1,
         "features": {"n": 1, "text": "a\x00b"},
     }
-    answered = result_body(request_id=request_id, status="ok", **common, **answer)
-    impossible = result_body(
-        request_id=unique("bad"),
-        status="ok",
-        **common,
-        **{**answer, "risk_score": 101.0},
-    )
+    answered = result_body(answer, request_id=request_id, **common)
+    impossible = result_body({**answer, "risk_score": 101.0}, request_id=unique("bad"), **common)
     values = [encode(answered), b"nonsense", encode(impossible), encode(answered)]
     records = [Record(topic, 0, offset, 0, b"c-42", value, ()) for offset, value in enumerate(values)]
     batch = Batch(topic, records, {0: 0})

@@ -17,7 +17,7 @@ from infra.local.stack import RunningStack
 from schemas import headers as h
 from schemas.errors import Refused
 from schemas.message import Emission, Record
-from schemas.result import result_body
+from schemas.result import Status, result_body
 from schemas.wire import decode, encode
 from streams.producer import Producer
 from streams.settings import Settings
@@ -49,19 +49,23 @@ class Echo:
         headers = dict(record.headers)
         now = datetime.now(UTC)
         request = decode(record.value)
-        digest = sha256(record.value or b"").hexdigest().encode()
+        digest = sha256(record.value or b"").hexdigest()
         try:
             authenticate(record, headers, digest, self.keys, now)
-            outcome: dict[str, Any] = {"status": "ok", "echo": request, "risk_score": 50.0}
+            status: Status = "ok"
+            outcome: dict[str, Any] = {"echo": request, "risk_score": 50.0}
         except Refused as error:
-            outcome = {"status": "unauthorized", "error": {"code": "unauthorized", "message": str(error)}}
+            status = "unauthorized"
+            outcome = {"error": {"code": "unauthorized", "message": str(error)}}
         body = result_body(
+            outcome,
             request_id=headers[h.REQUEST_ID].decode(),
             entity=(record.key or b"").decode(),
+            status=status,
             key_id=None,
-            requested_at=now,
-            scored_at=now,
-            **outcome,
+            degraded=False,
+            requested_ms=record.timestamp,
+            scored_ms=int(now.timestamp() * 1000),
         )
         carried = [(name, headers[name]) for name in CARRIED if name in headers]
         rate = encode({"limit": 1000, "remaining": 99, "reset": 1, "retry_after": 0})

@@ -15,7 +15,7 @@ def row(number: int, probability: float | None = 0.25, **more: Any) -> Any:
         "request_id": "r-1", "row": number, "entity": "c", "key_id": "k", "model": "churn", "model_version": "1",
         "status": "ok", "routing_strategy": "champion", "arm": "champion", "route_epoch": 1, "error": None,
         "predicted_probability": probability, "predicted_label": 0, "risk_score": 25.0, "degraded": False,
-        "latency_ms": 1.5, "requested_at": MOMENT, "scored_at": MOMENT,
+        "latency_ms": 1.5, "requested_at": MOMENT, "scored_at": MOMENT, "extra": {"target": "churn"},
     }  # fmt: skip
     return SimpleNamespace(**fields | more)
 
@@ -29,8 +29,15 @@ def test_one_row_answers_at_the_top_and_several_under_rows() -> None:
     assert single is not None
     assert several is not None
     assert (single["predictions"], single["strategy"]) == ([0.75, 0.25], "champion")
+    assert single["churn_probability"] == 0.25
     assert [answer["predictions"] for answer in several["rows"]] == [[0.75, 0.25], [0.5, 0.5]]
     assert "predictions" not in several
+
+
+def test_a_request_of_one_row_in_a_list_and_a_label_in_words_are_shown_as_they_were_answered() -> None:
+    result = as_result([row(0, extra={"many": True, "label": "malignant"})])
+    assert result is not None
+    assert [answer["label"] for answer in result["rows"]] == ["malignant"]
 
 
 def test_a_refused_request_shows_its_error_and_no_answer() -> None:
