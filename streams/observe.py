@@ -141,5 +141,5 @@ def configure_logging(role: str, level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines(role))
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for noisy in ("faust", "streams.faust_host", "aiokafka", "mode", "alembic", "httpx", "uvicorn.access"):
+    for noisy in ("faust", "streams.faust_consumer", "aiokafka", "mode", "alembic", "httpx", "uvicorn.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
