@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from streams.demo.platform import Platform
 
 INTERRUPTED = 130
+INTRODUCTION = "Simulated customers ask by HTTP and straight to Kafka, a burst follows, some must be refused."
 COME_BACK = "Paste it into another terminal: the result shows here. Ctrl-C stops everything."
 
 
@@ -64,7 +65,8 @@ class Act:
         phases = Phases(self.say)
         with platform(self.data_dir, environ, phases) as there:
             if there.stack.broker == "wheel":
-                self.say(SLOWER)
+                self.say(f"\n{SLOWER}")
+            self.say(f"\n{INTRODUCTION}")
             conclude = partial(self.conclude, there, phases)
             asyncio.run(show(there, phases, self.console, Plan(), conclude, stay=self.stay))
 
@@ -90,11 +92,14 @@ class Act:
         from streams.demo.curl import curl
 
         [features] = customer_rows(1, seed=42)
-        self.say("\n" + curl(there.url, there.cast.generous.api_key, "c-42", features) + "\n")
+        command = curl(there.url, there.cast.generous.api_key, "c-42", features)
+        self.console.print(f"\n{command}\n", soft_wrap=True, markup=False)
         self.say(COME_BACK)
 
     def say(self, line: str) -> None:
-        self.console.print(line, soft_wrap=True, markup=False)
+        """One line, wrapped between words on a terminal; paths are shown from the data directory on."""
+        shown = line.replace(f"{self.data_dir}/", "")
+        self.console.print(shown, soft_wrap=not self.console.is_terminal, markup=False)
 
 
 def log_to_file(file: Path) -> None:

@@ -23,7 +23,7 @@ from streams.bring_up import (
     started_roles,
 )
 from streams.demo.cast import Cast, make_cast, retire
-from streams.demo.claim import claim, forced_by_a_second_signal, release
+from streams.demo.claim import Claim, claim, forced_by_a_second_signal, release
 from streams.demo.phases import Phases
 from streams.settings import Settings
 
@@ -35,6 +35,10 @@ class Platform:
     stack: RunningStack
     settings: Settings
     cast: Cast
+
+    def is_up(self) -> bool:
+        """Whether nobody has stopped it meanwhile."""
+        return read_state(self.stack.data_dir) is not None
 
     @property
     def url(self) -> str:
@@ -57,12 +61,15 @@ def platform(data_dir: Path, environ: Mapping[str, str], phases: Phases) -> Iter
             with phases.phase("services"):
                 stack = start(data_dir, environ, report=phases.say)
             settings, cast = prepare(stack, environ, phases, model.result)
+        there = Platform(stack, settings, cast)
         try:
-            yield Platform(stack, settings, cast)
+            yield there
         finally:
             with suppress(Unavailable):
-                retire(get_key_manager(settings))
+                if there.is_up():
+                    retire(get_key_manager(settings))
     finally:
+        phases.say(farewell(mine))
         with forced_by_a_second_signal(data_dir, mine):
             release(data_dir, mine, stack)
 
@@ -86,6 +93,12 @@ def prepare(
     phases.step("roles", lambda: started_roles(stack.data_dir, settings, given))
     phases.step("gateway", lambda: ready_gateway(stack.data_dir, settings))
     return settings, made[0]
+
+
+def farewell(mine: Claim) -> str:
+    if mine.roles or mine.services:
+        return "Stopping what the demo started; Ctrl-C again ends it at once."
+    return "What ran before the demo goes on: `weir down` stops it."
 
 
 def given_by(environ: Mapping[str, str]) -> dict[str, str]:

@@ -80,10 +80,10 @@ def revoked_key(ledger: Ledger) -> Text:
 def account(ledger: Ledger) -> Text:
     sent, missing, doubled = len(ledger.requests), len(ledger.missing), len(ledger.doubled)
     stored = sum(request_id in ledger.rows for request_id in ledger.requests)
-    text = Text(f"{sent:,} sent, {sent - missing:,} ended, {doubled} twice, {stored:,} stored")
+    text = Text(f"{sent:,} sent, {sent - missing:,} ended, {doubled} twice, {stored:,} stored: ")
     if sent and not missing and not doubled and stored == sent:
-        text.append("  each exactly once", style="bold green")
-    return text
+        return text.append("each once", style="bold green")
+    return text.append("under way", style="dim")
 
 
 def plain(ledger: Ledger, now: float) -> Iterator[str]:

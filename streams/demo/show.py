@@ -36,15 +36,15 @@ async def show(
     partitions = await asyncio.to_thread(check_topics, platform.settings)
     async with (
         Observer(platform.settings, partitions, ledger, visitors.see) as observer,
-        _beside(observer.follow(), observer.count_rows()),
+        _beside(observer.follow()),
     ):
-        async with _beside(_frames(ledger, console)):
+        async with _beside(_frames(ledger, console), observer.count_rows()):
             await Traffic(platform.settings, platform.url, platform.cast, ledger, plan).send(phases)
             with phases.phase("settle"):
                 await _settle(ledger, observer)
         conclude(ledger)
         if stay:
-            await visitors.welcome()
+            await visitors.welcome(platform.is_up)
 
 
 async def _settle(ledger: Ledger, observer: Observer) -> None:
@@ -72,7 +72,7 @@ async def _lines(ledger: Ledger, console: Console) -> None:
     try:
         while True:
             await asyncio.sleep(LINE_S)
-            console.print(f"          {len(ledger.requests)} sent, {len(ledger.statuses)} ended", soft_wrap=True)
+            console.print(f"traffic   {len(ledger.requests)} sent, {len(ledger.statuses)} ended", soft_wrap=True)
     finally:
         for line in plain(ledger, monotonic()):
             console.print(line, soft_wrap=True, markup=False, highlight=False)
@@ -80,13 +80,21 @@ async def _lines(ledger: Ledger, console: Console) -> None:
 
 @asynccontextmanager
 async def _beside(*works: Awaitable[None]) -> AsyncIterator[None]:
-    """Endless works beside the block: what one raises ends the block, and the block's end cancels them."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_run(work)) for work in works]
-        yield
-        for task in tasks:
-            task.cancel()
+    """Endless works beside the block: what one raises ends the block and is raised; the block's end cancels them."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_run(work)) for work in works]
+            yield
+            for task in tasks:
+                task.cancel()
+    except BaseExceptionGroup as errors:
+        raise _first(errors) from None
 
 
 async def _run(work: Awaitable[None]) -> None:
     await work
+
+
+def _first(error: BaseException) -> BaseException:
+    """The first that went wrong: what followed is its shadow."""
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error

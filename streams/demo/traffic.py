@@ -33,7 +33,7 @@ class Plan:
     small: tokens in the small key's bucket; twice as many requests follow by HTTP, and as many to Kafka.
     """
 
-    steady: int = 200
+    steady: int = 150
     seconds: float = 5.0
     burst: int = 2000
     small: int = SMALL_BURST

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -22,10 +22,10 @@ class Visitors:
     def see(self, result: Mapping[str, Any]) -> None:
         self._came.append(result)
 
-    async def welcome(self) -> None:
-        """Show who comes from now on, until cancelled."""
+    async def welcome(self, while_up: Callable[[], bool]) -> None:
+        """Show who comes from now on, until cancelled or the platform is down."""
         self._came.clear()
-        while True:
+        while while_up():
             await asyncio.sleep(TICK_S)
             came, self._came = self._came, []
             for line in in_words(came):
