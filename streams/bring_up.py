@@ -37,6 +37,11 @@ def local_environment(environ: Mapping[str, str]) -> dict[str, str]:
     return {**stack.environment, **folders(stack.data_dir), **named}
 
 
+def local_settings(environ: Mapping[str, str]) -> Settings:
+    """The settings of one-off verbs: they find the running local stack by themselves."""
+    return Settings.read(local_environment(environ))
+
+
 def folders(data_dir: Path) -> dict[str, str]:
     return {"DATA_DIR": str(data_dir), "MODEL_STORE": f"file://{data_dir}/models"}
 

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from infra.database.engine import create_db_engine
 from infra.database.migrate import Revision, init_db, schema_revision
-from streams.settings import Settings
+from streams.bring_up import local_settings
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -53,7 +53,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
 
 
 def _engine() -> Engine:
-    return create_db_engine(Settings.read(os.environ).database_url.get_secret_value(), pool_size=1, max_overflow=0)
+    return create_db_engine(local_settings(os.environ).database_url.get_secret_value(), pool_size=1, max_overflow=0)
 
 
 def _in_words(revision: Revision) -> str:

@@ -11,7 +11,7 @@ from rich.table import Column, Table
 
 from infra.auth import KeyManager, get_key_manager
 from schemas.keys import PERMISSIONS, TIERS, ApiKey
-from streams.settings import Settings
+from streams.bring_up import local_settings
 
 COLUMNS = ("id", "name", "permissions", "limit", "created", "expires", "state")
 
@@ -64,7 +64,7 @@ def revoke(key_id: str) -> None:
 
 
 def _manager() -> KeyManager:
-    return get_key_manager(Settings.read(os.environ))
+    return get_key_manager(local_settings(os.environ))
 
 
 def _described(key: ApiKey) -> dict[str, Any]:

@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from schemas.errors import BadSettings, Unavailable
+from streams.bring_up import local_settings
 from streams.cli.lines import Bad, Reading, read_csv, read_jsonl
 from streams.cli.sent import Sent
 from streams.client import Ask, WeirClient
-from streams.settings import Settings
 
 BATCH = 500
 
@@ -49,7 +49,7 @@ def produce(
     it is never an argument, which other users could see.
     """
     api_key = _api_key(api_key_env, stdin_is_taken=str(file) == "-")
-    client = WeirClient(api_key=api_key, key_id=key_id, settings=Settings.read(os.environ), replies=wait)
+    client = WeirClient(api_key=api_key, key_id=key_id, settings=local_settings(os.environ), replies=wait)
     read = read_csv if (kind or file.suffix.lower().lstrip(".")) == "csv" else read_jsonl
     with cast(BinaryIO, click.open_file(str(file), "rb")) as opened:
         lines = _followed(read(opened, Reading(entity_field, model)), opened)

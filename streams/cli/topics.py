@@ -7,7 +7,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from streams.settings import Settings
+from streams.bring_up import local_settings
 from streams.topics import TOPICS, check_topics, create_topics
 
 
@@ -20,7 +20,7 @@ def topics() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def create(as_json: bool) -> None:
     """Create the topics that do not exist yet."""
-    created = create_topics(Settings.read(os.environ))
+    created = create_topics(local_settings(os.environ))
     if as_json:
         click.echo(orjson.dumps({"created": created}).decode())
     else:
@@ -31,7 +31,7 @@ def create(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check(as_json: bool) -> None:
     """Show every topic with its partitions; fails naming the missing ones."""
-    settings = Settings.read(os.environ)
+    settings = local_settings(os.environ)
     found = check_topics(settings)
     if as_json:
         click.echo(orjson.dumps(found).decode())
@@ -39,8 +39,6 @@ def check(as_json: bool) -> None:
     table = Table("topic", "partitions", "key", "keeps")
     for topic in TOPICS:
         name = settings.topic(topic.name)
-        keeps = (
-            "last of each key" if topic.retention_ms is None else f"{topic.retention_ms / 86_400_000:g} days"
-        )
+        keeps = "last of each key" if topic.retention_ms is None else f"{topic.retention_ms / 86_400_000:g} days"
         table.add_row(name, str(found[name]), topic.key, keeps)
     Console().print(table)
