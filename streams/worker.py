@@ -1,7 +1,6 @@
 """A worker of one role, from settings to exit code."""
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -22,7 +21,7 @@ from models.bundle import read_bundle
 from models.routing import ChampionRoutes
 from schemas.errors import BadSettings, WeirError
 from schemas.message import Emission, Record
-from streams import topology
+from streams import memory, topology
 from streams.attempts import RedisAttempts
 from streams.bare_host import BareHost
 from streams.compacted import CompactedView
@@ -82,7 +81,7 @@ async def _work(role: str, settings: Settings) -> None:
         watchdog = Watchdog(host.progress, settings.stall_after_s, report=partial(_report, metrics, role, views))
         watchdog.start()
         things.callback(watchdog.stop)
-        gc.freeze()  # what exists by now stays: the collector need not walk it for every batch
+        memory.settle()
         log.info("ready: %s on the %s host", role, settings.weir_host)
         # A view that ended would go on showing revoked keys: that is a crash too.
         runs = [host.run(stop), producer.failed(), *(view.failed() for view in views)]

@@ -1,0 +1,27 @@
+"""Memory settings of a worker."""
+
+import ctypes
+import gc
+import sys
+
+TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD = -1, -2, -3
+"""glibc's names for the options of mallopt."""
+
+KEPT_BYTES = 64 * 1024 * 1024
+MMAP_BYTES = 16 * 1024 * 1024
+
+
+def settle() -> None:
+    """Call once everything long-lived exists.
+
+    glibc keeps what a batch frees: giving it back and faulting it in again for the next one took half of the time of
+    encoding results. The garbage collector need not walk what stays.
+    """
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None)
+        if hasattr(libc, "mallopt"):
+            libc.mallopt(TRIM_THRESHOLD, KEPT_BYTES)
+            libc.mallopt(TOP_PAD, KEPT_BYTES // 4)
+            libc.mallopt(MMAP_THRESHOLD, MMAP_BYTES)
+    gc.collect()
+    gc.freeze()
