@@ -92,7 +92,7 @@ class Ends:
 
     def span_s(self) -> float:
         """Seconds between the first and the last record's timestamps: when their producers were given them."""
-        consumer = Consumer({**self._options, "group.id": "bench-span", "enable.auto.commit": False})
+        consumer = Consumer({**self._options, "group.id": "bench", "enable.auto.commit": False, "fetch.wait.max.ms": 5})
         try:
             ends = {tp: consumer.get_watermark_offsets(tp, timeout=WAIT_S)[1] for tp in self._partitions}
             times = [

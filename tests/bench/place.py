@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -9,8 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from confluent_kafka.admin import AdminClient
@@ -25,11 +27,12 @@ from models.bundle import read_bundle
 from schemas.errors import Unavailable
 from streams.cli.training import TrainingOrder, trained
 from streams.settings import Settings
-from streams.topics import TOPICS, create_topics
+from streams.topics import create_topics
 from tests.stack import fresh_database
 
 ROOT = Path(__file__).parents[2]
 STEP_S = 0.05
+DELETE_S = 30.0
 LIMIT_PER_HOUR = 10_000_000
 KEYS = 3
 
@@ -90,7 +93,7 @@ class Place:
     def __post_init__(self) -> None:
         self._name = f"bench-{uuid4().hex[:6]}"
         self.store = f"file://{self.folder}/models"
-        self.lanes: list[Lane] = []
+        self._lanes = count()
 
     def train(self, algorithm: str) -> None:
         """Publish a churn model trained on simulated customers."""
@@ -111,16 +114,14 @@ class Place:
             "MODEL_STORE": self.store,
             "MODEL_NAME": "churn",
             "PROMETHEUS_MULTIPROC_DIR": str(metrics),
-            "TOPIC_PREFIX": f"{self._name}-{len(self.lanes)}-",
+            "TOPIC_PREFIX": f"{self._name}-{next(self._lanes)}-",
             "RATE_LIMIT_ENABLED": "true",
             "LOG_LEVEL": "INFO",
             **more,
         }
         settings = Settings.read(given)
         create_topics(settings)
-        lane = Lane(settings, given, tuple(_new_key(settings, number) for number in range(KEYS)))
-        self.lanes.append(lane)
-        return lane
+        return Lane(settings, given, tuple(_new_key(settings, number) for number in range(KEYS)))
 
     @contextmanager
     def role(self, name: str, lane: Lane) -> Iterator[Started]:
@@ -130,21 +131,22 @@ class Place:
 
     @contextmanager
     def python(self, name: str, lane: Lane, *arguments: str) -> Iterator[Started]:
-        """A Python process on a lane, ended by its pid."""
+        """A Python process on a lane, killed in the end: nobody goes on where it stopped."""
         log = self.folder / "log" / f"{lane.settings.topic_prefix}{name}.log"
         command = [sys.executable, *arguments]
         process = spawn(name, command, log=log, environ=lane.environment, leash=True, cwd=ROOT)
         try:
             yield Started(process, log)
         finally:
-            stop(process, within=30)
+            stop(process, with_signal=signal.SIGKILL)
 
     def forget_topics(self) -> None:
-        """Delete the lanes' topics: the broker may be one that stays."""
-        names = [lane.topic(topic.name) for lane in self.lanes for topic in TOPICS]
-        if names:
-            for future in AdminClient(client_options(self.lanes[0].settings)).delete_topics(names).values():
-                future.result(30)
+        """Delete every topic made here: the broker may be one that stays."""
+        admin = AdminClient(client_options(Settings.read(self.stack.environment)))
+        known: Any = admin.list_topics(timeout=DELETE_S)
+        names = [name for name in known.topics if name.startswith(self._name)]
+        for future in admin.delete_topics(names).values() if names else ():
+            future.result(DELETE_S)
 
 
 @contextmanager

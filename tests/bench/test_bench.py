@@ -8,6 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from infra.local.stack import RunningStack
 from tests.bench.place import ROOT
 
 COMMAND = [sys.executable, "-m", "tests.bench"]
@@ -16,10 +17,11 @@ TINY = "--quick --repeats 1 --requests 2000 --stock-records 200 --loop-records 4
 
 @pytest.mark.real_broker
 @pytest.mark.timeout(150)
-def test_one_run_measures_every_part_and_writes_its_figures(tmp_path: Path) -> None:
+def test_one_run_measures_every_part_and_writes_its_figures(stack: RunningStack, tmp_path: Path) -> None:
     figures = tmp_path / "figures.json"
     command = [*COMMAND, *TINY.split(), "--json", str(figures)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=140, check=False)
+    environment = {**os.environ, **stack.environment}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=140, check=False)
     assert done.returncode == 0, done.stderr
     found = orjson.loads(figures.read_bytes())
     assert found["drain"].keys() >= {"weir on Faust", "weir on the bare host", "stock Faust agent"}
