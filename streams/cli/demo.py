@@ -77,6 +77,7 @@ class Act:
         problems = ledger.problems()
         self.verdict = 1 if problems else 0
         if self.file is not None:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
             write_json(self.file, as_json(ledger, there.stack, phases.seconds, problems))
         self.say("")
         for problem in problems:

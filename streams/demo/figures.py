@@ -69,7 +69,7 @@ def as_json(
         "problems": list(problems),
         "stack": {service.name: f"{service.how} {service.version}".strip() for service in stack.services},
         "broker": stack.broker,
-        "seconds": dict(seconds),
+        "seconds": {**seconds, "total": round(sum(seconds.values()), 2)},
         "requests": {
             way: {"sent": f.sent, "ended": f.ended, "latency_ms": dict(f.latency_ms)}
             for way, f in by_way(ledger).items()

@@ -88,6 +88,7 @@ class Demo:
 
 
 def run_once(environ: Mapping[str, str], figures: Path) -> tuple[dict[str, Any], str]:
+    assert not figures.parent.exists()
     command = [*WEIR, "--exit", "--json", str(figures)]
     done = subprocess.run(command, env=dict(environ), capture_output=True, text=True, timeout=LONGEST_S, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -121,7 +122,7 @@ def nothing_runs(folder: Path) -> bool:
 def test_without_java_the_demo_runs_on_wheels_and_survives_a_kill(folder: Path, wheel_environ: dict[str, str]) -> None:
     with Demo(folder, wheel_environ) as killed:
         check(json.loads(killed.figures.read_text()))
-    figures, said = run_once(wheel_environ, folder / "again.json")
+    figures, said = run_once(wheel_environ, folder / "new" / "again.json")
     check(figures)
     assert (figures["broker"], figures["stack"]["redis"].split()[0]) == ("wheel", "wheel")
     assert "already running" in said
@@ -146,7 +147,7 @@ def test_the_demo_stays_up_for_its_visitor_and_runs_a_second_time(folder: Path, 
         assert demo.end(signal.SIGINT) == 0
     assert nothing_runs(folder)
     assert api_key not in "".join(file.read_text() for file in (folder / "log").iterdir()) + demo.figures.read_text()
-    figures, said = run_once(environ, folder / "again.json")
+    figures, said = run_once(environ, folder / "new" / "again.json")
     check(figures)
     assert figures["broker"] == "apache"
     assert "topics    all there" in said
