@@ -8,7 +8,7 @@ Headers = Sequence[tuple[str, bytes]]
 
 
 class Record(NamedTuple):
-    """One record as the broker holds it.
+    """One record as the broker holds it. The hosts pass aiokafka's own records on, which have these attributes too.
 
     timestamp: broker or producer time, epoch milliseconds.
     """

@@ -12,7 +12,7 @@ from aiokafka.errors import CommitFailedError
 
 from infra.kafka import aiokafka_options
 from schemas.message import Batch
-from streams.host import Progress, measure, to_record
+from streams.host import Progress, measure
 from streams.loops import Pipeline, first_failure
 from streams.settings import Settings
 
@@ -60,7 +60,7 @@ class BareHost:
     async def _process(self, topic: str, tps: Sequence[TopicPartition], records: dict[TopicPartition, Any]) -> None:
         ends = {tp: records[tp][-1].offset + 1 for tp in tps}
         floors = {tp.partition: self._committed.get(tp, 0) for tp in tps}
-        batch = Batch(topic, [to_record(raw) for tp in tps for raw in records[tp]], floors, self._share(topic))
+        batch = Batch(topic, [raw for tp in tps for raw in records[tp]], floors, self._share(topic))
         await self._pipelines[topic].process(batch, lambda: self._acked.update(ends), lambda: self._rebalancing)
 
     def _share(self, topic: str) -> float:

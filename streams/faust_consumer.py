@@ -13,7 +13,6 @@ from faust.transport.drivers.aiokafka import Consumer, Transport
 from faust.types import TP, Message
 
 from schemas.message import Batch
-from streams.host import to_record
 
 log = logging.getLogger("weir.host")
 
@@ -49,7 +48,7 @@ class BatchConsumer(Consumer):
         return topics
 
     def _batch_message(self, tps: Sequence[TP], records: Mapping[TP, Sequence[Any]]) -> Message:
-        raws = [to_record(raw) for tp in tps for raw in records[tp]]
+        raws = [raw for tp in tps for raw in records[tp]]
         for tp in tps:
             self._read_offset[tp] = records[tp][-1].offset
         message: Any = self._to_message(tps[0], records[tps[0]][-1])

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from schemas.message import Record
 from streams.loops import Pipeline
 
 
@@ -50,8 +49,3 @@ def measure(consumer: Any, pipelines: Sequence[Pipeline], rebalancing: bool) -> 
         sum(pipeline.unfinished for pipeline in pipelines),
         rebalancing or any(pipeline.waiting_for for pipeline in pipelines),
     )
-
-
-def to_record(raw: Any) -> Record:
-    """An aiokafka ConsumerRecord as stages know it."""
-    return Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, raw.headers)

@@ -1,5 +1,8 @@
 """A signature holds one record together: topic, id, key, time and body."""
 
+import hmac
+from hashlib import sha256
+
 import pytest
 
 from schemas.keys import new_api_key
@@ -10,6 +13,13 @@ from tests.schemas.vectors import PARTS, SIGNATURE, SIGNING_KEY, VECTOR_KEY, giv
 def test_the_vector_of_the_documentation_holds() -> None:
     assert signing_key(VECTOR_KEY).hex() == SIGNING_KEY
     assert signature(signing_key(VECTOR_KEY), **PARTS).decode() == SIGNATURE
+
+
+def test_the_signature_is_hmac_sha256_as_everybody_computes_it() -> None:
+    key = signing_key(new_api_key())
+    texts = [PARTS["topic"].encode(), PARTS["request_id"], PARTS["record_key"], PARTS["signed_at"]]
+    message = b"\n".join([b"weir1", *texts, sha256(PARTS["body"]).hexdigest().encode()])
+    assert signature(key, **PARTS).decode() == hmac.new(key, message, sha256).hexdigest()
 
 
 @pytest.mark.contract("K8")
