@@ -19,7 +19,13 @@ READY_WITHIN = 60.0
 
 def role_environment(stack: RunningStack, environ: Mapping[str, str]) -> dict[str, str]:
     """What the processes of the platform are given: the caller's environment, the services, our folders."""
-    defaults = {**folders(stack.data_dir), "METRICS_DIR": str(stack.data_dir / "metrics")}
+    defaults = {
+        **folders(stack.data_dir),
+        "PROMETHEUS_MULTIPROC_DIR": str(stack.data_dir / "metrics"),
+        # Scikit-learn's and numpy's threads would starve the event loop.
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
     named = {name: value for name, value in environ.items() if value}
     return {**defaults, **named, **stack.environment, "DATA_DIR": str(stack.data_dir)}
 
@@ -115,8 +121,8 @@ def started_roles(data_dir: Path, settings: Settings, given: Mapping[str, str]) 
     if read_state(data_dir) is not None:
         return "already running"
     # Files of processes that ended would count in the metrics for ever.
-    shutil.rmtree(given["METRICS_DIR"], ignore_errors=True)
-    Path(given["METRICS_DIR"]).mkdir(parents=True)
+    shutil.rmtree(given["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
+    Path(given["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True)
     addresses = {"gateway": gateway_url(settings)}
     command = (sys.executable, "-m", "streams.cli", "run")
     roles = [Role(name, (*command, name), addresses.get(name, "")) for name in ROLES]
