@@ -1,0 +1,36 @@
+"""One pipeline for the whole package: its processes start once for many small tests."""
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.local.stack import RunningStack
+from models.simulate import customer_rows
+from tests.e2e.platform import ROLES, Platform, platform_on, trained_store
+from tests.stack import fresh_database
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained_store(tmp_path_factory.getbasetemp() / "e2e-models")
+
+
+@pytest.fixture(scope="package")
+def platform(stack: RunningStack, models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    folder = tmp_path_factory.mktemp("platform")
+    with (
+        fresh_database(stack.environment["DATABASE_URL"]) as database,
+        platform_on(stack.environment, database, models, folder) as platform,
+    ):
+        platform.up(*ROLES)
+        yield platform
+
+
+@pytest.fixture(scope="session")
+def customers() -> Callable[[int], dict[str, Any]]:
+    """The features of simulated customers, each a fresh dict."""
+    drawn = cache(lambda: customer_rows(200, 11))
+    return lambda number: dict(drawn()[number % 200])
