@@ -60,13 +60,16 @@ class Refusal(NamedTuple):
 async def admit(batch: Batch, *, keys: KeyRing, limiter: Limiter, clock: Clock) -> list[Candidate | Refusal]:
     """Every record of the batch as admitted or refused, in order; the buckets are charged in one round trip."""
     now = clock()
-    examined = [examine(record, keys=keys, now=now) for record in batch.records]
+    return await charge(batch, [examine(record, keys=keys, now=now) for record in batch.records], limiter)
+
+
+async def charge(batch: Batch, examined: list[Candidate | Refusal], limiter: Limiter) -> list[Candidate | Refusal]:
+    """The examined records of the batch with the limiter's decision on each candidate."""
     candidates = [item for item in examined if isinstance(item, Candidate)]
     if not candidates:
         return examined
-    decisions = await limiter.charge(
-        batch.topic, [_charge(candidate) for candidate in candidates], batch.floors, batch.share
-    )
+    charges = [_charge(candidate) for candidate in candidates]
+    decisions = await limiter.charge(batch.topic, charges, batch.floors, batch.share)
     decided = iter([_decide(*pair) for pair in zip(candidates, decisions, strict=True)])
     return [next(decided) if isinstance(item, Candidate) else item for item in examined]
 
@@ -123,19 +126,13 @@ def authenticate(
     """The key that signed the record. Raises Refused, which does not tell what was wrong."""
     record_key, signed_at = record.key or b"", headers.get(h.SIGNED_AT, b"")
     credential = keys.by_id(headers.get(h.KEY_ID, b"").decode("latin-1"))
+    given = headers.get(h.SIGNATURE, b"")
+    parts = (record.topic.encode(), headers[h.REQUEST_ID], record_key, signed_at, body_digest.encode())
     if (
         credential is None
         or not signed_at.isdigit()
         or b"\n" in record_key
-        or not signing.verify(
-            credential.signing_key,
-            headers.get(h.SIGNATURE, b""),
-            topic=record.topic,
-            request_id=headers[h.REQUEST_ID],
-            record_key=record_key,
-            signed_at=signed_at,
-            body_digest=body_digest.encode(),
-        )
+        or not signing.verify(credential.signing_key, given, *parts)
         or not signing.is_fresh(signed_at, record.timestamp)
         or not credential.key.is_valid_at(now)
     ):

@@ -1,12 +1,13 @@
 """The scorer's stage: admit a batch, score it, and emit one terminal event per request."""
 
+import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from agents.admit import Candidate, admit, examine, requested_ms
+from agents.admit import Candidate, Refusal, charge, examine, requested_ms
 from agents.ports import Clock, Counters, KeyRing, Limiter, Router
 from agents.score import Answer, Scored, score
 from schemas import headers as h
@@ -17,6 +18,10 @@ from schemas.result import refusal, result_body
 from schemas.wire import encode
 
 MAX_KEY_BYTES = 1024
+PART_RECORDS = 500
+TURNS_TO_SEND = 4
+"""Turns of the event loop until a request just begun is on its way to Redis."""
+
 _CARRIED = (h.REQUEST_ID, h.KEY_ID, h.TRACEPARENT, h.REPLY_INSTANCE)
 
 
@@ -33,23 +38,55 @@ class Outlets:
     reply_partitions: int
 
 
-async def answer(
-    batch: Batch,
-    *,
-    keys: KeyRing,
-    limiter: Limiter,
-    router: Router,
-    clock: Clock,
-    counters: Counters,
-    outlets: Outlets,
-) -> list[Emission]:
-    """Results, replies and dead letters of a batch, in record order."""
-    admitted = await admit(batch, keys=keys, limiter=limiter, clock=clock)
-    scored = score(admitted, router=router)
-    now_ms = _milliseconds(clock())
-    emissions = [emission for item in scored.answers for emission in emit(item, now_ms, outlets)]
-    _count(scored, now_ms, counters)
-    return emissions
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """The scorer's stage: results, replies and dead letters of a batch, in record order."""
+
+    keys: KeyRing
+    limiter: Limiter
+    router: Router
+    clock: Clock
+    counters: Counters
+    outlets: Outlets
+
+    async def __call__(self, batch: Batch) -> list[Emission]:
+        """Part by part: while Redis charges one, the next is examined and the one before is scored."""
+        emissions: list[Emission] = []
+        charging: asyncio.Task[list[Candidate | Refusal]] | None = None
+        try:
+            for part in _parts(batch):
+                now = self.clock()
+                examined = [examine(record, keys=self.keys, now=now) for record in part.records]
+                charged = None if charging is None else await charging
+                charging = asyncio.create_task(charge(part, examined, self.limiter))
+                for _ in range(TURNS_TO_SEND):
+                    await asyncio.sleep(0)
+                if charged is not None:
+                    emissions += self._finish(charged)
+        finally:
+            if charging is not None:
+                await asyncio.wait({charging})
+        return emissions if charging is None else emissions + self._finish(charging.result())
+
+    def _finish(self, charged: list[Candidate | Refusal]) -> list[Emission]:
+        scored = score(charged, router=self.router)
+        now_ms = _milliseconds(self.clock())
+        _count(scored, now_ms, self.counters)
+        return [emission for item in scored.answers for emission in emit(item, now_ms, self.outlets)]
+
+    def give_up(self, record: Record, attempts: int, error_id: str) -> list[Emission]:
+        """A record that has crashed the worker too often: one dead letter, and an `error` for its sender."""
+        now = self.clock()
+        item = examine(record, keys=self.keys, now=now)
+        message = "the request could not be processed; name the error id to the operator"
+        error = refusal("internal", message, error_id=error_id)
+        buried = dead_letter(self.outlets.dead_letters, record, "crashed", f"error {error_id}", attempt=attempts)
+        return [*emit(Answer(item, "error", {"error": error}), _milliseconds(now), self.outlets), buried]
+
+
+def _parts(batch: Batch) -> Iterator[Batch]:
+    for first in range(0, len(batch.records), PART_RECORDS):
+        yield replace(batch, records=batch.records[first : first + PART_RECORDS])
 
 
 def emit(answer: Answer, now_ms: int, outlets: Outlets) -> list[Emission]:
@@ -62,46 +99,32 @@ def emit(answer: Answer, now_ms: int, outlets: Outlets) -> list[Emission]:
             request_id=item.request_id,
             entity=item.entity,
             status=answer.status,
-            key_id=item.key_id,
             degraded=item.decision is not None and item.decision.degraded,
             requested_ms=requested_ms(item.record),
             scored_ms=now_ms,
         )
         headers = _headers(item.headers, item.decision)
-        emissions.append(Emission(outlets.results, _key(item.record), encode(_with_features(answer, body)), headers))
         partition = _reply_partition(item.headers, outlets.reply_partitions)
-        if partition is not None:
-            del body["key_id"]
-            emissions.append(Emission(outlets.replies, None, encode(body), headers, partition))
+        reply = None if partition is None else encode(body)
+        body["key_id"] = item.key_id
+        _add_features(answer, body)
+        emissions.append(Emission(outlets.results, _key(item.record), encode(body), headers))
+        if reply is not None:
+            emissions.append(Emission(outlets.replies, None, reply, headers, partition))
     if answer.dead_letter is not None:
         message = str(answer.outcome["error"]["message"])
         emissions.append(dead_letter(outlets.dead_letters, item.record, answer.dead_letter, message))
     return emissions
 
 
-def give_up(
-    record: Record, attempts: int, error_id: str, *, keys: KeyRing, clock: Clock, outlets: Outlets
-) -> list[Emission]:
-    """A record that has crashed the worker too often: one dead letter, and an `error` for its sender."""
-    now = clock()
-    item = examine(record, keys=keys, now=now)
-    error = refusal(
-        "internal", "the request could not be processed; name the error id to the operator", error_id=error_id
-    )
-    emissions = emit(Answer(item, "error", {"error": error}), _milliseconds(now), outlets)
-    return [
-        *emissions,
-        dead_letter(outlets.dead_letters, record, "crashed", f"error {error_id}", attempt=attempts),
-    ]
-
-
-def _with_features(answer: Answer, body: Mapping[str, Any]) -> Mapping[str, Any]:
+def _add_features(answer: Answer, body: dict[str, Any]) -> None:
     if answer.status != "ok" or not isinstance(answer.item, Candidate):
-        return body
+        return
     rows = answer.item.request.rows
     if not answer.item.request.many:
-        return {**body, "features": rows[0]}
-    return {**body, "rows": [{**a, "features": f} for a, f in zip(body["rows"], rows, strict=True)]}
+        body["features"] = rows[0]
+    else:
+        body["rows"] = [{**answered, "features": row} for answered, row in zip(body["rows"], rows, strict=True)]
 
 
 def _headers(given: Mapping[str, bytes], decision: Decision | None) -> list[tuple[str, bytes]]:

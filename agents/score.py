@@ -68,6 +68,7 @@ def _score_group(routed: Routed, candidates: Sequence[Candidate], unseen: Counte
     probabilities = bundle.score(encoded.matrix)
     labels = bundle.labels(probabilities)
     values = probabilities.tolist()
+    finite = all(map(math.isfinite, values))
     route = {
         "model": bundle.name,
         "model_version": bundle.version,
@@ -81,7 +82,7 @@ def _score_group(routed: Routed, candidates: Sequence[Candidate], unseen: Counte
         end = start + len(candidate.request.rows)
         if encoded.errors and (fields := _fields(encoded, start, end, candidate.request.many)):
             yield _invalid(candidate, fields, _summary(bundle, fields), route)
-        elif not all(map(math.isfinite, values[start:end])):
+        elif not (finite or all(map(math.isfinite, values[start:end]))):
             yield Answer(candidate, "error", {**route, "error": _NOT_A_NUMBER}, bundle.version, "model_failed")
         elif candidate.request.many:
             answers = [_row(values[i], labels[i], name) for i in range(start, end)]

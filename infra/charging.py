@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from infra.bucket import Level, full_at_us, wait_us
+from infra.bucket import UNITS, Level, full_at_us, wait_us
 from schemas.quota import Charge, Decision, Outcome
 
 SECOND_US = 1_000_000
@@ -80,7 +80,9 @@ def decide(asked: Asked, charges: Sequence[Charge], verdict: Verdict, *, degrade
 
 def _passed(charge: Charge, letter: str, level: Level, degraded: bool) -> Decision:
     outcome: Outcome = "expired" if letter == EXPIRED else "admitted"
-    return Decision(outcome, charge.per_hour, level.tokens, _second(full_at_us(level)), 0, degraded)
+    units, at_us, per_hour, capacity = level
+    full_at = -(-(at_us - (units - capacity * UNITS) // per_hour) // SECOND_US)
+    return Decision(outcome, charge.per_hour, units // UNITS, full_at, 0, degraded)
 
 
 def _denied(charge: Charge, level: Level, now_us: int, degraded: bool) -> Decision:

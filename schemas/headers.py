@@ -1,6 +1,7 @@
 """Names of the record headers, and the limits on them."""
 
 from collections.abc import Mapping
+from itertools import chain
 
 from schemas.errors import Undecodable
 from schemas.message import Headers
@@ -32,11 +33,13 @@ def read_headers(headers: Headers) -> Mapping[str, bytes]:
     """
     if len(headers) > MAX_HEADERS:
         raise Undecodable("too_many_headers", f"{len(headers)} headers, at most {MAX_HEADERS} are read")
-    by_name = {name: value or b"" for name, value in headers}
+    by_name = dict(headers)
     if len(by_name) != len(headers):
         names = [name for name, _ in headers]
         twice = sorted({name for name in names if names.count(name) > 1})
         raise Undecodable("repeated_header", f"header given more than once: {', '.join(twice)}")
-    if sum(map(len, by_name)) + sum(map(len, by_name.values())) > MAX_HEADER_BYTES:
+    if None in by_name.values():
+        by_name = {name: value or b"" for name, value in headers}
+    if sum(map(len, chain(by_name, by_name.values()))) > MAX_HEADER_BYTES:
         raise Undecodable("headers_too_large", f"headers exceed {MAX_HEADER_BYTES} bytes")
     return by_name

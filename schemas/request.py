@@ -18,6 +18,7 @@ MAX_NAMED = 200
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:~+/=@-]{1,128}\Z")
 _ENTITY = re.compile(r"[^\x00-\x1f\x7f]{1,256}\Z")
+_USUAL = ({"entity", "features"}, {"entity", "model", "features"})
 _KNOWN = frozenset({"entity", "model", "features", "rows"})
 
 
@@ -58,6 +59,15 @@ def read_request(value: Any, record_key: str | None = None) -> PredictionRequest
 
     Raises InvalidRequest naming every offending field.
     """
+    if type(value) is dict and value.keys() in _USUAL:
+        entity, model, features = value.get("entity"), value.get("model"), value["features"]
+        if type(entity) is str and entity == (record_key or entity) and is_entity(entity) and _is_model(model):
+            return PredictionRequest(entity, model, (features,))
+    return _read_any(value, record_key)
+
+
+def _read_any(value: Any, record_key: str | None) -> PredictionRequest:
+    """Every form, with every error: what the usual form need not go through."""
     if not isinstance(value, dict):
         raise InvalidRequest(
             "the body must be an object with entity and features",
@@ -84,8 +94,12 @@ def _entity_errors(entity: Any, record_key: str | None) -> list[FieldError]:
     return []
 
 
+def _is_model(model: Any) -> bool:
+    return model is None or (isinstance(model, str) and 0 < len(model) <= MAX_MODEL)
+
+
 def _model_errors(model: Any) -> list[FieldError]:
-    if model is None or (isinstance(model, str) and 0 < len(model) <= MAX_MODEL):
+    if _is_model(model):
         return []
     return [FieldError("model", f"must be a name of 1 to {MAX_MODEL} characters, or left out", describe(model))]
 

@@ -112,12 +112,11 @@ def result_body(
     request_id: str,
     entity: str | None,
     status: Status,
-    key_id: str | None,
     degraded: bool,
     requested_ms: int,
     scored_ms: int,
 ) -> dict[str, Any]:
-    """A result as plain JSON-able data, the hot path's way around pydantic.
+    """A reply as plain JSON-able data, the hot path's way around pydantic; the result adds key id and features.
 
     outcome: the fields that only this status has. requested_ms, scored_ms: epoch milliseconds.
     """
@@ -125,7 +124,6 @@ def result_body(
         "request_id": request_id,
         "entity": entity,
         "status": status,
-        "key_id": key_id,
         **outcome,
         "degraded": degraded,
         "latency_ms": scored_ms - requested_ms,

@@ -29,21 +29,13 @@ def signature(key: bytes, *, topic: str, request_id: bytes, record_key: bytes, s
 
 
 def verify(
-    key: bytes,
-    given: bytes,
-    *,
-    topic: str,
-    request_id: bytes,
-    record_key: bytes,
-    signed_at: bytes,
-    body_digest: bytes,
+    key: bytes, given: bytes, topic: bytes, request_id: bytes, record_key: bytes, signed_at: bytes, body_digest: bytes
 ) -> bool:
     """Whether `given` is the signature of these parts, compared in constant time.
 
     body_digest: hex SHA-256 of the body.
     """
-    expected = _mac(key, topic.encode(), request_id, record_key, signed_at, body_digest)
-    return hmac.compare_digest(expected, given)
+    return hmac.compare_digest(_mac(key, topic, request_id, record_key, signed_at, body_digest), given)
 
 
 def is_fresh(signed_at: bytes, record_timestamp: int) -> bool:

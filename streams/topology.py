@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from agents.answer import Outlets, answer, give_up
+from agents.answer import Outlets, Scorer
 from agents.persist import persist_keys, persist_labels, persist_results
 from agents.ports import Clock, Counters, KeyRing, Limiter, Router, Store
 from schemas.dead_letter import dead_letter
@@ -67,8 +67,8 @@ def scorer(
         settings.topic(DEAD_LETTERS.name),
         replies,
     )
-    stage = partial(answer, keys=keys, limiter=limiter, router=router, clock=clock, counters=counters, outlets=outlets)
-    return [Step(PREDICTION_REQUESTS, stage, partial(give_up, keys=keys, clock=clock, outlets=outlets))]
+    stage = Scorer(keys, limiter, router, clock, counters, outlets)
+    return [Step(PREDICTION_REQUESTS, stage, stage.give_up)]
 
 
 def sink(settings: Settings, *, store: Store) -> list[Step]:

@@ -6,7 +6,8 @@ from typing import Any
 import orjson
 import pytest
 
-from agents.answer import Outlets, answer, give_up
+from agents.answer import PART_RECORDS, Outlets
+from agents.answer import Scorer as Stage
 from models.bundle import Bundle, read_bundle
 from models.routing import ChampionRoutes
 from models.simulate import customer_rows
@@ -39,16 +40,12 @@ class Scorer:
         self.counters = FakeCounters()
         self.limiter = FakeLimiter()
 
+    @property
+    def stage(self) -> Stage:
+        return Stage(FakeKeys(), self.limiter, ChampionRoutes({"churn": self.bundle}), clock, self.counters, OUTLETS)
+
     async def __call__(self, *records: Record) -> list[Emission]:
-        return await answer(
-            batch(*records),
-            keys=FakeKeys(),
-            limiter=self.limiter,
-            router=ChampionRoutes({"churn": self.bundle}),
-            clock=clock,
-            counters=self.counters,
-            outlets=OUTLETS,
-        )
+        return await self.stage(batch(*records))
 
     async def result(self, given: Record) -> dict[str, Any]:
         [first, *_] = await self(given)
@@ -183,6 +180,21 @@ async def test_every_record_of_a_mixed_batch_ends_once_in_order(scorer: Scorer, 
     assert sum(count for _, _, count in scorer.counters.ended) == 7
 
 
+@pytest.mark.contract("R6")
+async def test_a_batch_of_several_parts_is_charged_part_by_part_and_answered_in_order(
+    scorer: Scorer, features: dict[str, Any]
+) -> None:
+    count = 2 * PART_RECORDS + 1
+    emissions = await scorer(*(asking(features, offset=i, request_id=b"r-%d" % i) for i in range(count)))
+    assert [orjson.loads(emission.value)["request_id"] for emission in emissions] == [f"r-{i}" for i in range(count)]
+    assert [charge.offset for charge in scorer.limiter.charges] == list(range(count))
+    assert scorer.limiter.calls == 3
+
+
+async def test_an_empty_batch_is_answered_with_nothing(scorer: Scorer) -> None:
+    assert await scorer() == []
+
+
 @pytest.mark.contract("B6")
 async def test_an_answer_given_without_redis_is_flagged(scorer: Scorer, features: dict[str, Any]) -> None:
     scorer.limiter.degraded = True
@@ -190,8 +202,10 @@ async def test_an_answer_given_without_redis_is_flagged(scorer: Scorer, features
 
 
 @pytest.mark.contract("R6", "R9")
-async def test_a_record_that_is_given_up_ends_as_error_with_an_id_and_no_internals(features: dict[str, Any]) -> None:
-    result, dead = give_up(asking(features), 3, "id-1", keys=FakeKeys(), clock=clock, outlets=OUTLETS)
+async def test_a_record_that_is_given_up_ends_as_error_with_an_id_and_no_internals(
+    scorer: Scorer, features: dict[str, Any]
+) -> None:
+    result, dead = scorer.stage.give_up(asking(features), 3, "id-1")
     body = orjson.loads(result.value)
     assert (body["status"], body["error"]["error_id"]) == ("error", "id-1")
     letter = orjson.loads(dead.value)

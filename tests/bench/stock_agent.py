@@ -16,7 +16,9 @@ def make_worker(settings: Settings, source: str, target: str) -> faust.Worker:
     """A worker as `faust worker` runs it, without its web server."""
     store, name = settings.model_store, settings.model_name
     bundle = read_bundle(artifacts.fetch(store, name, artifacts.latest(store, name)))
-    app = faust.App(target, broker=f"kafka://{settings.kafka_bootstrap_servers}", web_enabled=False)
+    app = faust.App(
+        target, broker=f"kafka://{settings.kafka_bootstrap_servers}", web_enabled=False, datadir=settings.data_dir
+    )
     requests, results = app.topic(source), app.topic(target)
 
     async def consume(stream: Any) -> None:

@@ -20,7 +20,7 @@ from streams.topics import TOPICS, create_topics
 from tests.e2e.groups import committed, shares
 from tests.e2e.tap import WAIT_S, Tap
 from tests.e2e.upstream import Key, Upstream
-from tests.e2e.workers import Worker, check_logs, run_cli, start_worker
+from tests.e2e.workers import Worker, check_alive, check_logs, run_cli, start_worker
 
 ROLES = ("scorer", "sink", "gateway")
 READS = {"scorer": ["prediction-requests"], "sink": ["prediction-results", "feedback", "api-keys"]}
@@ -98,6 +98,7 @@ class Platform:
 
     def shared_by(self, role: str) -> int:
         """How many members of the role's group hold partitions, 0 while it rebalances or one of them has none."""
+        check_alive(self.workers)
         held = shares(self.bootstrap, self.topic(role))
         return len(held) if all(held) else 0
 
@@ -167,6 +168,7 @@ class Platform:
 
     def uncommitted(self, role: str) -> int:
         """How many records of its topics a role has not committed yet."""
+        check_alive(self.workers)
         ends = {name: self.tap(name).ends() for name in READS[role]}
         return sum(sum(found.values()) - sum(self.committed(role, name).values()) for name, found in ends.items())
 

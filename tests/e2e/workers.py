@@ -61,6 +61,13 @@ def run_cli(arguments: Sequence[str], environment: Mapping[str, str]) -> "subpro
     return subprocess.run(command, env=wide, cwd=ROOT, capture_output=True, text=True, timeout=CLI_S)
 
 
+def check_alive(workers: Sequence[Worker]) -> None:
+    """None has ended by itself: what a test kills ends with SIGKILL, what it stops with 0."""
+    for worker in workers:
+        code = worker.process.poll()
+        assert code in (None, 0, -signal.SIGKILL), f"{worker.role} ended with {code}"
+
+
 def check_logs(workers: Sequence[Worker], secrets: Sequence[str]) -> None:
     """No log line has an exception or an error of ours, none holds a secret, and each is JSON."""
     for worker in workers:

@@ -17,5 +17,5 @@ SIGNATURE = "6f7507e80ef4087ff43259ba89da687cb06c45b53d9800d4df3eea706e56d16c"
 
 def given(**parts: Any) -> dict[str, Any]:
     """The same parts as the verifying side has them: the body as its digest."""
-    body = parts.pop("body")
-    return {**parts, "body_digest": sha256(body).hexdigest().encode()}
+    body, topic = parts.pop("body"), parts.pop("topic")
+    return {**parts, "topic": topic.encode(), "body_digest": sha256(body).hexdigest().encode()}

@@ -21,7 +21,7 @@ async def test_a_batch_delivered_twice_is_one_row_a_request_and_the_same_dead_le
     request_id, topic = unique("request"), unique("results")
     at = int(MOMENT.timestamp() * 1000)
     common: dict[str, Any] = {
-        "entity": "c-42", "status": "ok", "key_id": None, "degraded": False, "requested_ms": at, "scored_ms": at,
+        "entity": "c-42", "status": "ok", "degraded": False, "requested_ms": at, "scored_ms": at,
     }  # fmt: skip
     answer: dict[str, Any] = {
         "predictions": [0.25, 0.75],

@@ -62,7 +62,6 @@ class Echo:
             request_id=headers[h.REQUEST_ID].decode(),
             entity=(record.key or b"").decode(),
             status=status,
-            key_id=None,
             degraded=False,
             requested_ms=record.timestamp,
             scored_ms=int(now.timestamp() * 1000),

@@ -1,0 +1,77 @@
+"""Token buckets as callers meet them (B1), and what a kill between charge and commit does to them (B7)."""
+
+import json
+import time
+from collections import Counter
+
+import pytest
+import redis
+
+from tests.e2e.cases import Customers
+from tests.e2e.platform import Platform
+from tests.e2e.upstream import Key
+
+pytestmark = pytest.mark.real_broker
+
+ROUNDS = 5
+
+
+@pytest.mark.contract("B1")
+def test_a_hundred_at_once_pass_the_next_waits_and_who_waits_as_told_succeeds(
+    platform: Platform, customers: Customers
+) -> None:
+    made = json.loads(platform.cli("keys", "create", "--json", "--name", "defaults").stdout)
+    platform.secrets.append(made["key"])
+    key = Key(made["key"], made["id"])
+    asked = [platform.upstream.ask(key, customers(0), entity=f"c-{number}") for number in range(101)]
+    platform.upstream.flush()
+    statuses = Counter(platform.result(request_id)["status"] for request_id in asked)
+    denied = platform.http.post("/predict", json=customers(0), headers={"X-API-Key": key.api_key})
+    assert statuses == {"ok": 100, "rate_limited": 1}
+    assert denied.status_code == 429
+    assert (denied.headers["X-RateLimit-Limit"], denied.headers["X-RateLimit-Remaining"]) == ("1000", "0")
+    wait_s = int(denied.headers["Retry-After"])
+    assert 1 <= wait_s <= 5  # 3.6 s, from the second that runs to the end of another
+    time.sleep(wait_s)  # what a well-behaved caller does
+    again = platform.http.post("/predict", json=customers(0), headers={"X-API-Key": key.api_key})
+    assert again.status_code == 200
+
+
+def killed_before_commit(platform: Platform, keys: list[Key], customers: Customers) -> list[str]:
+    """The ids of requests that were answered by a scorer which died before it committed them.
+
+    It commits once a second: a kill right after the answers nearly always comes before that.
+    """
+    for _ in range(ROUNDS):
+        platform.settle("scorer")
+        asked = [platform.upstream.ask(key, customers(0), entity="c-7") for key in keys for _ in range(5)]
+        platform.upstream.flush()
+        for request_id in asked:
+            platform.result(request_id)
+        [scorer] = [worker for worker in platform.workers if worker.role == "scorer" and worker.running]
+        scorer.kill()
+        if platform.uncommitted("scorer") == len(asked):
+            return asked
+        platform.up("scorer")
+    raise AssertionError(f"the scorer committed before the kill {ROUNDS} times over")
+
+
+@pytest.mark.contract("B7", "R10")
+def test_what_was_charged_before_a_kill_is_not_charged_again_and_keeps_its_decision(
+    platform: Platform, customers: Customers, redis_url: str
+) -> None:
+    rich = platform.create_key(rate_limit=1, burst=100)
+    poor = platform.create_key(rate_limit=1, burst=2)
+    with redis.Redis.from_url(redis_url) as client:
+        asked = killed_before_commit(platform, [rich, poor], customers)
+        before = client.get(f"weir:bucket:{rich.key_id}")
+        first = {request_id: platform.result(request_id)["status"] for request_id in asked}
+        client.delete(f"weir:bucket:{poor.key_id}")  # as good as new: yet a denied record stays denied
+        platform.up("scorer")
+        platform.settle("scorer")
+        platform.tap("prediction-results").to_end()
+        assert client.get(f"weir:bucket:{rich.key_id}") == before
+        assert client.get(f"weir:bucket:{poor.key_id}") is None
+    events = {request_id: [event["status"] for event in platform.results(request_id)] for request_id in asked}
+    assert events == {request_id: [status] * 2 for request_id, status in first.items()}
+    assert Counter(first[request_id] for request_id in asked[5:]) == {"ok": 2, "rate_limited": 3}
