@@ -58,7 +58,7 @@ PATIENCE_S = 30.0
 
 def create_topics(settings: Settings) -> list[str]:
     """Create the topics that do not exist and return their names. Raises Unavailable, BadSettings."""
-    admin = AdminClient(client_options(settings))
+    admin = _admin(settings)
     existing = _partitions(admin)
     missing = [topic for topic in TOPICS if settings.topic(topic.name) not in existing]
     if settings.kafka_cluster_id:  # the wheel broker knows no creation: what is asked for comes to be
@@ -79,7 +79,7 @@ def create_topics(settings: Settings) -> list[str]:
 
 def check_topics(settings: Settings, topics: Sequence[Topic] = TOPICS) -> dict[str, int]:
     """Partition counts of the topics. Raises BadSettings naming every one that is missing."""
-    existing = _partitions(AdminClient(client_options(settings)))
+    existing = _partitions(_admin(settings))
     names = [settings.topic(topic.name) for topic in topics]
     missing = [name for name in names if name not in existing]
     if missing:
@@ -93,7 +93,7 @@ def log_ids(settings: Settings, topics: Sequence[Topic] = TOPICS) -> dict[str, s
     names = [settings.topic(topic.name) for topic in topics]
     if settings.kafka_cluster_id:
         return {name: f"{settings.kafka_cluster_id}:{name}" for name in names}
-    admin = AdminClient(client_options(settings))  # held until it has answered: its end breaks its futures
+    admin = _admin(settings)  # held until it has answered: its end breaks its futures
     described = admin.describe_topics(TopicCollection(names), request_timeout=PATIENCE_S)
     return {name: _topic_id(name, future) for name, future in described.items()}
 
@@ -104,6 +104,11 @@ def _topic_id(name: str, future: Any) -> str:
     except (KafkaException, TimeoutError) as error:
         # Another identity in its place would make every decision and position of this log forgotten.
         raise Unavailable("kafka", f"topic {name} does not tell its id; see `weir topics check`") from error
+
+
+def _admin(settings: Settings) -> AdminClient:
+    # What fails here is raised; the library would also print it beside the JSON lines of a worker's log.
+    return AdminClient({**client_options(settings), "log_level": 2})
 
 
 def _partitions(admin: AdminClient) -> dict[str, int]:
