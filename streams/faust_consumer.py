@@ -101,9 +101,17 @@ class BatchConsumer(Consumer):
         """Nothing, as on_buffer_full never pauses."""
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Commit what is acked before Faust forgets it."""
-        await self.force_commit()
+        """Commit what is acked before Faust forgets it, what is acked during that commit too."""
+        self.stop_flow()
+        self.app.flow_control.suspend()
+        while await self.force_commit():
+            pass
         await super().on_partitions_revoked(revoked)
+
+    async def wait_empty(self) -> None:
+        """Commit the last acks even where a commit that was under way kept Faust from doing so."""
+        await super().wait_empty()
+        await self.force_commit()
 
 
 class BatchTransport(Transport):

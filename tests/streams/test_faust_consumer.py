@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 from collections import namedtuple
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from types import SimpleNamespace
 from typing import Any
@@ -70,6 +70,7 @@ def test_the_pinned_versions_are_installed() -> None:
         ("on_buffer_full", ["self", "tp"]),
         ("on_buffer_drop", ["self", "tp"]),
         ("on_partitions_revoked", ["self", "revoked"]),
+        ("wait_empty", ["self"]),
     ],
 )
 def test_faust_still_has_the_hook(hook: str, parameters: list[str]) -> None:
@@ -207,6 +208,48 @@ async def test_what_is_acked_is_committed_before_faust_forgets_it(consumer: Batc
     consumer._on_partitions_revoked = revoked  # type: ignore[assignment]
     await consumer.on_partitions_revoked({TP("a", 0)})
     assert committed == [{TP("a", 0): 4}, {}]
+
+
+def commits_slowly(consumer: BatchConsumer, during: Callable[[], object]) -> list[dict[TP, int]]:
+    """The commits to come, each kept; the first takes as long as `during` does."""
+    committed: list[dict[TP, int]] = []
+
+    async def commit_offsets(offsets: dict[TP, int], start_new_transaction: bool = True) -> bool:
+        committed.append(dict(offsets))
+        await asyncio.sleep(0)
+        if len(committed) == 1:
+            during()
+        return True
+
+    consumer._commit_offsets = commit_offsets  # type: ignore[assignment, method-assign]
+    return committed
+
+
+async def test_what_is_acked_during_the_commit_before_a_rebalance_is_committed_too(consumer: BatchConsumer) -> None:
+    [first] = await poll(consumer, {TP("a", 0): raws("a", 0, [3])})
+    [second] = await poll(consumer, {TP("a", 0): raws("a", 0, [4])})
+    consumer.ack(first)
+    committed = commits_slowly(consumer, lambda: consumer.ack(second))
+
+    async def revoked(tps: set[TP]) -> None:
+        assert not consumer._acked[TP("a", 0)]
+
+    consumer._on_partitions_revoked = revoked  # type: ignore[assignment]
+    await consumer.on_partitions_revoked({TP("a", 0)})
+    assert committed == [{TP("a", 0): 4}, {TP("a", 0): 5}]
+    assert not consumer.flow_active
+
+
+async def test_waiting_for_the_last_ack_commits_it_though_another_commit_is_under_way(consumer: BatchConsumer) -> None:
+    [first] = await poll(consumer, {TP("a", 0): raws("a", 0, [3])})
+    [second] = await poll(consumer, {TP("a", 0): raws("a", 0, [4])})
+    consumer.ack(first)
+    committed = commits_slowly(consumer, lambda: consumer.ack(second))
+    periodic = asyncio.create_task(consumer.commit())
+    await asyncio.sleep(0)
+    await consumer.wait_empty()
+    await periodic
+    assert committed == [{TP("a", 0): 4}, {TP("a", 0): 5}]
 
 
 async def test_the_settings_that_the_host_relies_on_are_in_force(app: BatchApp) -> None:
