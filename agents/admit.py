@@ -1,11 +1,11 @@
 """Admission: who sent each record, may they, is it in time, and has their bucket a token for every row."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, NamedTuple
 
+from agents.candidate import Candidate, Refusal
+from agents.fast_lane import fast_lane
 from agents.ports import Clock, KeyRing, Limiter
 from schemas import headers as h
 from schemas import signing, wire
@@ -13,54 +13,19 @@ from schemas.errors import InvalidRequest, Refused, Undecodable
 from schemas.keys import ApiKey
 from schemas.message import Batch, Record
 from schemas.quota import Charge, Decision
-from schemas.request import PredictionRequest, is_request_id, read_request
+from schemas.request import is_request_id, read_request
 from schemas.result import Status, named, refusal
-
-
-@dataclass(slots=True)
-class Candidate:
-    """A record whose sender is known and whose request can be read; the limiter's decision is added to it."""
-
-    record: Record
-    headers: Mapping[str, bytes]
-    request_id: str
-    key: ApiKey
-    request: PredictionRequest
-    body_digest: str
-    expired: bool
-    decision: Decision | None = None
-
-    @property
-    def entity(self) -> str:
-        return self.request.entity
-
-    @property
-    def key_id(self) -> str:
-        return self.key.key_id
-
-
-class Refusal(NamedTuple):
-    """A record that gets no prediction.
-
-    request_id: None where the record names none, and then there is no terminal event, only a dead letter.
-    dead_letter: its reason code, or None where the record is in order and only its sender was refused.
-    """
-
-    record: Record
-    headers: Mapping[str, bytes]
-    status: Status
-    error: Mapping[str, Any]
-    request_id: str | None = None
-    entity: str | None = None
-    key_id: str | None = None
-    decision: Decision | None = None
-    dead_letter: str | None = None
 
 
 async def admit(batch: Batch, *, keys: KeyRing, limiter: Limiter, clock: Clock) -> list[Candidate | Refusal]:
     """Every record of the batch as admitted or refused, in order; the buckets are charged in one round trip."""
-    now = clock()
-    return await charge(batch, [examine(record, keys=keys, now=now) for record in batch.records], limiter)
+    return await charge(batch, examine_all(batch, keys=keys, now=clock()), limiter)
+
+
+def examine_all(batch: Batch, *, keys: KeyRing, now: datetime) -> list[Candidate | Refusal]:
+    """Every record of the batch up to its charge, in order."""
+    now_ms = int(now.timestamp() * 1000)
+    return [fast_lane(record, keys, now, now_ms) or examine(record, keys=keys, now=now) for record in batch.records]
 
 
 async def charge(batch: Batch, examined: list[Candidate | Refusal], limiter: Limiter) -> list[Candidate | Refusal]:
@@ -145,7 +110,7 @@ def _is_past(deadline: bytes | None, now: datetime) -> bool:
         return False
     if not (deadline.isdigit() and len(deadline) < 16):
         raise InvalidRequest(f"the header {h.DEADLINE} must be epoch milliseconds")
-    return now.timestamp() * 1000 > int(deadline)
+    return int(now.timestamp() * 1000) > int(deadline)
 
 
 def _charge(candidate: Candidate) -> Charge:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from agents.admit import Candidate, Refusal, charge, examine, requested_ms
+from agents.admit import charge, examine, examine_all, requested_ms
+from agents.candidate import Candidate, Refusal
 from agents.ports import Clock, Counters, KeyRing, Limiter, Router
 from agents.score import Answer, Scored, score
 from schemas import headers as h
@@ -17,6 +18,7 @@ from schemas.quota import Decision
 from schemas.result import refusal, result_body
 from schemas.wire import encode
 
+_SCHEMA = (h.SCHEMA_VERSION, h.CURRENT_SCHEMA)
 MAX_KEY_BYTES = 1024
 PART_RECORDS = 500
 TURNS_TO_SEND = 4
@@ -55,8 +57,7 @@ class Scorer:
         charging: asyncio.Task[list[Candidate | Refusal]] | None = None
         try:
             for part in _parts(batch):
-                now = self.clock()
-                examined = [examine(record, keys=self.keys, now=now) for record in part.records]
+                examined = examine_all(part, keys=self.keys, now=self.clock())
                 charged = None if charging is None else await charging
                 charging = asyncio.create_task(charge(part, examined, self.limiter))
                 for _ in range(TURNS_TO_SEND):
@@ -96,12 +97,12 @@ def emit(answer: Answer, now_ms: int, outlets: Outlets) -> list[Emission]:
     if item.request_id is not None:
         body = result_body(
             answer.outcome,
-            request_id=item.request_id,
-            entity=item.entity,
-            status=answer.status,
-            degraded=item.decision is not None and item.decision.degraded,
-            requested_ms=requested_ms(item.record),
-            scored_ms=now_ms,
+            item.request_id,
+            item.entity,
+            answer.status,
+            item.decision is not None and item.decision.degraded,
+            requested_ms(item.record),
+            now_ms,
         )
         headers = _headers(item.headers, item.decision)
         partition = _reply_partition(item.headers, outlets.reply_partitions)
@@ -128,8 +129,7 @@ def _add_features(answer: Answer, body: dict[str, Any]) -> None:
 
 
 def _headers(given: Mapping[str, bytes], decision: Decision | None) -> list[tuple[str, bytes]]:
-    headers = [(name, given[name]) for name in _CARRIED if name in given]
-    headers.append((h.SCHEMA_VERSION, h.CURRENT_SCHEMA))
+    headers = [_SCHEMA, *[(name, given[name]) for name in _CARRIED if name in given]]
     if decision is not None:
         headers.append((h.RATE_LIMIT, _bucket(decision)))
     return headers

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from agents.admit import Candidate, Refusal
+from agents.candidate import Candidate, Refusal
 from agents.ports import Router
 from models.bundle import Bundle
 from models.features import Encoded, encode
@@ -76,27 +76,28 @@ def _score_group(routed: Routed, candidates: Sequence[Candidate], unseen: Counte
         "arm": routed.arm,
         "route_epoch": routed.epoch,
     }
-    name = f"{bundle.target}_probability"
+    name, version = f"{bundle.target}_probability", bundle.version
     start = 0
     for candidate in candidates:
         end = start + len(candidate.request.rows)
         if encoded.errors and (fields := _fields(encoded, start, end, candidate.request.many)):
             yield _invalid(candidate, fields, _summary(bundle, fields), route)
         elif not (finite or all(map(math.isfinite, values[start:end]))):
-            yield Answer(candidate, "error", {**route, "error": _NOT_A_NUMBER}, bundle.version, "model_failed")
+            yield Answer(candidate, "error", {**route, "error": _NOT_A_NUMBER}, version, "model_failed")
         elif candidate.request.many:
-            answers = [_row(values[i], labels[i], name) for i in range(start, end)]
-            yield Answer(candidate, "ok", {**route, "rows": answers}, bundle.version)
+            answers = [_row(values[i], labels[i], name, {}) for i in range(start, end)]
+            yield Answer(candidate, "ok", {**route, "rows": answers}, version)
         else:
-            yield Answer(candidate, "ok", {**route, **_row(values[start], labels[start], name)}, bundle.version)
+            yield Answer(candidate, "ok", _row(values[start], labels[start], name, route), version)
         start = end
 
 
 _NOT_A_NUMBER = refusal("model_failed", "the model answered with no number for these features")
 
 
-def _row(probability: float, label: int | str, name: str) -> dict[str, Any]:
+def _row(probability: float, label: int | str, name: str, route: Mapping[str, Any]) -> dict[str, Any]:
     return {
+        **route,
         "predictions": [1.0 - probability, probability],
         name: probability,
         "risk_score": 100.0 * probability,

@@ -1,7 +1,6 @@
 """Names of the record headers, and the limits on them."""
 
 from collections.abc import Mapping
-from itertools import chain
 
 from schemas.errors import Undecodable
 from schemas.message import Headers
@@ -40,6 +39,12 @@ def read_headers(headers: Headers) -> Mapping[str, bytes]:
         raise Undecodable("repeated_header", f"header given more than once: {', '.join(twice)}")
     if None in by_name.values():
         by_name = {name: value or b"" for name, value in headers}
-    if sum(map(len, chain(by_name, by_name.values()))) > MAX_HEADER_BYTES:
+    if not within_limits(by_name):
         raise Undecodable("headers_too_large", f"headers exceed {MAX_HEADER_BYTES} bytes")
     return by_name
+
+
+def within_limits(headers: Mapping[str, bytes]) -> bool:
+    """Whether there are no more headers, and no more bytes in them, than are read."""
+    size = len("".join(headers)) + len(b"".join(headers.values()))
+    return len(headers) <= MAX_HEADERS and size <= MAX_HEADER_BYTES

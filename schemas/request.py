@@ -18,7 +18,6 @@ MAX_NAMED = 200
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:~+/=@-]{1,128}\Z")
 _ENTITY = re.compile(r"[^\x00-\x1f\x7f]{1,256}\Z")
-_USUAL = ({"entity", "features"}, {"entity", "model", "features"})
 _KNOWN = frozenset({"entity", "model", "features", "rows"})
 
 
@@ -51,6 +50,8 @@ def is_request_id(value: bytes) -> bool:
 
 def is_entity(value: str) -> bool:
     """1 to 256 characters, none of them a control character."""
+    if value.isprintable():  # most are, and this is the cheaper question
+        return 0 < len(value) <= MAX_ENTITY
     return _ENTITY.match(value) is not None
 
 
@@ -59,15 +60,6 @@ def read_request(value: Any, record_key: str | None = None) -> PredictionRequest
 
     Raises InvalidRequest naming every offending field.
     """
-    if type(value) is dict and value.keys() in _USUAL:
-        entity, model, features = value.get("entity"), value.get("model"), value["features"]
-        if type(entity) is str and entity == (record_key or entity) and is_entity(entity) and _is_model(model):
-            return PredictionRequest(entity, model, (features,))
-    return _read_any(value, record_key)
-
-
-def _read_any(value: Any, record_key: str | None) -> PredictionRequest:
-    """Every form, with every error: what the usual form need not go through."""
     if not isinstance(value, dict):
         raise InvalidRequest(
             "the body must be an object with entity and features",
@@ -83,6 +75,16 @@ def _read_any(value: Any, record_key: str | None) -> PredictionRequest:
     assert isinstance(entity, str)
     assert isinstance(rows, list)
     return PredictionRequest(entity, model, rows, many)
+
+
+def read_usual(value: Any, record_key: str) -> PredictionRequest | None:
+    """The request in its usual form: one row, its entity the record's key. None for any other form, good or bad."""
+    if type(value) is not dict or value.get("entity") != record_key or not is_entity(record_key):
+        return None
+    model = value.get("model")
+    if "features" not in value or len(value) != 2 + ("model" in value) or not _is_model(model):
+        return None
+    return PredictionRequest(record_key, model, [value["features"]])
 
 
 def _entity_errors(entity: Any, record_key: str | None) -> list[FieldError]:

@@ -108,7 +108,6 @@ def instant(epoch_ms: int) -> str:
 
 def result_body(
     outcome: Mapping[str, Any],
-    *,
     request_id: str,
     entity: str | None,
     status: Status,

@@ -23,19 +23,23 @@ def signature(key: bytes, *, topic: str, request_id: bytes, record_key: bytes, s
     """Hex HMAC-SHA256 over label, topic, request id, record key, signed-at and body digest, joined by newlines.
 
     signed_at: epoch milliseconds as decimal text. None of the parts before the digest may hold a newline
-    (`schemas.request` refuses it), so the joining is unambiguous.
+    (the scorer refuses it), so the joining is unambiguous.
     """
-    return _mac(key, topic.encode(), request_id, record_key, signed_at, sha256(body).hexdigest().encode())
+    digest = sha256(body).hexdigest().encode()
+    message = b"\n".join((SIGNATURE_LABEL, topic.encode(), request_id, record_key, signed_at, digest))
+    return hmac.digest(key, message, "sha256").hex().encode()
 
 
-def verify(
-    key: bytes, given: bytes, topic: bytes, request_id: bytes, record_key: bytes, signed_at: bytes, body_digest: bytes
-) -> bool:
+def verify(key: bytes, given: bytes, *parts: bytes) -> bool:
     """Whether `given` is the signature of these parts, compared in constant time.
 
-    body_digest: hex SHA-256 of the body.
+    parts: topic, request id, record key, signed-at, hex SHA-256 of the body.
     """
-    return hmac.compare_digest(_mac(key, topic, request_id, record_key, signed_at, body_digest), given)
+    padded_inner, padded_outer = _padded(key)
+    inner, outer = padded_inner.copy(), padded_outer.copy()
+    inner.update(b"\n".join((SIGNATURE_LABEL, *parts)))
+    outer.update(inner.digest())
+    return hmac.compare_digest(outer.hexdigest().encode(), given)
 
 
 def is_fresh(signed_at: bytes, record_timestamp: int) -> bool:
@@ -44,13 +48,6 @@ def is_fresh(signed_at: bytes, record_timestamp: int) -> bool:
         return abs(record_timestamp - int(signed_at)) <= MAX_AGE_MS
     except ValueError:
         return False
-
-
-def _mac(key: bytes, *parts: bytes) -> bytes:
-    inner, outer = (padded.copy() for padded in _padded(key))
-    inner.update(b"\n".join((SIGNATURE_LABEL, *parts)))
-    outer.update(inner.digest())
-    return outer.hexdigest().encode()
 
 
 @lru_cache(maxsize=4096)

@@ -35,6 +35,13 @@ def decode(body: bytes | None) -> Any:
         return _decode_leniently(body, str(error))
 
 
+def decode_usual(body: bytes) -> Any:
+    """The JSON value of a body that is plainly within the limits, else None. Raises ValueError: not JSON."""
+    if len(body) > MAX_BODY_BYTES or _may_be_deep(body):
+        return None
+    return orjson.loads(body)
+
+
 def _may_be_deep(body: bytes) -> bool:
     return body.count(b"{") + body.count(b"[") > MAX_DEPTH
 

@@ -12,7 +12,7 @@ from schemas.request import MAX_NAMED, MAX_ROWS, describe, is_entity, is_request
 
 def test_one_feature_object_is_one_row() -> None:
     request = read_request({"entity": "c-1", "model": "churn", "features": {"a": 1}})
-    assert (request.entity, request.model, request.rows, request.many) == ("c-1", "churn", ({"a": 1},), False)
+    assert (request.entity, request.model, request.rows, request.many) == ("c-1", "churn", [{"a": 1}], False)
 
 
 @pytest.mark.contract("R4")

@@ -15,7 +15,7 @@ SIGNING_KEY = "df2211faa7942e24e97b91ffb6daf0132ca256721df533fc766dd5acd587015e"
 SIGNATURE = "6f7507e80ef4087ff43259ba89da687cb06c45b53d9800d4df3eea706e56d16c"
 
 
-def given(**parts: Any) -> dict[str, Any]:
+def as_verified(**parts: Any) -> list[bytes]:
     """The same parts as the verifying side has them: the body as its digest."""
-    body, topic = parts.pop("body"), parts.pop("topic")
-    return {**parts, "topic": topic.encode(), "body_digest": sha256(body).hexdigest().encode()}
+    digest = sha256(parts["body"]).hexdigest().encode()
+    return [parts["topic"].encode(), parts["request_id"], parts["record_key"], parts["signed_at"], digest]

@@ -1,0 +1,112 @@
+"""The fast lane lets nobody through whom the exact path refuses, and finds the same where both accept."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.admit import examine
+from agents.candidate import Candidate
+from agents.fast_lane import fast_lane
+from schemas import headers as h
+from schemas.message import Record
+from schemas.signing import MAX_AGE_MS
+from schemas.wire import MAX_BODY_BYTES
+from tests.agents.scorer import NOW, NOW_MS, FakeKeys, credential, record
+
+GOOD = {"entity": "c-42", "features": {"a": 1}}
+KEYS = FakeKeys(
+    [
+        credential(),
+        credential("expired0000", expires_at=NOW - timedelta(seconds=1)),
+        credential("revoked0000", revoked_at=NOW),
+        credential("adminonly00", permissions=["admin"]),
+    ]
+)
+
+values = st.one_of(
+    st.just(GOOD),
+    st.just({**GOOD, "model": "churn"}),
+    st.just({**GOOD, "model": ""}),
+    st.just({**GOOD, "model": None}),
+    st.just({**GOOD, "extra": 1}),
+    st.just({"entity": "c-42", "rows": [{"a": 1}]}),
+    st.just({"entity": "c-42", "model": "churn"}),
+    st.just({"entity": "c-43", "features": {}}),
+    st.just({"entity": 42, "features": {}}),
+    st.just({"features": {}}),
+    st.just([]),
+    st.just(None),
+    st.just(b""),
+    st.just(b"{"),
+    st.just(b'{"entity": "c-42", "features": {"a": NaN}}'),
+    st.just(b"[" * 40 + b"]" * 40),
+    st.just(b'{"entity":"c-42","features":' + b"[" * 40 + b"]" * 40 + b"}"),
+    st.just(b'"' + b"x" * MAX_BODY_BYTES + b'"'),
+    st.dictionaries(st.sampled_from(["entity", "model", "features", "rows", "x"]), st.sampled_from(["c-42", {}, 1])),
+)
+headers = st.dictionaries(
+    st.sampled_from([h.DEADLINE, h.SIGNATURE, h.SIGNED_AT, h.TRACEPARENT, h.SCHEMA_VERSION]),
+    st.one_of(
+        st.sampled_from([b"%d" % (NOW_MS + d) for d in (-1, 0, 1, MAX_AGE_MS, MAX_AGE_MS + 1)]),
+        st.sampled_from([b"", b"x" * 20_000, b"\xff", b"-5", "²".encode(), b"9" * 30]),
+    ),
+    max_size=2,
+)
+records = st.builds(
+    lambda value, signed, keyed, request_id, key_id, offset_ms, more, without, twice: record(
+        value,
+        key=keyed,
+        request_id=request_id,
+        key_id=key_id,
+        secret=signed,
+        timestamp=NOW_MS + offset_ms,
+        headers=more,
+        without=without,
+    )._replace(**({"headers": [("a", b""), ("a", b"")]} if twice else {})),
+    values,
+    st.sampled_from([b"s" * 32] * 4 + [b"forged"]),
+    st.sampled_from([b"c-42"] * 4 + [None, b"", b"c\n42", b"\xff"]),
+    st.sampled_from([b"r-1"] * 4 + [b"", b"a b", b"r" * 129]),
+    st.sampled_from([b"aaaaaaaaaaa"] * 4 + [b"expired0000", b"revoked0000", b"adminonly00", b"unknown", b"\xff"]),
+    st.sampled_from([0] * 4 + [MAX_AGE_MS, MAX_AGE_MS + 1, -MAX_AGE_MS - 1, -NOW_MS - 1]),
+    headers,
+    st.lists(st.sampled_from([h.REQUEST_ID, h.KEY_ID, h.SIGNED_AT, h.SIGNATURE]), max_size=1),
+    st.sampled_from([False] * 9 + [True]),
+)
+
+
+@pytest.mark.contract("K4", "K8", "R3", "R8")
+@given(records)
+def test_what_the_fast_lane_finds_the_exact_path_finds_too(given_record: Record) -> None:
+    fast = fast_lane(given_record, KEYS, NOW, NOW_MS)
+    if fast is not None:
+        assert fast == examine(given_record, keys=KEYS, now=NOW)
+
+
+@pytest.mark.parametrize(
+    "usual",
+    [
+        record(GOOD),
+        record({**GOOD, "model": "churn"}),
+        record(GOOD, headers={h.DEADLINE: b"%d" % (NOW_MS + 1), h.REPLY_PARTITION: b"1", h.REPLY_INSTANCE: b"i"}),
+        record(GOOD, headers={h.DEADLINE: b"%d" % (NOW_MS - 1)}),
+    ],
+)
+def test_usual_records_take_the_fast_lane(usual: Record) -> None:
+    assert fast_lane(usual, KEYS, NOW, NOW_MS) is not None
+
+
+@pytest.mark.parametrize(
+    "unusual",
+    [
+        record({"entity": "c-42", "rows": [{"a": 1}]}),
+        record(GOOD, key=None),
+        record({"entity": "c-42", "features": {"a": [{}] * 40}}),
+    ],
+)
+def test_what_the_fast_lane_leaves_the_exact_path_may_still_admit(unusual: Any) -> None:
+    assert fast_lane(unusual, KEYS, NOW, NOW_MS) is None
+    assert isinstance(examine(unusual, keys=KEYS, now=NOW), Candidate)
