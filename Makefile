@@ -8,11 +8,12 @@ CONSTRAINTS := $(wildcard constraints.txt)
 CODE := schemas models agents infra streams
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench docs
+.PHONY: help demo test faults lint format bench docs
 
 help:
 	@echo "make demo     the whole platform on this machine, live"
 	@echo "make test     all tests, on real services, with coverage"
+	@echo "make faults   kills, rebalances and outages only"
 	@echo "make lint     ruff, mypy, import-linter, bandit"
 	@echo "make format   sort imports, fix and format"
 	@echo "make bench    measurements, printed as ratios"
@@ -26,6 +27,9 @@ demo: $(READY)
 test: $(READY)
 	@rm -f .coverage .coverage.*
 	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),--cov --cov-report=term:skip-covered --cov-fail-under=88)
+
+faults: $(READY)
+	@$(BIN)/python -m pytest tests/faults -s $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .

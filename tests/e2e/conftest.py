@@ -9,7 +9,8 @@ import pytest
 
 from infra.local.stack import RunningStack
 from models.simulate import customer_rows
-from tests.e2e.platform import ROLES, Platform, platform_on, trained_store
+from tests.e2e.platform import ROLES, Platform
+from tests.e2e.running import platform_on, trained_store
 from tests.stack import fresh_database
 
 

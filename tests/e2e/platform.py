@@ -1,11 +1,10 @@
 """A pipeline of a test's own on the session's stack: its topics, database and model, its roles as real processes."""
 
-import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from streams.topics import TOPICS, create_topics
 from tests.e2e.groups import committed, shares
 from tests.e2e.tap import WAIT_S, Tap
 from tests.e2e.upstream import Key, Upstream
-from tests.e2e.workers import Worker, check_alive, check_logs, run_cli, start_worker
+from tests.e2e.workers import Worker, check_alive, run_cli, start_worker
 
 ROLES = ("scorer", "sink", "gateway")
 READS = {"scorer": ["prediction-requests"], "sink": ["prediction-results", "feedback", "api-keys"]}
@@ -70,8 +69,6 @@ class Platform:
         self._open = ExitStack()
         self._database = self._open.enter_context(psycopg.connect(database, autocommit=True))
 
-    # What runs
-
     def start(self, role: str) -> Worker:
         """One more process of a role; returns at once."""
         worker = start_worker(role, self.environment, self._folder)
@@ -112,8 +109,6 @@ class Platform:
         """`weir ...`, in this pipeline's environment."""
         return run_cli(arguments, self.environment)
 
-    # What callers have
-
     def create_key(self, **arguments: Any) -> Key:
         """A key that a running scorer knows already."""
         api_key = self.keys.create_key(**{"name": f"test {uuid4().hex[:6]}", **arguments})
@@ -133,8 +128,6 @@ class Platform:
         request_id = self.upstream.ask(key, {}, deadline_ms=1, request_id=f"probe-{uuid4()}")
         self.upstream.flush()
         return request_id
-
-    # What lies where
 
     def topic(self, name: str) -> str:
         return f"{self.prefix}{name}"
@@ -204,32 +197,3 @@ def _answers(url: str) -> bool:
         return httpx.get(url, timeout=5).status_code == 200
     except httpx.TransportError:
         return False
-
-
-@contextmanager
-def platform_on(
-    given: Mapping[str, str], database: str, models: Path, folder: Path, host: str = "faust"
-) -> Iterator[Platform]:
-    """A platform; afterwards no log may hold an exception or a secret."""
-    platform = Platform(given, database, models, folder, host)
-    try:
-        yield platform
-        for worker in platform.workers:
-            if worker.running:
-                worker.stop()
-        check_logs(platform.workers, platform.secrets)
-    except BaseException:
-        for worker in platform.workers:
-            print(f"--- {worker.log.name}\n{worker.log.read_text()[-8000:]}")
-        raise
-    finally:
-        platform.close()
-
-
-def trained_store(folder: Path) -> Path:
-    """A model store with one small bundle, made once per session."""
-    if not folder.exists():
-        environment = {**os.environ, "MODEL_STORE": folder.as_uri()}
-        made = run_cli(["models", "train", "--rows", "3000", "--json"], environment)
-        assert json.loads(made.stdout)
-    return folder

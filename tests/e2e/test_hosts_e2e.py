@@ -9,7 +9,8 @@ import pytest
 from infra.local.stack import RunningStack
 from schemas.result import STATUSES
 from tests.e2e.cases import Customers
-from tests.e2e.platform import ROLES, Platform, platform_on
+from tests.e2e.platform import ROLES, Platform
+from tests.e2e.running import platform_on
 from tests.e2e.test_outcomes import send_each_status
 
 pytestmark = pytest.mark.real_broker

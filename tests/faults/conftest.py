@@ -7,7 +7,8 @@ import pytest
 
 from infra.local.stack import RunningStack
 from tests.e2e.conftest import customers, models  # noqa: F401 - fixtures
-from tests.e2e.platform import Platform, platform_on
+from tests.e2e.platform import Platform
+from tests.e2e.running import platform_on
 
 
 @pytest.fixture(params=["faust", "bare"])

@@ -12,8 +12,8 @@ from tests.faults.load import Asked
 ASKED = Asked("r", Key("", "k"), frozenset({"ok"}), 1, 1, 1)
 
 
-def event(request_id: str = "r", status: str = "ok", label: int = 1) -> Event:
-    body = {"request_id": request_id, "entity": "c", "status": status, "label": label, "degraded": False}
+def event(request_id: str = "r", status: str = "ok", label: int = 1, degraded: bool = False) -> Event:
+    body = {"request_id": request_id, "entity": "c", "status": status, "label": label, "degraded": degraded}
     return Event(0, 0, None, json.dumps(body).encode(), ())
 
 
@@ -43,6 +43,12 @@ def test_repeated_events_are_counted() -> None:
     ledger = Ledger()
     check_events(ledger, [ASKED], [event()] * 3)
     assert ledger.repeated == 2
+
+
+def test_what_was_decided_without_redis_is_counted_apart() -> None:
+    ledger = Ledger()
+    check_events(ledger, [ASKED], [event(degraded=True), event(status="rate_limited")])
+    assert (wrong(ledger), ledger.torn, ledger.degraded) == ([], 1, 1)
 
 
 @pytest.mark.parametrize(
