@@ -67,7 +67,7 @@ class Platform:
         self._folder = folder
         self._taps: dict[str, Tap] = {}
         self._open = ExitStack()
-        self._database = self._open.enter_context(psycopg.connect(database, autocommit=True))
+        self._database: psycopg.Connection | None = None
 
     def start(self, role: str) -> Worker:
         """One more process of a role; returns at once."""
@@ -151,7 +151,16 @@ class Platform:
 
     def stored(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Rows of the pipeline's database."""
+        if self._database is None:
+            url = self.environment["DATABASE_URL"]
+            self._database = self._open.enter_context(psycopg.connect(url, autocommit=True))
         return self._database.execute(query, parameters).fetchall()
+
+    def disconnect(self) -> None:
+        """Leave the database, until its rows are asked for again."""
+        if self._database is not None:
+            self._database.close()
+            self._database = None
 
     def rows_of(self, request_id: str, columns: str = "status") -> list[tuple[Any, ...]]:
         """The stored rows of one request, at least one of them waited for."""
