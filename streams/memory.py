@@ -7,8 +7,9 @@ import sys
 TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD = -1, -2, -3
 """glibc's names for the options of mallopt."""
 
-YOUNG_OBJECTS = 20_000
-"""A batch of 500 records makes about this many; the default of 700 walks it thirty times."""
+YOUNG_OBJECTS = 200_000
+"""More than the batches in flight are made of, so that a steady stream sets off no collection: reference counts free
+what a batch leaves, and only cycles wait for the collector."""
 
 KEPT_BYTES = 64 * 1024 * 1024
 MMAP_BYTES = 16 * 1024 * 1024

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -117,8 +118,9 @@ async def test_a_label_that_postgres_refuses_does_not_hold_up_the_others(
     store: PostgresStore, engine: Engine, topic: str, name: str
 ) -> None:
     await predict(store, name)
-    labels = [label(f"{name}-far", 1, 0, topic=topic, row=2**40), label(name, 1, 1, topic=topic)]
-    refused = await store.save_labels(labels, [Position(topic, 0, 2)])
+    sound, other = label(f"{name}-far", 1, 0, topic=topic), label(name, 1, 1, topic=topic)
+    beyond_the_column = replace(sound, feedback=sound.feedback.model_copy(update={"row": 2**40}))
+    refused = await store.save_labels([beyond_the_column, other], [Position(topic, 0, 2)])
     assert [row.index for row in refused] == [0]
     assert request_rows(engine, name, "actual_label") == [1]
 
