@@ -159,6 +159,7 @@ async def test_a_cancelled_call_frees_its_entry(setup: Setup) -> None:
 @pytest.mark.parametrize(
     ("api_key", "key_id", "said"),
     [("", "A" * 11, "sk_live_"), ("sk_live_short", "A" * 11, "sk_live_"), (new_api_key(), "", "weir keys list")],
+    ids=["no key", "half a key", "no id"],
 )
 def test_a_missing_key_or_id_is_said_with_what_to_do(api_key: str, key_id: str, said: str) -> None:
     with pytest.raises(BadSettings, match=said):
