@@ -5,7 +5,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from agents.candidate import Candidate, Refusal
-from agents.fast_lane import fast_lane
+from agents.fast_lane import FastLane
 from agents.ports import Clock, KeyRing, Limiter
 from schemas import headers as h
 from schemas import signing, wire
@@ -24,8 +24,8 @@ async def admit(batch: Batch, *, keys: KeyRing, limiter: Limiter, clock: Clock) 
 
 def examine_all(batch: Batch, *, keys: KeyRing, now: datetime) -> list[Candidate | Refusal]:
     """Every record of the batch up to its charge, in order."""
-    now_ms = int(now.timestamp() * 1000)
-    return [fast_lane(record, keys, now, now_ms) or examine(record, keys=keys, now=now) for record in batch.records]
+    lane = FastLane(keys, now)
+    return [lane(record) or examine(record, keys=keys, now=now) for record in batch.records]
 
 
 async def charge(batch: Batch, examined: list[Candidate | Refusal], limiter: Limiter) -> list[Candidate | Refusal]:

@@ -5,7 +5,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from agents.admit import charge, examine, examine_all, requested_ms
 from agents.candidate import Candidate, Refusal
@@ -15,8 +14,7 @@ from schemas import headers as h
 from schemas.dead_letter import dead_letter
 from schemas.message import Batch, Emission, Record
 from schemas.quota import Decision
-from schemas.result import refusal, result_body
-from schemas.wire import encode
+from schemas.result import encode_result, instant, refusal, result_body
 
 _SCHEMA = (h.SCHEMA_VERSION, h.CURRENT_SCHEMA)
 MAX_KEY_BYTES = 1024
@@ -73,7 +71,10 @@ class Scorer:
         scored = score(charged, router=self.router)
         now_ms = _milliseconds(self.clock())
         _count(scored, now_ms, self.counters)
-        return [emission for item in scored.answers for emission in emit(item, now_ms, self.outlets)]
+        emissions: list[Emission] = []
+        for answer in scored.answers:
+            emit(answer, now_ms, self.outlets, emissions)
+        return emissions
 
     def give_up(self, record: Record, attempts: int, error_id: str) -> list[Emission]:
         """A record that has crashed the worker too often: one dead letter, and an `error` for its sender."""
@@ -82,7 +83,9 @@ class Scorer:
         message = "the request could not be processed; name the error id to the operator"
         error = refusal("internal", message, error_id=error_id)
         buried = dead_letter(self.outlets.dead_letters, record, "crashed", f"error {error_id}", attempt=attempts)
-        return [*emit(Answer(item, "error", {"error": error}), _milliseconds(now), self.outlets), buried]
+        emissions: list[Emission] = []
+        emit(Answer(item, "error", {"error": error}), _milliseconds(now), self.outlets, emissions)
+        return [*emissions, buried]
 
 
 def _parts(batch: Batch) -> Iterator[Batch]:
@@ -90,46 +93,48 @@ def _parts(batch: Batch) -> Iterator[Batch]:
         yield replace(batch, records=batch.records[first : first + PART_RECORDS])
 
 
-def emit(answer: Answer, now_ms: int, outlets: Outlets) -> list[Emission]:
-    """The records that end one request."""
+def emit(answer: Answer, now_ms: int, outlets: Outlets, emissions: list[Emission]) -> None:
+    """Add the records that end one request."""
     item = answer.item
-    emissions = []
     if item.request_id is not None:
-        body = result_body(
-            answer.outcome,
-            item.request_id,
-            item.entity,
-            answer.status,
-            item.decision is not None and item.decision.degraded,
-            requested_ms(item.record),
-            now_ms,
-        )
-        headers = _headers(item.headers, item.decision)
         partition = _reply_partition(item.headers, outlets.reply_partitions)
-        reply = None if partition is None else encode(body)
-        body["key_id"] = item.key_id
-        _add_features(answer, body)
-        emissions.append(Emission(outlets.results, _key(item.record), encode(body), headers))
+        headers = _headers(item.headers, item.decision)
+        result, reply = _bodies(answer, item.request_id, now_ms, partition is not None)
+        emissions.append(Emission(outlets.results, _key(item.record), result, headers))
         if reply is not None:
             emissions.append(Emission(outlets.replies, None, reply, headers, partition))
     if answer.dead_letter is not None:
         message = str(answer.outcome["error"]["message"])
         emissions.append(dead_letter(outlets.dead_letters, item.record, answer.dead_letter, message))
-    return emissions
 
 
-def _add_features(answer: Answer, body: dict[str, Any]) -> None:
-    if answer.status != "ok" or not isinstance(answer.item, Candidate):
-        return
-    rows = answer.item.request.rows
-    if not answer.item.request.many:
-        body["features"] = rows[0]
-    else:
-        body["rows"] = [{**answered, "features": row} for answered, row in zip(body["rows"], rows, strict=True)]
+def _bodies(answer: Answer, request_id: str, now_ms: int, wants_reply: bool) -> tuple[bytes, bytes | None]:
+    """The result and the caller's copy of it, which leaves out key id and features."""
+    item, outcome = answer.item, answer.outcome
+    degraded = item.decision is not None and item.decision.degraded
+    since_ms = requested_ms(item.record)
+    if isinstance(outcome, dict):
+        body = result_body(outcome, request_id, item.entity, answer.status, degraded, since_ms, now_ms)
+        reply = encode_result(body) if wants_reply else None
+        body["key_id"] = item.key_id
+        if "rows" in body and isinstance(item, Candidate):
+            rows = zip(body["rows"], item.request.rows, strict=True)
+            body["rows"] = [{**answered, "features": row} for answered, row in rows]
+        return encode_result(body), reply
+    outcome.degraded, outcome.latency_ms = degraded, now_ms - since_ms
+    outcome.requested_at, outcome.scored_at = instant(since_ms), instant(now_ms)
+    reply = encode_result(outcome) if wants_reply else None
+    outcome.key_id = item.key_id
+    if isinstance(item, Candidate):
+        outcome.features = item.request.rows[0]
+    return encode_result(outcome), reply
 
 
 def _headers(given: Mapping[str, bytes], decision: Decision | None) -> list[tuple[str, bytes]]:
-    headers = [_SCHEMA, *[(name, given[name]) for name in _CARRIED if name in given]]
+    headers = [_SCHEMA]
+    for name in _CARRIED:
+        if name in given:
+            headers.append((name, given[name]))
     if decision is not None:
         headers.append((h.RATE_LIMIT, _bucket(decision)))
     return headers
@@ -141,10 +146,8 @@ def _key(record: Record) -> bytes | None:
 
 
 def _bucket(decision: Decision) -> bytes:
-    return (
-        f'{{"limit":{decision.limit},"remaining":{decision.remaining},'
-        f'"reset":{decision.reset_at},"retry_after":{decision.retry_after}}}'
-    ).encode()
+    numbers = (decision.limit, decision.remaining, decision.reset_at, decision.retry_after)
+    return b'{"limit":%d,"remaining":%d,"reset":%d,"retry_after":%d}' % numbers
 
 
 def _reply_partition(headers: Mapping[str, bytes], partitions: int) -> int | None:

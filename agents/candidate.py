@@ -1,8 +1,9 @@
 """What admission makes of a record."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from schemas.keys import ApiKey
 from schemas.message import Record
@@ -11,8 +12,7 @@ from schemas.request import PredictionRequest
 from schemas.result import Status
 
 
-@dataclass(slots=True)
-class Candidate:
+class Candidate(Struct):
     """A record whose sender is known and whose request can be read; the limiter's decision is added to it."""
 
     record: Record
@@ -33,7 +33,7 @@ class Candidate:
         return self.key.key_id
 
 
-class Refusal(NamedTuple):
+class Refusal(Struct, frozen=True):
     """A record that gets no prediction.
 
     request_id: None where the record names none, and then there is no terminal event, only a dead letter.

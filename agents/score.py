@@ -1,10 +1,14 @@
 """Scoring: admitted requests, checked by the model's signature and answered in one pass per model."""
 
+import logging
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
+from uuid import uuid4
+
+from msgspec import Struct
 
 from agents.candidate import Candidate, Refusal
 from agents.ports import Router
@@ -12,20 +16,21 @@ from models.bundle import Bundle
 from models.features import Encoded, encode
 from models.routing import Routed
 from schemas.errors import FieldError, InvalidRequest
-from schemas.result import Status, named, refusal
+from schemas.result import Status, named, refusal, single_result
 
-Rows = Sequence[Mapping[str, Any]]
+_log = logging.getLogger("weir.score")
 
 
-class Answer(NamedTuple):
+class Answer(Struct, frozen=True):
     """How one request ends.
 
-    outcome: the fields of the result that only this status has. dead_letter: its reason code, or None.
+    outcome: the fields of the result that only this status has, or, for a single row that was answered, the result
+    itself as `schemas.result.single_result` makes it. dead_letter: its reason code, or None.
     """
 
     item: Candidate | Refusal
     status: Status
-    outcome: Mapping[str, Any]
+    outcome: Any
     model_version: str = ""
     dead_letter: str | None = None
 
@@ -51,8 +56,10 @@ def score(items: Sequence[Candidate | Refusal], *, router: Router) -> Scored:
             routed = router.route(item.request.model, item.request.entity)
         except InvalidRequest as error:
             answers[index] = _invalid(item, error.fields, str(error))
-        else:
-            groups.setdefault(id(routed), (routed, []))[1].append(index)
+            continue
+        if id(routed) not in groups:
+            groups[id(routed)] = (routed, [])
+        groups[id(routed)][1].append(index)
     for routed, indexes in groups.values():
         candidates = [item for index in indexes if isinstance(item := items[index], Candidate)]
         for index, answer in zip(indexes, _score_group(routed, candidates, unseen), strict=True):
@@ -77,27 +84,36 @@ def _score_group(routed: Routed, candidates: Sequence[Candidate], unseen: Counte
         "route_epoch": routed.epoch,
     }
     name, version = f"{bundle.target}_probability", bundle.version
+    single = single_result(bundle.target)
     start = 0
     for candidate in candidates:
         end = start + len(candidate.request.rows)
         if encoded.errors and (fields := _fields(encoded, start, end, candidate.request.many)):
             yield _invalid(candidate, fields, _summary(bundle, fields), route)
         elif not (finite or all(map(math.isfinite, values[start:end]))):
-            yield Answer(candidate, "error", {**route, "error": _NOT_A_NUMBER}, version, "model_failed")
+            yield Answer(
+                candidate, "error", {**route, "error": _no_number(candidate, version)}, version, "model_failed"
+            )
         elif candidate.request.many:
-            answers = [_row(values[i], labels[i], name, {}) for i in range(start, end)]
+            answers = [_row(values[i], labels[i], name) for i in range(start, end)]
             yield Answer(candidate, "ok", {**route, "rows": answers}, version)
         else:
-            yield Answer(candidate, "ok", _row(values[start], labels[start], name, route), version)
+            p, ends = values[start], (candidate.request_id, candidate.request.entity, "ok")
+            outcome = single(*ends, *route.values(), (1.0 - p, p), p, 100.0 * p, labels[start])
+            yield Answer(candidate, "ok", outcome, version)
         start = end
 
 
-_NOT_A_NUMBER = refusal("model_failed", "the model answered with no number for these features")
+def _no_number(candidate: Candidate, version: str) -> dict[str, Any]:
+    error_id = str(uuid4())
+    facts = {"error_id": error_id, "request_id": candidate.request_id, "model_version": version}
+    _log.error("the model answered with no number", extra={"data": facts})
+    message = "the model answered with no number for these features; name the error id to the operator"
+    return refusal("model_failed", message, error_id=error_id)
 
 
-def _row(probability: float, label: int | str, name: str, route: Mapping[str, Any]) -> dict[str, Any]:
+def _row(probability: float, label: int | str, name: str) -> dict[str, Any]:
     return {
-        **route,
         "predictions": [1.0 - probability, probability],
         name: probability,
         "risk_score": 100.0 * probability,

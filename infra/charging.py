@@ -68,21 +68,18 @@ def ask(log: str, charges: Sequence[Charge], floors: Mapping[int, int], share: f
 
 def decide(asked: Asked, charges: Sequence[Charge], verdict: Verdict, *, degraded: bool = False) -> Iterator[Decision]:
     """One decision per charge, each with its bucket's state after it."""
-    levels = list(verdict.levels)
+    units = [level.units for level in verdict.levels]
     for charge, bucket, letter in zip(charges, asked.of_bucket, verdict.letters, strict=True):
         if letter == CHARGED:
-            levels[bucket] = levels[bucket].less(charge.cost)
+            units[bucket] -= charge.cost * UNITS
+        left, level = units[bucket], verdict.levels[bucket]
         if letter == DENIED:
-            yield _denied(charge, levels[bucket], verdict.now_us, degraded)
+            yield _denied(charge, level._replace(units=left), verdict.now_us, degraded)
         else:
-            yield _passed(charge, letter, levels[bucket], degraded)
-
-
-def _passed(charge: Charge, letter: str, level: Level, degraded: bool) -> Decision:
-    outcome: Outcome = "expired" if letter == EXPIRED else "admitted"
-    units, at_us, per_hour, capacity = level
-    full_at = -(-(at_us - (units - capacity * UNITS) // per_hour) // SECOND_US)
-    return Decision(outcome, charge.per_hour, units // UNITS, full_at, 0, degraded)
+            # Written out for the rate of it: one of these ends every request.
+            full_at_us = level.at_us - (left - level.capacity * UNITS) // level.per_hour
+            outcome: Outcome = "expired" if letter == EXPIRED else "admitted"
+            yield Decision(outcome, charge.per_hour, left // UNITS, -(-full_at_us // SECOND_US), 0, degraded)
 
 
 def _denied(charge: Charge, level: Level, now_us: int, degraded: bool) -> Decision:

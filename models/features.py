@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Raw
+from msgspec.structs import astuple
 
 from models.refusal import explain
 from models.signature import FloatVector, Layout, Signature
 from schemas.errors import FieldError
+from schemas.wire import decode
 
 _NUMBERS = {int, float}
 _TEXTS = {str}
@@ -32,7 +35,29 @@ class Encoded:
 
 
 def encode(signature: Signature, rows: Sequence[Any]) -> Encoded:
-    """Check and encode a batch; valid rows never meet the slow path that explains refusals."""
+    """Check and encode a batch; valid rows never meet the slow path that explains refusals.
+
+    rows: objects as decoded, or as JSON text that is known to be valid.
+    """
+    encoded = _encode_texts(signature, rows)
+    return encoded or _encode_decoded(signature, [decode(bytes(row)) if type(row) is Raw else row for row in rows])
+
+
+def _encode_texts(signature: Signature, rows: Sequence[Any]) -> Encoded | None:
+    """The batch where every row is text and fits; its values stand column by column."""
+    layout = signature.layout
+    if not rows or not {Raw}.issuperset(map(type, rows)):
+        return None
+    count = len(layout.number_columns)
+    try:
+        columns = list(zip(*map(astuple, map(layout.decode, rows)), strict=True))
+        numbers = np.array(columns[:count], dtype=np.float64).reshape(count, len(rows)).T
+    except (ValueError, OverflowError):
+        return None
+    return _assemble(signature, numbers, columns[count:]) if _within_bounds(layout, numbers).all() else None
+
+
+def _encode_decoded(signature: Signature, rows: Sequence[Any]) -> Encoded:
     layout = signature.layout
     kept: Sequence[int] = range(len(rows))
     values = _read(layout, rows)
@@ -42,10 +67,10 @@ def encode(signature: Signature, rows: Sequence[Any]) -> Encoded:
     numbers = _as_floats(values[0]).reshape(len(kept), len(layout.number_columns))
     fits = _within_bounds(layout, numbers)
     if fits.all() and len(kept) == len(rows):
-        return _assemble(signature, numbers, values[1])
+        return _assemble(signature, numbers, _columns(values[1]))
     accepted = np.asarray(kept, dtype=np.intp)[fits]
     texts = [text for text, fit in zip(values[1], fits, strict=True) if fit]
-    encoded = _assemble(signature, numbers[fits], texts)
+    encoded = _assemble(signature, numbers[fits], _columns(texts))
     matrix = np.zeros((len(rows), len(signature.features)), dtype=np.float32)
     matrix[accepted] = encoded.matrix
     refused = sorted(set(range(len(rows))).difference(accepted.tolist()))
@@ -89,14 +114,17 @@ def _within_bounds(layout: Layout, numbers: FloatVector) -> npt.NDArray[np.bool_
     return fits
 
 
-def _assemble(signature: Signature, numbers: FloatVector, texts: Sequence[tuple[str, ...]]) -> Encoded:
+def _columns(texts: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    return list(zip(*texts, strict=True))
+
+
+def _assemble(signature: Signature, numbers: FloatVector, texts: Sequence[Sequence[str]]) -> Encoded:
+    """The matrix. numbers: [n, number columns]. texts: text column by text column; none where n is 0."""
     layout = signature.layout
     matrix = np.empty((len(numbers), len(signature.features)), dtype=np.float32)
     matrix[:, layout.number_columns] = numbers
     unseen: Counter[str] = Counter()
-    for column, name, codes, values in zip(
-        layout.text_columns, layout.text_names, layout.codes, zip(*texts, strict=True), strict=False
-    ):
+    for column, name, codes, values in zip(layout.text_columns, layout.text_names, layout.codes, texts, strict=False):
         encoded = [codes.get(value, 0) for value in values]
         matrix[:, column] = encoded
         if strangers := encoded.count(0):

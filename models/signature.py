@@ -1,5 +1,6 @@
 """What a model asks for: its features with types, bounds and categories, and what it predicts."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,6 +9,8 @@ from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Raw, Struct, defstruct
+from msgspec.json import Decoder
 
 # The model reads float32: no value beyond this reaches it.
 LARGEST = float(np.finfo(np.float32).max)
@@ -79,6 +82,8 @@ class Layout:
     low: FloatVector
     high: FloatVector
     codes: list[dict[str, int]]
+    decode: Callable[[Raw], Struct]
+    """JSON text -> its values, numbers before texts; raises ValueError for anything but exactly these."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,8 @@ class Signature:
             raise ValueError("a feature name stands twice in the signature")
         if not self.target:
             raise ValueError("a signature needs a target")
+        if _ESCAPED.search(self.target):
+            raise ValueError("a target that names a result's field holds no quotes, backslashes or control characters")
         if len(self.classes) != 2 or self.classes[0] == self.classes[1]:
             raise ValueError("a signature needs two different classes")
 
@@ -121,6 +128,7 @@ class Signature:
             low=np.array([f.low for _, f in numbers], dtype=np.float64),
             high=np.array([f.high for _, f in numbers], dtype=np.float64),
             codes=[{value: code for code, value in enumerate(f.categories, 1)} for _, f in texts],
+            decode=_decoder([f.name for _, f in numbers], [f.name for _, f in texts]),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -133,6 +141,30 @@ class Signature:
         """Raises KeyError, TypeError or ValueError for data that describes no signature."""
         features = tuple(Feature.from_json(feature) for feature in data["features"])
         return cls(features, data["target"], cast(tuple[ClassLabel, ClassLabel], tuple(data["classes"])))
+
+
+_ESCAPED = re.compile(r'["\\\x00-\x1f]')
+"""What stands in JSON text only behind a backslash."""
+
+
+def _decoder(numbers: list[str], texts: list[str]) -> Callable[[Raw], Struct]:
+    names = numbers + texts
+    if any(map(_ESCAPED.search, names)):
+        return _decode_none
+    kinds = [int | float] * len(numbers) + [str] * len(texts)
+    fields = [f"f{i}" for i in range(len(names))]
+    row = defstruct(
+        "Row",
+        list(zip(fields, kinds, strict=True)),
+        rename=dict(zip(fields, names, strict=True)),
+        forbid_unknown_fields=True,
+        gc=False,
+    )
+    return Decoder(row).decode
+
+
+def _decode_none(row: Raw) -> Struct:
+    raise ValueError("a name of these features cannot stand in plain JSON text")
 
 
 def _values_of(names: list[str]) -> ValuesOf:

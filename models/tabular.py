@@ -28,7 +28,11 @@ def infer_signature(frame: pd.DataFrame, label: str) -> Signature:
     if holes:
         raise InvalidRequest(f"cells are empty in {', '.join(holes)}: fill or drop them before training")
     features = (_feature(str(name), frame[name]) for name in frame.columns if name != label)
-    return Signature(tuple(features), target=label, classes=_classes(frame[label]))
+    classes = _classes(frame[label])
+    try:
+        return Signature(tuple(features), target=label, classes=classes)
+    except ValueError as error:
+        raise InvalidRequest(f"the columns make no signature ({error}): rename them in the table") from error
 
 
 def rows_of(frame: pd.DataFrame, signature: Signature) -> list[dict[str, Any]]:

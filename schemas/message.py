@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from msgspec import Struct
+
 Headers = Sequence[tuple[str, bytes]]
 
 
@@ -40,7 +42,7 @@ class Batch:
         return {record.partition: record.offset for record in self.records}
 
 
-class Emission(NamedTuple):
+class Emission(Struct, frozen=True, gc=False):
     """One record to publish; without a partition the key decides."""
 
     topic: str

@@ -1,9 +1,11 @@
 """What a record costs, and what became of it."""
 
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from msgspec import Struct
 
 
-class Charge(NamedTuple):
+class Charge(Struct, frozen=True, gc=False):
     """What one record costs whom.
 
     bucket: whose. per_hour, capacity: the bucket's refill and size in tokens. cost: tokens, one per row.
@@ -25,7 +27,7 @@ class Charge(NamedTuple):
 Outcome = Literal["admitted", "denied", "expired"]
 
 
-class Decision(NamedTuple):
+class Decision(Struct, frozen=True, gc=False):
     """The outcome of one charge and the bucket's state after it.
 
     limit: tokens per hour. remaining: whole tokens left. reset_at: epoch second at which as many tokens exist

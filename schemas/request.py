@@ -5,9 +5,13 @@ import re
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Raw, Struct
+from msgspec.json import Decoder
 
 from schemas.errors import FieldError, InvalidRequest
+from schemas.wire import is_plain
 
 MAX_ENTITY = 256
 MAX_MODEL = 64
@@ -21,12 +25,13 @@ _ENTITY = re.compile(r"[^\x00-\x1f\x7f]{1,256}\Z")
 _KNOWN = frozenset({"entity", "model", "features", "rows"})
 
 
-class PredictionRequest(NamedTuple):
+class PredictionRequest(Struct, frozen=True):
     """What one record asks for.
 
     entity: whom the prediction is about; the record's key.
     model: None where the caller leaves the choice to the only route.
-    rows: feature objects as they came, not yet validated; several where the caller sent `rows`.
+    rows: feature objects as they came, not yet validated, decoded or as JSON text (`msgspec.Raw`); several where the
+    caller sent `rows`.
     """
 
     entity: str
@@ -77,14 +82,26 @@ def read_request(value: Any, record_key: str | None = None) -> PredictionRequest
     return PredictionRequest(entity, model, rows, many)
 
 
-def read_usual(value: Any, record_key: str) -> PredictionRequest | None:
-    """The request in its usual form: one row, its entity the record's key. None for any other form, good or bad."""
-    if type(value) is not dict or value.get("entity") != record_key or not is_entity(record_key):
+class _Usual(Struct, forbid_unknown_fields=True, gc=False):
+    entity: str
+    features: Raw
+    model: str | None = None
+
+
+_read_usual = Decoder(_Usual).decode
+
+
+def read_usual(body: bytes, record_key: str) -> PredictionRequest | None:
+    """The request in its usual form: one row, left as the JSON text that it is, its entity the record's key.
+
+    None for any other form, good or bad, where it does not raise ValueError.
+    """
+    if not is_plain(body):
         return None
-    model = value.get("model")
-    if "features" not in value or len(value) != 2 + ("model" in value) or not _is_model(model):
+    usual = _read_usual(body)
+    if usual.entity != record_key or not is_entity(record_key) or not _is_model(usual.model):
         return None
-    return PredictionRequest(record_key, model, [value["features"]])
+    return PredictionRequest(record_key, usual.model, [usual.features])
 
 
 def _entity_errors(entity: Any, record_key: str | None) -> list[FieldError]:

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal
 
+from msgspec import UNSET, UnsetType, defstruct
+from msgspec.json import Encoder
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from schemas.errors import FieldError
@@ -85,6 +87,41 @@ class PredictionResult(BaseModel):
     requested_at: AwareDatetime
     scored_at: AwareDatetime
     schema_version: int = SCHEMA_VERSION
+
+
+encode_result = Encoder().encode
+"""JSON of a result; `msgspec.Raw` in it goes through as it is."""
+
+
+@lru_cache(maxsize=64)
+def single_result(target: str) -> type[Any]:
+    """The class of a model's answers to single rows, which is most of what is ever encoded.
+
+    Made by the scorer with the fields that have no default, in this order; the others are set as they become known.
+    Without `key_id` and `features` it is the caller's reply.
+    """
+    fields: list[tuple[str, Any] | tuple[str, Any, Any]] = [
+        ("request_id", str),
+        ("entity", str),
+        ("status", str),
+        ("model", str),
+        ("model_version", str),
+        ("strategy", str),
+        ("arm", str),
+        ("route_epoch", int),
+        ("predictions", tuple[float, float]),
+        ("probability", float),
+        ("risk_score", float),
+        ("label", int | str),
+        ("degraded", bool, False),
+        ("latency_ms", int, 0),
+        ("requested_at", str, ""),
+        ("scored_at", str, ""),
+        ("schema_version", int, SCHEMA_VERSION),
+        ("key_id", str | UnsetType, UNSET),
+        ("features", Any, UNSET),
+    ]
+    return defstruct("SingleResult", fields, rename={"probability": f"{target}_probability"}, gc=False)
 
 
 def refusal(code: str, message: str, **more: Any) -> dict[str, Any]:

@@ -4,14 +4,15 @@ The signing key is derived from the API key, so a producer needs nothing but its
 key from the sealed copy beside the key's hash and never sees the API key itself.
 """
 
-import hashlib
 import hmac
-from functools import lru_cache
+from collections.abc import Sequence
 from hashlib import sha256
 
 DERIVATION_LABEL = b"weir/record-signing/v1"
 SIGNATURE_LABEL = b"weir1"
 MAX_AGE_MS = 5 * 60 * 1000
+LONGEST_EPOCH = 15
+"""Digits of an epoch in milliseconds that is looked at: thirty thousand years."""
 
 
 def signing_key(api_key: str) -> bytes:
@@ -35,11 +36,30 @@ def verify(key: bytes, given: bytes, *parts: bytes) -> bool:
 
     parts: topic, request id, record key, signed-at, hex SHA-256 of the body.
     """
-    padded_inner, padded_outer = _padded(key)
-    inner, outer = padded_inner.copy(), padded_outer.copy()
-    inner.update(b"\n".join((SIGNATURE_LABEL, *parts)))
-    outer.update(inner.digest())
-    return hmac.compare_digest(outer.hexdigest().encode(), given)
+    return Verifier(key).fits(given, parts)
+
+
+class Verifier:
+    """Tells one key's signatures from others.
+
+    Holds both hashes of HMAC (RFC 2104) after the key's own block, which hmac.digest would hash anew for each record.
+
+    key: at most 64 bytes, the block of SHA-256.
+    """
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, key: bytes) -> None:
+        block = key.ljust(64, b"\0")
+        self._inner = sha256(bytes(byte ^ 0x36 for byte in block))
+        self._outer = sha256(bytes(byte ^ 0x5C for byte in block))
+
+    def fits(self, given: bytes, parts: Sequence[bytes]) -> bool:
+        """Whether `given` is the signature of these parts, compared in constant time; parts as for `verify`."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(SIGNATURE_LABEL + b"\n" + b"\n".join(parts))
+        outer.update(inner.digest())
+        return hmac.compare_digest(outer.hexdigest().encode(), given)
 
 
 def is_fresh(signed_at: bytes, record_timestamp: int) -> bool:
@@ -48,13 +68,3 @@ def is_fresh(signed_at: bytes, record_timestamp: int) -> bool:
         return abs(record_timestamp - int(signed_at)) <= MAX_AGE_MS
     except ValueError:
         return False
-
-
-@lru_cache(maxsize=4096)
-def _padded(key: bytes) -> tuple["hashlib._Hash", "hashlib._Hash"]:
-    """Both hashes of HMAC (RFC 2104) after the key's own block, which hmac.digest would hash anew for each record.
-
-    key: at most 64 bytes, the block of SHA-256.
-    """
-    block = key.ljust(64, b"\0")
-    return sha256(bytes(byte ^ 0x36 for byte in block)), sha256(bytes(byte ^ 0x5C for byte in block))

@@ -10,6 +10,8 @@ from schemas.errors import Undecodable
 
 MAX_BODY_BYTES = 1024 * 1024
 MAX_DEPTH = 32
+LONGEST_INTEGER = 19
+"""Characters that 64 bits may not hold."""
 
 _OPENING, _CLOSING = b"{[", b"}]"
 _BRACKETS_AND_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
@@ -35,11 +37,14 @@ def decode(body: bytes | None) -> Any:
         return _decode_leniently(body, str(error))
 
 
-def decode_usual(body: bytes) -> Any:
-    """The JSON value of a body that is plainly within the limits, else None. Raises ValueError: not JSON."""
-    if len(body) > MAX_BODY_BYTES or _may_be_deep(body):
-        return None
-    return orjson.loads(body)
+def is_plain(body: bytes) -> bool:
+    """Whether a body is small, holds at most an object within an object, no escapes and only good UTF-8.
+
+    Says nothing about its being JSON. Raises UnicodeDecodeError.
+    """
+    if len(body) > MAX_BODY_BYTES or b"[" in body or b"\\" in body or body.count(b"{") > 2:
+        return False
+    return body.isascii() or body.decode() != ""
 
 
 def _may_be_deep(body: bytes) -> bool:
@@ -61,9 +66,14 @@ def depth(body: bytes) -> int:
 
 def _decode_leniently(body: bytes, why: str) -> Any:
     try:
-        value = json.loads(body)
-        # A lone surrogate or an integer past 64 bits could be repeated in no result and no refusal.
+        value = json.loads(body, parse_int=_number)
+        # A lone surrogate could be repeated in no result and no refusal.
         encode(value)
     except (ValueError, TypeError, RecursionError):
         raise Undecodable("not_json", f"the body is not JSON: {why}") from None
     return value
+
+
+def _number(text: str) -> int | float:
+    """An integer as orjson reads it: past 64 bits a float, infinity at last."""
+    return int(text) if len(text) < LONGEST_INTEGER else float(text)

@@ -82,14 +82,15 @@ class Producer:
         raise Unavailable("kafka", self.broken)
 
     def _enqueue(self, emission: Emission, delivery: "_Delivery") -> None:
-        topic, key, value, headers, partition = emission
-        chosen = PARTITION_UA if partition is None else partition
+        chosen = PARTITION_UA if emission.partition is None else emission.partition
         try:
-            self._client.produce(topic, value, key, chosen, delivery, headers=list(headers))
+            self._client.produce(
+                emission.topic, emission.value, emission.key, chosen, delivery, headers=list(emission.headers)
+            )
         except BufferError:
             delivery.fail("the producer's queue is full: the broker takes records too slowly")
         except Exception as error:
-            delivery.fail(f"record for {topic} was not queued: {error}")
+            delivery.fail(f"record for {emission.topic} was not queued: {error}")
 
     def _poll(self) -> None:
         while not self._stopping.is_set():

@@ -6,14 +6,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from agents.admit import examine
 from agents.candidate import Candidate
-from agents.fast_lane import fast_lane
+from agents.fast_lane import FastLane
 from schemas import headers as h
 from schemas.message import Record
 from schemas.signing import MAX_AGE_MS
-from schemas.wire import MAX_BODY_BYTES
+from schemas.wire import MAX_BODY_BYTES, decode
 from tests.agents.scorer import NOW, NOW_MS, FakeKeys, credential, record
 
 GOOD = {"entity": "c-42", "features": {"a": 1}}
@@ -42,6 +43,24 @@ values = st.one_of(
     st.just(b""),
     st.just(b"{"),
     st.just(b'{"entity": "c-42", "features": {"a": NaN}}'),
+    st.just(b'{"entity": "c-42", "entity": "c-43", "features": {"a": 1}}'),
+    st.just(b'{"entity": "c-42", "features": {"a": 1e999}}'),
+    st.just(b'{"entity": "c-42", "features": {"a": 1' + b"0" * 400 + b"}}"),
+    st.just(b'{"entity": "c-42", "features": {"a": -1' + b"0" * 5000 + b"}}"),
+    st.just(b'{"entity": "c-42", "features": {"a": 1,}}'),
+    st.just(b'{"entity": "c-42", "features": {"a": 01}}'),
+    st.just(b'{"entity": "c-42", "features": {"a": "\xff"}}'),
+    st.just(b'{"entity": "c-42", "features": {"a": "\xed\xa0\x80"}}'),
+    st.just(b'{"entity": "c-42", "features": {"a": "\\ud800"}}'),
+    st.just('{"entity": "c-42", "features": {"ä": "ö"}}'.encode()),
+    st.just(b'{"entity": "c-42", "features": {"a": 1}} {'),
+    st.just(b'{"entity": "c-42", "features": 5, "model": 5}'),
+    st.builds(
+        lambda text, at, junk: text[:at] + junk + text[at + len(junk) // 2 :],
+        st.just(b'{"entity": "c-42", "model": "m", "features": {"a": 1.5, "b": "x"}}'),
+        st.integers(0, 66),
+        st.binary(max_size=3),
+    ),
     st.just(b"[" * 40 + b"]" * 40),
     st.just(b'{"entity":"c-42","features":' + b"[" * 40 + b"]" * 40 + b"}"),
     st.just(b'"' + b"x" * MAX_BODY_BYTES + b'"'),
@@ -81,8 +100,10 @@ records = st.builds(
 @pytest.mark.contract("K4", "K8", "R3", "R8")
 @given(records)
 def test_what_the_fast_lane_finds_the_exact_path_finds_too(given_record: Record) -> None:
-    fast = fast_lane(given_record, KEYS, NOW, NOW_MS)
+    fast = FastLane(KEYS, NOW)(given_record)
     if fast is not None:
+        [text] = fast.request.rows
+        fast.request = replace(fast.request, rows=[decode(bytes(text))])
         assert fast == examine(given_record, keys=KEYS, now=NOW)
 
 
@@ -96,7 +117,7 @@ def test_what_the_fast_lane_finds_the_exact_path_finds_too(given_record: Record)
     ],
 )
 def test_usual_records_take_the_fast_lane(usual: Record) -> None:
-    assert fast_lane(usual, KEYS, NOW, NOW_MS) is not None
+    assert FastLane(KEYS, NOW)(usual) is not None
 
 
 @pytest.mark.parametrize(
@@ -108,5 +129,5 @@ def test_usual_records_take_the_fast_lane(usual: Record) -> None:
     ],
 )
 def test_what_the_fast_lane_leaves_the_exact_path_may_still_admit(unusual: Any) -> None:
-    assert fast_lane(unusual, KEYS, NOW, NOW_MS) is None
+    assert FastLane(KEYS, NOW)(unusual) is None
     assert isinstance(examine(unusual, keys=KEYS, now=NOW), Candidate)

@@ -59,8 +59,13 @@ class Load:
     def _produce(self, emission: Emission) -> None:
         while True:
             try:
-                topic, key, value, headers, _ = emission
-                self._producer.produce(topic, value, key, headers=list(headers), on_delivery=self._delivered)
+                self._producer.produce(
+                    emission.topic,
+                    emission.value,
+                    emission.key,
+                    headers=list(emission.headers),
+                    on_delivery=self._delivered,
+                )
                 break
             except BufferError:
                 self._producer.poll(0.1)

@@ -1,10 +1,13 @@
+import json
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import Raw
 
 from models.churn import CHURN
 from models.features import encode
@@ -144,6 +147,25 @@ def test_one_feature_is_enough(feature: Feature) -> None:
     assert list(encoded.errors) == [1, 2]
 
 
+def as_text(row: Any) -> Raw:
+    return Raw(json.dumps(row, allow_nan=False, ensure_ascii=False).encode())
+
+
+@pytest.mark.contract("R1", "R4")
+def test_rows_left_as_text_are_encoded_like_decoded_ones() -> None:
+    rows = customer_rows(40, seed=3)
+    assert np.array_equal(encode(CHURN, [as_text(row) for row in rows]).matrix, encode(CHURN, rows).matrix)
+    awkward = Signature((Feature("mean radius", "float"), Feature('a "b"', "str", categories=("ä",))), target="y")
+    assert encode(awkward, [as_text({"mean radius": 2, 'a "b"': "ä"})]).matrix.tolist() == [[2.0, 1.0]]
+
+
+@pytest.mark.contract("R1")
+@pytest.mark.parametrize("text", [b"1" + b"0" * 400, b"-1" + b"0" * 5000, b"1e999"], ids=["400", "5000", "1e999"])
+def test_text_of_a_number_past_every_bound_is_refused(text: bytes) -> None:
+    row = Raw(b'{"count": 3, "colour": "red", "rate": 0.5, "free": %s}' % text)
+    assert [error.field for error in encode(SMALL, [row, as_text(GOOD)]).errors[0]] == ["free"]
+
+
 numbers = st.one_of(
     st.integers(-3, 3),
     st.integers(),
@@ -171,6 +193,12 @@ def rows(draw: st.DrawFn) -> Any:
 @given(st.lists(rows(), max_size=6))
 def test_the_fast_path_accepts_exactly_what_the_exact_one_does(batch: list[Any]) -> None:
     encoded = encode(SMALL, batch)
+    with suppress(ValueError):  # JSON has no NaN
+        texts = encode(SMALL, [as_text(row) for row in batch])
+        assert np.array_equal(texts.matrix, encoded.matrix)
+        assert {i: [e.field for e in errors] for i, errors in texts.errors.items()} == {
+            i: [e.field for e in errors] for i, errors in encoded.errors.items()
+        }
     explained = {i: found for i, row in enumerate(batch) if (found := explain(SMALL, row))}
     assert encoded.errors == explained
     for i, row in enumerate(batch):

@@ -47,6 +47,8 @@ X = Feature("x", "int")
         (((), "y"), "at least one feature"),
         (((X, X), "y"), "stands twice"),
         (((X,), ""), "needs a target"),
+        (((X,), 'say "y"'), "quotes"),
+        (((X,), "y\n"), "control"),
         (((X,), "y", (1, 1)), "two different classes"),
         (((X,), "y", (0, 1, 2)), "two different classes"),
     ],
