@@ -29,9 +29,9 @@ WIDTH = 100
 
 def measure_drains(place: Place, options: Options, results: Results, turn: int) -> None:
     """One turn: the contenders, and the sink on what the pipeline made."""
-    lane, bare = place.lane(), place.lane(WEIR_HOST="bare")
+    lane = place.lane()
     shown = f"{turn + 1}/{options.repeats}"
-    for name, drain in drains(place, lane, bare, options, turn):
+    for name, drain in drains(place, lane, options, turn):
         results.drains.setdefault(name, []).append(drain)
         place.report(f"drain {shown}: {name} {drain.rate:,.0f} records/s")
     if "sink" in options.parts:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from time import perf_counter
 
 import psutil
 from confluent_kafka.admin import AdminClient
@@ -15,6 +16,9 @@ from tests.bench.options import Options
 from tests.bench.place import Lane, Place, Started
 
 FAUST, BARE, STOCK, LOOP = "weir on Faust", "weir on the bare host", "stock Faust agent", "bare confluent loop"
+PAIR = "weir on Faust, two scorers"
+JOINED = 0.4
+"""The part of a drain by two after which both are at it."""
 SLOWEST_PER_S = 100
 START_S = 60.0
 
@@ -33,19 +37,21 @@ class Drain:
         return self.records / max(self.seconds, 0.001)
 
 
-def drains(place: Place, lane: Lane, bare: Lane, options: Options, turn: int) -> Iterator[tuple[str, Drain]]:
-    """One turn; who begins changes from turn to turn. All but the bare host read the records of one lane.
+def drains(place: Place, lane: Lane, options: Options, turn: int) -> Iterator[tuple[str, Drain]]:
+    """One turn; who begins changes from turn to turn. The bare host and the two scorers read lanes of their own.
 
     Where drains are not asked for, `weir on Faust` runs alone: the sink needs its results.
     """
+    bare, pair = place.lane(WEIR_HOST="bare"), place.lane()
     contenders: dict[str, Callable[[], Drain]] = {
         FAUST: lambda: drain_weir(place, lane, options.requests),
         STOCK: lambda: drain_stock(place, lane, options.stock_records),
         BARE: lambda: drain_weir(place, bare, options.requests),
         LOOP: lambda: drain_loop(place, lane, options.requests, options.loop_records),
+        PAIR: lambda: drain_pair(place, pair, options.requests),
     }
     names = [*contenders] if "drain" in options.parts else [FAUST]
-    for each in (lane, bare)[: len(names)]:
+    for each in (lane, bare, pair) if BARE in names else (lane,):
         Load(each).put(options.requests)
     begin = turn % len(names)
     for name in names[begin:] + names[:begin]:
@@ -55,6 +61,19 @@ def drains(place: Place, lane: Lane, bare: Lane, options: Options, turn: int) ->
 def drain_weir(place: Place, lane: Lane, count: int) -> Drain:
     """The whole pipeline: signature, bucket, validation, scoring, results."""
     return _measure(place.role("scorer", lane), Ends(lane, lane.topic(PREDICTION_RESULTS.name)), count)
+
+
+def drain_pair(place: Place, lane: Lane, count: int) -> Drain:
+    """The same by two processes of one consumer group, a core each: timed once both have joined."""
+    ends = Ends(lane, lane.topic(PREDICTION_RESULTS.name))
+    with place.role("scorer", lane) as one, place.role("scorer", lane) as other:
+        processes = [psutil.Process(started.process.pid) for started in (one, other)]
+        one.await_true(lambda: ends.count() > count * JOINED, "both at work", START_S + count / SLOWEST_PER_S)
+        first, before, began = ends.count(), sum(map(_cpu_s, processes)), perf_counter()
+        one.await_true(lambda: ends.count() >= count, f"{count} results", START_S + count / SLOWEST_PER_S)
+        seconds, used = perf_counter() - began, sum(map(_cpu_s, processes)) - before
+    seen = count - first
+    return Drain(seen, seconds, used / seen * 1e6) if seen else Drain(count, ends.span_s(), None)
 
 
 def drain_stock(place: Place, lane: Lane, count: int) -> Drain:

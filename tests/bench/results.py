@@ -6,11 +6,15 @@ from statistics import median
 from typing import Any
 
 from tests.bench.callers import Loops
-from tests.bench.drain import FAUST, LOOP, STOCK, Drain
+from tests.bench.drain import FAUST, LOOP, PAIR, STOCK, Drain
 from tests.bench.memory import Sample
 
-RATIOS = {"weir / stock Faust": (STOCK, 20.0), "weir / bare loop": (LOOP, 0.25)}
-"""Name -> what weir on Faust is held against, and the least that the ratio shall be."""
+RATIOS = {
+    "weir / stock Faust": (FAUST, STOCK, 20.0),
+    "weir / bare loop": (FAUST, LOOP, 0.25),
+    "two scorers / one stock Faust": (PAIR, STOCK, 20.0),
+}
+"""Name -> who is held against whom, and the least that the ratio shall be."""
 FLAT = 1.10
 
 
@@ -41,16 +45,18 @@ class Results:
 
     def ratios(self) -> dict[str, Spread]:
         """Ratios of drain rates, each taken within one repeat."""
-        ours = self.drains.get(FAUST, [])
-        pairs = {name: zip(ours, self.drains.get(other, []), strict=False) for name, (other, _) in RATIOS.items()}
+        pairs = {
+            name: zip(self.drains.get(one, []), self.drains.get(other, []), strict=False)
+            for name, (one, other, _) in RATIOS.items()
+        }
         found = {name: [mine.rate / theirs.rate for mine, theirs in pair] for name, pair in pairs.items()}
         return {name: spread(values) for name, values in found.items() if values}
 
     def cpu_ratios(self) -> dict[str, float]:
         """The same ratios by the processes' own processor time: what a busy machine leaves undisturbed."""
-        ours = cpu_us(self.drains.get(FAUST, []))
-        theirs = {name: cpu_us(self.drains.get(other, [])) for name, (other, _) in RATIOS.items()}
-        return {name: other / ours for name, other in theirs.items() if ours and other}
+        used = {name: cpu_us(drains) for name, drains in self.drains.items()}
+        pairs = {name: (used.get(one), used.get(other)) for name, (one, other, _) in RATIOS.items()}
+        return {name: theirs / ours for name, (ours, theirs) in pairs.items() if ours and theirs}
 
     def growth(self) -> dict[str, float]:
         """Process -> resident memory at the end over that after the first tenth."""

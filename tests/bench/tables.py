@@ -52,7 +52,7 @@ def _ratios(results: Results) -> Table:
     for name, found in results.ratios().items():
         cpu = f"{by_cpu[name]:.2f}" if name in by_cpu else ""
         spread_shown = f"{found.least:.2f} - {found.most:.2f}"
-        table.add_row(name, f"{found.median:.2f}", spread_shown, f">= {RATIOS[name][1]:g}", cpu)
+        table.add_row(name, f"{found.median:.2f}", spread_shown, f">= {RATIOS[name][2]:g}", cpu)
     return table
 
 
