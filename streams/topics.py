@@ -1,11 +1,12 @@
 """Every topic, declared once, and the commands that make and check them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from time import monotonic, sleep
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]
 from confluent_kafka.cimpl import NewTopic
 
 from infra.kafka import client_options
@@ -55,6 +56,9 @@ TOPICS = (PREDICTION_REQUESTS, PREDICTION_RESULTS, PREDICTION_REPLIES, FEEDBACK,
 
 PATIENCE_S = 30.0
 
+RELIED_ON = ("cleanup.policy", "message.timestamp.type")
+"""What of a topic's declaration must hold on the broker too; the rest is the operator's to tune."""
+
 
 def create_topics(settings: Settings) -> list[str]:
     """Create the topics that do not exist and return their names. Raises Unavailable, BadSettings."""
@@ -72,19 +76,58 @@ def create_topics(settings: Settings) -> list[str]:
         )
         for topic in missing
     ]
-    for name, future in admin.create_topics(new, request_timeout=PATIENCE_S).items() if new else ():
-        _await_creation(name, future)
-    return [settings.topic(topic.name) for topic in missing]
+    asked = admin.create_topics(new, request_timeout=PATIENCE_S) if new else {}
+    created = [name for name, future in asked.items() if _came_to_be(name, future)]
+    _await_sight(admin, set(asked))
+    return created
 
 
 def check_topics(settings: Settings, topics: Sequence[Topic] = TOPICS) -> dict[str, int]:
-    """Partition counts of the topics. Raises BadSettings naming every one that is missing."""
-    existing = _partitions(_admin(settings))
+    """Partition counts of the topics. Raises BadSettings naming every one that is missing or kept otherwise than
+    it must be."""
+    admin = _admin(settings)
+    existing = _partitions(admin)
     names = [settings.topic(topic.name) for topic in topics]
     missing = [name for name in names if name not in existing]
     if missing:
         raise BadSettings(f"topics are missing: {', '.join(missing)}; run `weir topics create`")
+    wrong = [] if settings.kafka_cluster_id else _deviations(admin, settings, topics)  # the wheel broker tells none
+    if wrong:
+        raise BadSettings("topics are not as they must be:\n" + "\n".join(f"  {line}" for line in wrong))
     return {name: existing[name] for name in names}
+
+
+def _deviations(admin: AdminClient, settings: Settings, topics: Sequence[Topic]) -> list[str]:
+    """For each topic with settings other than declared: which they are, and how to put them right."""
+    asked = {ConfigResource(ConfigResource.Type.TOPIC, settings.topic(topic.name)): topic for topic in topics}
+    answers = admin.describe_configs(list(asked), request_timeout=PATIENCE_S)
+    return [
+        line
+        for resource, topic in asked.items()
+        if (line := _deviation(resource.name, topic, _configuration(resource.name, answers[resource])))
+    ]
+
+
+def _deviation(name: str, topic: Topic, found: Mapping[str, str]) -> str | None:
+    declared = {key: value for key, value in topic.configuration().items() if key in RELIED_ON}
+    wrong = {key: found[key] for key, value in declared.items() if found[key] != value}
+    if not wrong:
+        return None
+    right = _joined({key: declared[key] for key in wrong})
+    return f"{name} has {_joined(wrong)}: run `kafka-configs.sh --alter --topic {name} --add-config {right}`"
+
+
+def _joined(config: Mapping[str, str]) -> str:
+    return ",".join(f"{key}={value}" for key, value in config.items())
+
+
+def _configuration(name: str, future: Any) -> dict[str, str]:
+    try:
+        return {key: entry.value for key, entry in future.result(PATIENCE_S).items()}
+    except (KafkaException, TimeoutError) as error:
+        raise Unavailable(
+            "kafka", f"topic {name} does not tell its settings ({error}); allow DescribeConfigs"
+        ) from error
 
 
 def log_ids(settings: Settings, topics: Sequence[Topic] = TOPICS) -> dict[str, str]:
@@ -124,9 +167,21 @@ def _ask_for(admin: AdminClient, name: str) -> str:
     return name
 
 
-def _await_creation(name: str, future: Any) -> None:
+def _came_to_be(name: str, future: Any) -> bool:
+    """Whether it is ours; False where another made it meanwhile."""
     try:
         future.result(PATIENCE_S)
     except KafkaException as error:
-        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-            raise BadSettings(f"topic {name} cannot be created: {error.args[0].str()}") from error
+        if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
+            return False
+        raise BadSettings(f"topic {name} cannot be created: {error.args[0].str()}") from error
+    return True
+
+
+def _await_sight(admin: AdminClient, names: Set[str]) -> None:
+    """A topic exists at the controller first, and in what brokers tell clients a moment later."""
+    deadline = monotonic() + PATIENCE_S
+    while unseen := names - _partitions(admin).keys():
+        if monotonic() > deadline:
+            raise Unavailable("kafka", f"brokers do not show {', '.join(sorted(unseen))} yet; see `weir topics check`")
+        sleep(0.02)

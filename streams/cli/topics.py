@@ -30,7 +30,7 @@ def create(as_json: bool) -> None:
 @topics.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check(as_json: bool) -> None:
-    """Show every topic with its partitions; fails naming the missing ones."""
+    """Show every topic with its partitions; fails naming those that are missing or kept wrongly."""
     settings = local_settings(os.environ)
     found = check_topics(settings)
     if as_json:
