@@ -34,7 +34,10 @@ class BareHost:
         self._consumer: Any = None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Process until `stop` is set, then finish what is in flight and commit it; raises what crashed."""
+        """Process until `stop` is set, then finish what is in flight and commit it; raises what crashed.
+
+        A batch that waits for a dependency then is given up unacked.
+        """
         self._consumer = self._make_consumer()
         ackers = [asyncio.create_task(pipeline.ack_in_order()) for pipeline in self._pipelines.values()]
         await self._consumer.start()
@@ -52,16 +55,21 @@ class BareHost:
         while not stop.is_set():
             records = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=self._settings.batch_records)
             for topic, tps in groupby(sorted(records), key=lambda tp: tp.topic):
-                await self._process(topic, list(tps), records)
+                if not await self._process(topic, list(tps), records, stop):
+                    break
             if monotonic() - self._committed_at >= COMMIT_INTERVAL_S:
                 await self.commit()
         await self.settle()
 
-    async def _process(self, topic: str, tps: Sequence[TopicPartition], records: dict[TopicPartition, Any]) -> None:
+    async def _process(
+        self, topic: str, tps: Sequence[TopicPartition], records: dict[TopicPartition, Any], stop: asyncio.Event
+    ) -> bool:
         ends = {tp: records[tp][-1].offset + 1 for tp in tps}
         floors = {tp.partition: self._committed.get(tp, 0) for tp in tps}
         batch = Batch(topic, [raw for tp in tps for raw in records[tp]], floors, self._share(topic))
-        await self._pipelines[topic].process(batch, lambda: self._acked.update(ends), lambda: self._rebalancing)
+        return await self._pipelines[topic].process(
+            batch, lambda: self._acked.update(ends), lambda: self._rebalancing or stop.is_set()
+        )
 
     def _share(self, topic: str) -> float:
         total = len(self._consumer.partitions_for_topic(topic) or ())

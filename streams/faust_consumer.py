@@ -79,7 +79,7 @@ class BatchConsumer(Consumer):
         return True
 
     def hand_back(self, message: Message) -> None:
-        """Forget a message that is not processed: the rebalance under way seeks back to it."""
+        """Forget a message that is not processed: the rebalance under way, or the next worker, seeks back to it."""
         self._unacked_messages.discard(message)
 
     def _new_offset(self, tp: TP) -> int | None:

@@ -31,7 +31,10 @@ class FaustHost:
             self._add_agent(pipeline)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Process until `stop` is set, then finish what is in flight and commit it; raises what crashed."""
+        """Process until `stop` is set, then finish what is in flight and commit it; raises what crashed.
+
+        A batch that waits for a dependency then is given up unacked.
+        """
         ackers = [asyncio.create_task(pipeline.ack_in_order()) for pipeline in self._pipelines]
         await self._app.start()
         try:
@@ -66,8 +69,12 @@ class FaustHost:
 
     async def _process(self, pipeline: Pipeline, event: EventT[Any]) -> None:
         batch: Any = event.message.value
-        if not await pipeline.process(batch, event.ack, self._is_rebalancing):
+        if not await pipeline.process(batch, event.ack, self._is_suspended):
             self._consumer.hand_back(event.message)
+
+    def _is_suspended(self) -> bool:
+        """Whether a rebalance or a stop holds the flow: what was fetched after a batch handed back is dropped then."""
+        return not self._app.flow_control.is_active()
 
     def _is_rebalancing(self) -> bool:
         return bool(self._app.rebalancing)

@@ -15,7 +15,8 @@ from schemas.message import Batch, Emission, Record
 log = logging.getLogger("weir.loops")
 
 Stage = Callable[[Batch], Awaitable[Sequence[Emission]]]
-FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 0.1, 5.0
+LONGEST_BACKOFF_S = 5.0
+CHECK_S = 0.1
 
 
 class Sender(Protocol):
@@ -45,19 +46,20 @@ class Observer(Protocol):
 @dataclass(frozen=True, slots=True)
 class Limits:
     """in_flight: most batches awaiting delivery. batch_timeout_s: a stage's time for one batch, in seconds.
-    max_attempts: times a record may crash the worker before it is given up."""
+    max_attempts: times a record may crash the worker before it is given up. backoff_s: the first wait for a dependency
+    that is down, in seconds; each is twice the last."""
 
     in_flight: int = 8
     batch_timeout_s: float = 30.0
     max_attempts: int = 3
+    backoff_s: float = 0.1
 
 
 @dataclass
 class Pipeline:
     """One topic's stage with its deliveries.
 
-    give_up: the emissions in place of a record that keeps crashing. interrupted: whether the host wants the batch back
-    (a rebalance), asked while a dependency is down.
+    give_up: the emissions in place of a record that keeps crashing.
     """
 
     topic: str
@@ -83,7 +85,8 @@ class Pipeline:
     ) -> bool:
         """Run the stage and queue the deliveries; `ack` is called once all are delivered, after earlier batches'.
 
-        False where the batch was handed back unprocessed as the host interrupted.
+        interrupted: whether the host wants the batch back (it stops, or a rebalance), asked while a dependency is
+        down. False where the batch was handed back: no later one of its partitions may then be processed.
         """
         self.unfinished += 1
         self._idle.clear()
@@ -130,7 +133,7 @@ class Pipeline:
 
     async def _run(self, batch: Batch, interrupted: Callable[[], bool]) -> Sequence[Emission] | None:
         """The stage's emissions; waits while a dependency is down, isolates the record that crashes."""
-        backoff = FIRST_BACKOFF_S
+        backoff = self.limits.backoff_s
         while True:
             try:
                 emissions = await self._attempt(batch)
@@ -138,9 +141,9 @@ class Pipeline:
                 log.warning("%s waits: %s", self.topic, error)
                 self.waiting_for = error.dependency
                 self.observer.waiting(error.dependency)
-                if interrupted():
+                if not await _waited(backoff, interrupted):
+                    self.waiting_for = None
                     return None
-                await asyncio.sleep(backoff)
                 backoff = min(backoff * 2, LONGEST_BACKOFF_S)
             else:
                 self.waiting_for = None
@@ -172,6 +175,17 @@ class Pipeline:
             raise error
         log.error("%s crashed the worker %d times and is dead-lettered", where, count)
         return self.give_up(record, count)
+
+
+async def _waited(seconds: float, interrupted: Callable[[], bool]) -> bool:
+    """False as soon as the host interrupts; it is asked again and again, as Faust's flags wake nobody."""
+    until = monotonic() + seconds
+    while not interrupted():
+        left = until - monotonic()
+        if left <= 0:
+            return True
+        await asyncio.sleep(min(left, CHECK_S))
+    return False
 
 
 async def first_failure(*tasks: asyncio.Future[None]) -> None:

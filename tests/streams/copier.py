@@ -26,7 +26,8 @@ CRASHED = 3
 
 @dataclass
 class Copier:
-    """bug: `none`, `slow`, `poison` (record 150), `third-batch`, `outage` (three refusals), `too-large`."""
+    """bug: `none`, `slow`, `poison` (record 150), `third-batch`, `outage` (three refusals), `lasting-outage` (from the
+    third batch on), `too-large`."""
 
     target: str
     bug: str
@@ -38,6 +39,8 @@ class Copier:
             await asyncio.sleep(0.05)
         if self.bug == "outage" and self.batches <= 3:
             raise Unavailable("postgres", "is being restarted")
+        if self.bug == "lasting-outage" and self.batches > 2:
+            raise Unavailable("postgres", "is away")
         if self.bug == "poison" and any(record.value == b"150" for record in batch.records):
             raise ZeroDivisionError("poison")
         if self.bug == "third-batch" and self.batches > 2:

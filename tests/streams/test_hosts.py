@@ -148,6 +148,19 @@ async def test_a_dependency_that_is_down_is_waited_for(place: Place, bootstrap: 
     assert Counter(place.results()) == Counter(numbers(300))
 
 
+@pytest.mark.contract("R10")
+async def test_a_worker_told_to_stop_during_an_outage_gives_up_what_waits(place: Place, bootstrap: str) -> None:
+    fill(bootstrap, place.source, 5000)
+    with place.running("lasting-outage"):
+        await until(lambda: "waits: postgres" in place.log.read_text(), "the wait")
+    done = place.results()
+    assert 0 < len(done) < 5000
+    assert await place.committed() == len(done)
+    with place.running():
+        await place.until_committed(5000)
+    assert Counter(place.results()) == Counter(numbers(5000))
+
+
 async def test_a_record_that_cannot_be_delivered_ends_the_worker_unacked(place: Place, bootstrap: str) -> None:
     fill(bootstrap, place.source, 100)
     assert "too large" in await place.crash("too-large")

@@ -1,7 +1,7 @@
 """The loop of every stage: batches in order, deliveries side by side, acks in order, nothing acked after a failure."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -31,9 +31,9 @@ class Loop:
             "t", stage, self.sender, self.attempts, self._give_up, self.observer, limits or Limits()
         )
 
-    async def process(self, given: Batch, interrupted: bool = False) -> bool:
+    async def process(self, given: Batch, interrupted: Callable[[], bool] = lambda: False) -> bool:
         offset = given.records[-1].offset
-        return await self.pipeline.process(given, lambda: self.acked.append(offset), lambda: interrupted)
+        return await self.pipeline.process(given, lambda: self.acked.append(offset), interrupted)
 
     @asynccontextmanager
     async def acking(self) -> AsyncIterator["asyncio.Task[None]"]:
@@ -155,14 +155,25 @@ async def test_an_outage_is_waited_for_and_reported() -> None:
     assert loop.attempts.counts == {}
 
 
-async def test_a_batch_is_handed_back_when_a_rebalance_interrupts_the_wait() -> None:
-    async def stage(given: Batch) -> list[Emission]:
-        raise Unavailable("postgres", "away")
+async def away(given: Batch) -> list[Emission]:
+    raise Unavailable("postgres", "away")
 
-    loop = Loop(stage)
-    assert not await loop.process(batch(0), interrupted=True)
+
+async def test_a_batch_is_handed_back_when_the_host_wants_it() -> None:
+    loop = Loop(away)
+    assert not await loop.process(batch(0), interrupted=lambda: True)
     await asyncio.wait_for(loop.pipeline.idle(), 5)
     assert loop.acked == []
+    assert loop.pipeline.waiting_for is None
+
+
+async def test_the_wait_for_a_dependency_ends_as_soon_as_the_host_wants_the_batch() -> None:
+    wanted = asyncio.Event()
+    loop = Loop(away, limits=Limits(backoff_s=60))
+    processing = asyncio.create_task(loop.process(batch(0), interrupted=wanted.is_set))
+    await until(lambda: loop.observer.waits == ["postgres"], "the wait")
+    wanted.set()
+    assert not await asyncio.wait_for(processing, 5)
 
 
 async def test_the_first_failure_cancels_the_rest() -> None:
