@@ -42,7 +42,9 @@ class Settings(BaseModel):
     database_url: Annotated[SecretStr, Field(description="Postgres, postgresql://user:password@host:port/name.")] = (
         SecretStr("postgresql://postgres@127.0.0.1:5432/postgres")
     )
-    secrets_backend: Annotated[Literal["env"], Field(description="Where secrets come from.")] = "env"
+    secrets_backend: Annotated[Literal["env"], Field(description="Where secrets come from; others are refused.")] = (
+        "env"
+    )
     weir_master_secret: Annotated[
         SecretStr, Field(min_length=32, description="Seals the signing keys; 32 characters or more.")
     ] = SecretStr(DEVELOPMENT_SECRET)
@@ -57,9 +59,6 @@ class Settings(BaseModel):
         int,
         Field(ge=1, description="How long a repeated request is recognised and not charged again, in seconds."),
     ] = 600
-    auth_allow_plaintext_keys: Annotated[
-        bool, Field(description="Accept records that carry the API key itself in `x-api-key`.")
-    ] = False
 
     model_store: Annotated[str, Field(description="Where bundles lie, file:// URL.")] = "file://.weir/models"
     model_name: Annotated[str, Field(description="The model that the champion route serves.")] = "churn"
@@ -97,8 +96,6 @@ class Settings(BaseModel):
         wrong = []
         if self.weir_master_secret.get_secret_value() == DEVELOPMENT_SECRET:
             wrong.append("WEIR_MASTER_SECRET is the development default")
-        if self.auth_allow_plaintext_keys:
-            wrong.append("AUTH_ALLOW_PLAINTEXT_KEYS is on")
         if self.metrics_public:
             wrong.append("METRICS_PUBLIC is on")
         if wrong:

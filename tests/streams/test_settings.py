@@ -1,5 +1,8 @@
 """Settings: one place, one message that names every bad value, no development defaults in production."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from schemas.errors import BadSettings
@@ -32,13 +35,18 @@ def test_one_message_names_every_bad_value() -> None:
     [
         ({"WEIR_MASTER_SECRET": ""}, "WEIR_MASTER_SECRET"),
         ({"METRICS_PUBLIC": "true"}, "METRICS_PUBLIC"),
-        ({"AUTH_ALLOW_PLAINTEXT_KEYS": "1"}, "AUTH_ALLOW_PLAINTEXT_KEYS"),
     ],
 )
 def test_production_refuses_development_defaults(setting: dict[str, str], named: str) -> None:
     assert Settings.read(PRODUCTION).weir_env == "production"
     with pytest.raises(BadSettings, match=named):
         Settings.read({**PRODUCTION, **setting})
+
+
+@pytest.mark.contract("S1")
+def test_a_secrets_backend_that_is_not_there_is_refused_not_ignored() -> None:
+    with pytest.raises(BadSettings, match="SECRETS_BACKEND"):
+        Settings.read({"SECRETS_BACKEND": "vault"})
 
 
 def test_secrets_appear_in_no_representation_and_no_error() -> None:
@@ -51,3 +59,11 @@ def test_secrets_appear_in_no_representation_and_no_error() -> None:
 
 def test_the_prefix_stands_before_every_topic() -> None:
     assert Settings.read({"TOPIC_PREFIX": "eu-"}).topic("feedback") == "eu-feedback"
+
+
+def test_every_setting_is_read_somewhere() -> None:
+    root = Path(__file__).parents[2]
+    code = "".join(file.read_text() for folder in ("streams", "infra") for file in (root / folder).rglob("*.py"))
+    read = set(re.findall(r"\b_?(?:settings|self)\.(\w+)", code))
+    only_checked = {"secrets_backend"}
+    assert Settings.model_fields.keys() - only_checked <= read
