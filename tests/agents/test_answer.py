@@ -222,9 +222,15 @@ class BrokenScorer:
 
 
 @pytest.mark.contract("R6")
-async def test_a_model_that_answers_with_no_number_ends_as_error(bundle: Bundle, features: dict[str, Any]) -> None:
+async def test_a_model_that_answers_with_no_number_ends_as_error_under_an_id_that_the_log_has(
+    bundle: Bundle, features: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
     result, dead = await Scorer(Bundle(bundle.manifest, BrokenScorer()))(asking(features))
-    assert orjson.loads(result.value)["status"] == "error"
+    body = orjson.loads(result.value)
+    assert body["status"] == "error"
+    [logged] = [record.__dict__["data"] for record in caplog.records]
+    assert logged["error_id"] == body["error"]["error_id"]
+    assert logged["request_id"] == body["request_id"]
     assert orjson.loads(dead.value)["reason"] == "model_failed"
 
 
