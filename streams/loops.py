@@ -7,40 +7,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from time import monotonic
-from typing import Protocol
 
 from schemas.errors import Unavailable
 from schemas.message import Batch, Emission, Record
+from streams.ports import Attempts, Observer, Sender
 
 log = logging.getLogger("weir.loops")
 
 Stage = Callable[[Batch], Awaitable[Sequence[Emission]]]
 LONGEST_BACKOFF_S = 5.0
 CHECK_S = 0.1
-
-
-class Sender(Protocol):
-    """The producer, as the loop sees it."""
-
-    def send(self, emissions: Sequence[Emission]) -> asyncio.Future[None]: ...
-
-
-class Attempts(Protocol):
-    """How often each record has crashed a worker, counted where a restart finds it."""
-
-    async def add(self, record: Record) -> int:
-        """Count one more and return the number."""
-        ...
-
-
-class Observer(Protocol):
-    """What the loop reports: a metric each."""
-
-    def batch(self, topic: str, records: int, seconds: float) -> None: ...
-
-    def delivery(self, topic: str, seconds: float) -> None: ...
-
-    def waiting(self, dependency: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +74,7 @@ class Pipeline:
                 self._release()
                 return False
             self.observer.batch(self.topic, len(batch.records), monotonic() - started)
-            self._in_flight.put_nowait((self._send(emissions), ack))
+            self._in_flight.put_nowait((await self._send(emissions), ack))
         except BaseException:
             self._release()
             raise
@@ -125,9 +101,9 @@ class Pipeline:
         if self.unfinished == 0:
             self._idle.set()
 
-    def _send(self, emissions: Sequence[Emission]) -> asyncio.Future[None]:
+    async def _send(self, emissions: Sequence[Emission]) -> asyncio.Future[None]:
         started = monotonic()
-        delivery = self.sender.send(emissions)
+        delivery = await self.sender.feed(emissions)
         delivery.add_done_callback(lambda _: self.observer.delivery(self.topic, monotonic() - started))
         return delivery
 

@@ -17,7 +17,7 @@ BATCH = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2000)
 
 
 class Metrics:
-    """The metrics of a process; `agents.ports.Counters` and `streams.loops.Observer` count here."""
+    """The metrics of a process; `agents.ports.Counters` and `streams.ports.Observer` count here."""
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         self._predictions = Counter(

@@ -29,6 +29,7 @@ OPTIONS: Mapping[str, Any] = {
 PARTITION_UA = -1
 """librdkafka's word for: the key decides."""
 POLL_S = 0.1
+ROOM_S = 0.01
 FLUSH_S = 30.0
 CHECK_S = 1.0
 
@@ -67,7 +68,18 @@ class Producer:
             delivery.fail(self.broken)
             return delivery.future
         for emission in emissions:
-            self._enqueue(emission, delivery)
+            if not self._enqueue(emission, delivery):
+                delivery.fail("the producer's queue is full: the broker takes records too slowly")
+        return delivery.future
+
+    async def feed(self, emissions: Sequence[Emission]) -> asyncio.Future[None]:
+        """As `send`, but waits for room in the queue: a broker that takes records slowly slows its worker down."""
+        delivery = _Delivery(asyncio.get_running_loop(), len(emissions))
+        if self.broken is not None:
+            delivery.fail(self.broken)
+        for emission in emissions:
+            while not delivery.future.done() and not self._enqueue(emission, delivery):  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(ROOM_S)
         return delivery.future
 
     @property
@@ -81,16 +93,18 @@ class Producer:
             await asyncio.sleep(CHECK_S)
         raise Unavailable("kafka", self.broken)
 
-    def _enqueue(self, emission: Emission, delivery: "_Delivery") -> None:
+    def _enqueue(self, emission: Emission, delivery: "_Delivery") -> bool:
+        """False where the queue is full."""
         chosen = PARTITION_UA if emission.partition is None else emission.partition
         try:
             self._client.produce(
                 emission.topic, emission.value, emission.key, chosen, delivery, headers=list(emission.headers)
             )
         except BufferError:
-            delivery.fail("the producer's queue is full: the broker takes records too slowly")
+            return False
         except Exception as error:
             delivery.fail(f"record for {emission.topic} was not queued: {error}")
+        return True
 
     def _poll(self) -> None:
         while not self._stopping.is_set():

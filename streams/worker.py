@@ -39,6 +39,9 @@ log = logging.getLogger("weir.worker")
 
 DRAIN_S = 25.0
 EXIT_CRASHED = 1
+# What is queued is delivered within the producer's 30 s, or the worker ends: 64 MiB are that at 2 MiB a second, and a
+# broker that takes less counts as away. What has no room waits in its pipeline, one batch of each.
+QUEUE = {"queue.buffering.max.kbytes": 64 * 1024}
 HOSTS: dict[str, Callable[[Settings, str, Sequence[Pipeline]], Host]] = {"faust": FaustHost, "bare": BareHost}
 
 
@@ -72,7 +75,7 @@ async def _work(role: str, settings: Settings) -> None:
     partitions = await asyncio.to_thread(check_topics, settings, topology.needed_topics(role))
     metrics = Metrics()
     async with AsyncExitStack() as things:
-        producer = Producer(client_options(settings))
+        producer = Producer({**QUEUE, **client_options(settings)})
         await producer.start()
         things.push_async_callback(producer.stop)
         build = {"scorer": _scorer, "sink": _sink}[role]

@@ -28,7 +28,7 @@ class FakeSender:
     sent: list[Emission] = field(default_factory=list)
     deliveries: list[asyncio.Future[None]] = field(default_factory=list)
 
-    def send(self, emissions: Sequence[Emission]) -> asyncio.Future[None]:
+    async def feed(self, emissions: Sequence[Emission]) -> asyncio.Future[None]:
         self.sent += emissions
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.deliveries.append(future)

@@ -27,7 +27,7 @@ CRASHED = 3
 @dataclass
 class Copier:
     """bug: `none`, `slow`, `poison` (record 150), `third-batch`, `outage` (three refusals), `lasting-outage` (from the
-    third batch on), `too-large`."""
+    third batch on), `too-large`, `slow-broker` (its producer's queue holds 50 records)."""
 
     target: str
     bug: str
@@ -57,7 +57,8 @@ async def work(host: str, source: str, target: str, group: str, bug: str, settin
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     print("ready", flush=True)
-    producer = Producer({"bootstrap.servers": settings.kafka_bootstrap_servers})
+    queue = {"queue.buffering.max.messages": 50} if bug == "slow-broker" else {}
+    producer = Producer({"bootstrap.servers": settings.kafka_bootstrap_servers, **queue})
     await producer.start()
     redis = connect(settings.redis_url)
     attempts = RedisAttempts(redis, {source: source}, group)

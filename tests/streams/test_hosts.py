@@ -101,6 +101,14 @@ async def test_every_record_is_answered_once_and_committed(place: Place, bootstr
 
 
 @pytest.mark.contract("R10")
+async def test_a_broker_that_takes_records_slowly_slows_the_worker_down(place: Place, bootstrap: str) -> None:
+    fill(bootstrap, place.source, 5000)
+    with place.running("slow-broker"):
+        await place.until_committed(5000)
+    assert Counter(place.results()) == Counter(numbers(5000))
+
+
+@pytest.mark.contract("R10")
 async def test_a_worker_told_to_stop_commits_what_it_answered(place: Place, bootstrap: str) -> None:
     fill(bootstrap, place.source, 20_000)
     with place.running("slow"):

@@ -1,5 +1,6 @@
 """The producer: a future for each call, resolved once all of its records are delivered, failed when one may not be."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -47,6 +48,40 @@ async def test_a_partition_that_does_not_exist_fails_its_call(
     topic = make_topic(bootstrap, unique("topic"))
     with pytest.raises(Unavailable, match="partition"):
         await producer.send([Emission(topic, None, b"a", (), 99)])
+
+
+@pytest.fixture
+async def narrow(bootstrap: str) -> AsyncIterator[Producer]:
+    """A producer whose queue holds ten records."""
+    producer = Producer({"bootstrap.servers": bootstrap, "queue.buffering.max.messages": 10})
+    await producer.start()
+    yield producer
+    await producer.stop()
+
+
+async def test_more_than_the_queue_holds_is_fed_in_order_as_the_broker_takes_it(
+    narrow: Producer, bootstrap: str, unique: Callable[..., str]
+) -> None:
+    topic = make_topic(bootstrap, unique("topic"), partitions=1)
+    await (await narrow.feed([Emission(topic, None, b"%d" % i) for i in range(200)]))
+    assert [message.value() for message in read_all(bootstrap, topic)] == [b"%d" % i for i in range(200)]
+
+
+async def test_more_than_the_queue_holds_fails_who_does_not_wait(
+    narrow: Producer, bootstrap: str, unique: Callable[..., str]
+) -> None:
+    topic = make_topic(bootstrap, unique("topic"))
+    with pytest.raises(Unavailable, match="queue is full"):
+        await narrow.send([Emission(topic, None, b"x") for _ in range(200)])
+
+
+async def test_feeding_ends_with_the_first_record_that_fails() -> None:
+    options = {"delivery.timeout.ms": 300, "linger.ms": 0, "log_level": 0, "queue.buffering.max.messages": 10}
+    away = Producer({"bootstrap.servers": "127.0.0.1:9", **options})
+    await away.start()
+    with pytest.raises(Unavailable):
+        await (await asyncio.wait_for(away.feed([Emission("t", None, b"a")] * 2000), 10))
+    await away.stop()
 
 
 async def test_a_broker_that_is_away_fails_the_call_after_the_delivery_timeout() -> None:
