@@ -108,11 +108,13 @@ class Pipeline:
         return delivery
 
     async def _run(self, batch: Batch, interrupted: Callable[[], bool]) -> Sequence[Emission] | None:
-        """The stage's emissions; waits while a dependency is down, isolates the record that crashes."""
-        backoff = self.limits.backoff_s
-        while True:
+        """The stage's emissions; waits while a dependency is down, and then asks less of it at once: what answers too
+        slowly for the whole batch gets through it in parts."""
+        emissions: list[Emission] = []
+        rest, most, backoff = batch.records, len(batch.records), self.limits.backoff_s
+        while rest:
             try:
-                emissions = await self._attempt(batch)
+                emissions += await self._attempt(replace(batch, records=rest[:most]))
             except Unavailable as error:
                 log.warning("%s waits: %s", self.topic, error)
                 self.waiting_for = error.dependency
@@ -120,10 +122,11 @@ class Pipeline:
                 if not await _waited(backoff, interrupted):
                     self.waiting_for = None
                     return None
-                backoff = min(backoff * 2, LONGEST_BACKOFF_S)
+                most, backoff = max(1, most // 2), min(backoff * 2, LONGEST_BACKOFF_S)
             else:
                 self.waiting_for = None
-                return emissions
+                rest, most, backoff = rest[most:], most * 2, self.limits.backoff_s
+        return emissions
 
     async def _attempt(self, batch: Batch) -> Sequence[Emission]:
         try:

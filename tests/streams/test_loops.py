@@ -155,6 +155,24 @@ async def test_an_outage_is_waited_for_and_reported() -> None:
     assert loop.attempts.counts == {}
 
 
+async def test_what_is_too_slow_for_a_whole_batch_gets_through_it_in_parts() -> None:
+    sizes = []
+
+    async def stage(given: Batch) -> list[Emission]:
+        sizes.append(len(given.records))
+        if len(given.records) > 3:
+            raise Unavailable("postgres", "has not finished in time")
+        return await copy(given)
+
+    loop = Loop(stage, limits=Limits(backoff_s=0.001))
+    async with loop.acking():
+        await loop.process(batch(0, 9))
+        await until(lambda: loop.acked == [8], "the ack")
+    assert [emission.value for emission in loop.sender.sent] == [b"%d" % i for i in range(9)]
+    assert sizes == [9, 4, 2, 4, 2, 4, 2, 3]
+    assert loop.attempts.counts == {}
+
+
 async def away(given: Batch) -> list[Emission]:
     raise Unavailable("postgres", "away")
 
