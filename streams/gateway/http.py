@@ -9,33 +9,44 @@ from uvicorn import Config, Server
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from schemas.errors import BadSettings
+from streams.gateway.answers import error_response
 
 MAX_HEAD_BYTES = 64 * 1024
-"""Above the application's own limit, which answers 431; this one only protects memory."""
+"""Above the application's own limit, which tells callers more; this one only protects memory."""
 
 DRAIN_S = 20
+LAST_WORDS = {"Connection": "close", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 class BoundedHead(HttpToolsProtocol):
-    """Hangs up on a head that does not end within MAX_HEAD_BYTES."""
+    """Hangs up where MAX_HEAD_BYTES come with neither a head's end nor a body: heads, trailers, chunk extensions."""
 
-    _head: int | None = 0
+    _held = 0
+    _got_on = False
 
     def data_received(self, data: bytes) -> None:
+        self._got_on = False
         super().data_received(data)
-        if self._head is None:
-            return
-        self._head += len(data)
-        if self._head > MAX_HEAD_BYTES and not self.transport.is_closing():
-            self.send_400_response("The request's head is too large.")
-
-    def on_message_begin(self) -> None:
-        self._head = 0
-        super().on_message_begin()
+        self._held = 0 if self._got_on else self._held + len(data)
+        if self._held > MAX_HEAD_BYTES and not self.transport.is_closing():
+            self._hang_up("headers_too_large", f"the request's head exceeds {MAX_HEAD_BYTES} bytes")
 
     def on_headers_complete(self) -> None:
-        self._head = None
+        self._got_on = True
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._got_on = True
+        super().on_body(body)
+
+    def send_400_response(self, msg: str) -> None:
+        self._hang_up("not_http", msg)
+
+    def _hang_up(self, code: str, message: str) -> None:
+        response = error_response(400, code, message, headers=LAST_WORDS)
+        head = [b"%b: %b\r\n" % header for header in response.raw_headers]
+        self.transport.write(b"".join([b"HTTP/1.1 400 Bad Request\r\n", *head, b"\r\n", bytes(response.body)]))
+        self.transport.close()
 
 
 class Unsignalled(Server):

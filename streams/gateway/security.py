@@ -89,9 +89,9 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        if _too_many(scope["headers"]):
+        if over := _over_limits(scope["headers"]):
             message = f"at most {MAX_HEADERS} headers of {MAX_HEADER_BYTES} bytes in all are read"
-            return await error_response(431, "headers_too_large", message)(scope, receive, send)
+            return await error_response(400, over, message)(scope, receive, send)
         if scope["path"] not in self._public:
             try:
                 credential = self._credential(scope)
@@ -113,8 +113,11 @@ class Guard:
         return credential
 
 
-def _too_many(headers: list[tuple[bytes, bytes]]) -> bool:
-    return len(headers) > MAX_HEADERS or sum(len(n) + len(v) for n, v in headers) > MAX_HEADER_BYTES
+def _over_limits(headers: list[tuple[bytes, bytes]]) -> str | None:
+    """The reason to refuse them that a Kafka record's headers would have, or None."""
+    if len(headers) > MAX_HEADERS:
+        return "too_many_headers"
+    return "headers_too_large" if sum(len(n) + len(v) for n, v in headers) > MAX_HEADER_BYTES else None
 
 
 def require(request: Request, permission: str) -> Credential:

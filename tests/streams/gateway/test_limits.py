@@ -47,12 +47,18 @@ async def test_a_body_is_refused_while_it_streams_in() -> None:
 
 
 @pytest.mark.contract("R3")
-@pytest.mark.parametrize("extra", [{f"X-H{i}": "v" for i in range(40)}, {"X-Long": "v" * 16 * 1024}])
-async def test_too_many_or_too_long_headers_are_refused(extra: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("extra", "code"),
+    [
+        ({f"X-H{i}": "v" for i in range(40)}, "too_many_headers"),
+        ({"X-Long": "v" * 16 * 1024}, "headers_too_large"),
+    ],
+)
+async def test_too_many_or_too_long_headers_are_refused(extra: dict[str, str], code: str) -> None:
     gateway = Gateway()
     async with gateway.client(gateway.keys.new("predict")) as client:
         response = await client.post("/predict", json=FULL, headers=extra)
-    assert (response.status_code, response.json()["error"]["code"]) == (431, "headers_too_large")
+    assert (response.status_code, response.json()["error"]["code"]) == (400, code)
 
 
 async def test_a_body_that_does_not_arrive_is_408(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,8 @@
 """The gateway as it runs: real HTTP, Kafka, Redis and Postgres, and an echo in the scorer's place."""
 
 import asyncio
+import json
+from contextlib import closing
 
 import httpx
 import pytest
@@ -51,15 +53,35 @@ async def test_a_body_just_within_the_limit_passes_whole(gateway: Running) -> No
     assert response.json()["echo"]["features"]["pad"] == padding
 
 
+CHUNKED = b"POST /predict HTTP/1.1\r\nHost: w\r\nTransfer-Encoding: chunked\r\n\r\n"
+ENDLESS = b"a" * (MAX_HEAD_BYTES + 1)
+
+
 @pytest.mark.contract("R3")
-async def test_an_endless_head_is_cut_off(gateway: Running) -> None:
-    port = gateway.http.base_url.port
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(b"GET / HTTP/1.1\r\nX-Long: " + b"a" * (MAX_HEAD_BYTES + 1))
-    await writer.drain()
-    answer = await asyncio.wait_for(reader.read(), 10)
-    writer.close()
-    assert answer.startswith(b"HTTP/1.1 400")
+@pytest.mark.parametrize(
+    ("answered", "then", "code"),
+    [
+        (b"", b"GET / HTTP/1.1\r\nX-Long: " + ENDLESS, "headers_too_large"),
+        (b"", b"GET /" + ENDLESS, "headers_too_large"),
+        (CHUNKED, b"1;" + ENDLESS, "headers_too_large"),
+        (CHUNKED, b"0\r\nX-Trailer: " + ENDLESS, "headers_too_large"),
+        (b"", b"this is no HTTP\r\n\r\n", "not_http"),
+    ],
+    ids=["header", "path", "chunk extension", "trailer", "nonsense"],
+)
+async def test_what_has_no_end_or_is_no_http_is_cut_off_with_an_error_in_json(
+    gateway: Running, answered: bytes, then: bytes, code: str
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.http.base_url.port)
+    with closing(writer):
+        if answered:  # 401: the body is read no further
+            writer.write(answered)
+            await asyncio.wait_for(reader.readuntil(b"}}"), 10)
+        writer.write(then)
+        head, body = (await asyncio.wait_for(reader.read(), 10)).split(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"content-type: application/json" in head
+    assert json.loads(body)["error"]["code"] == code
 
 
 async def test_an_accepted_request_is_found_once_stored(gateway: Running) -> None:
