@@ -10,14 +10,18 @@ from schemas.errors import BadSettings
 
 CONNECT_TIMEOUT_S = 5
 POOL_TIMEOUT_S = 10
-# A statement ends before a worker's batch does, and a frozen process does not keep its row locks for ever.
-SERVER_OPTIONS = (
-    "-c statement_timeout=20000 -c lock_timeout=15000 -c idle_in_transaction_session_timeout=60000 -c timezone=UTC"
-)
+PATIENCE_S = 20.0
+LOCK_SHARE = 0.75
+"""Of a statement's time, spent waiting for a lock: the server then says that it was a lock."""
 
 
-def create_db_engine(url: str, pool_size: int = 10, max_overflow: int = 20) -> Engine:
-    """An engine on psycopg 3; nothing connects yet. Raises BadSettings for a URL that is none."""
+def create_db_engine(
+    url: str, pool_size: int = 10, max_overflow: int = 20, *, patience_s: float = PATIENCE_S
+) -> Engine:
+    """An engine on psycopg 3; nothing connects yet. Raises BadSettings for a URL that is none.
+
+    patience_s: after so many seconds the server ends a statement, and the system a connection that is not answered.
+    """
     parsed = _parse(url)
     engine = create_engine(
         parsed,
@@ -27,10 +31,10 @@ def create_db_engine(url: str, pool_size: int = 10, max_overflow: int = 20) -> E
         hide_parameters=True,
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
-            "options": f"{SERVER_OPTIONS} {parsed.query.get('options', '')}".strip(),
+            "options": f"{_server_options(patience_s)} {parsed.query.get('options', '')}".strip(),
             "keepalives_idle": 10,
             "keepalives_interval": 5,
-            "tcp_user_timeout": 20_000,
+            "tcp_user_timeout": int(patience_s * 1000),
         },
     )
     event.listen(engine, "handle_error", _leave_demoted_server)
@@ -40,6 +44,14 @@ def create_db_engine(url: str, pool_size: int = 10, max_overflow: int = 20) -> E
 def create_db_session(engine: Engine) -> Session:
     """A session whose rows stay readable after the repository has committed."""
     return Session(engine, expire_on_commit=False)
+
+
+def _server_options(patience_s: float) -> str:
+    # A frozen process does not keep its row locks for ever.
+    return (
+        f"-c statement_timeout={int(patience_s * 1000)} -c lock_timeout={int(patience_s * 1000 * LOCK_SHARE)} "
+        "-c idle_in_transaction_session_timeout=60000 -c timezone=UTC"
+    )
 
 
 def _parse(url: str) -> URL:

@@ -1,13 +1,13 @@
 """The sink's store: each batch is one transaction of rows and positions."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import Connection, Engine
 
 from infra.database import statements as sql
-from infra.database.faults import reaching_postgres
+from infra.database.engine import PATIENCE_S
 from infra.database.isolate import as_array, encode_rows, write_isolating
+from infra.database.transaction import in_transaction
 from schemas.errors import BadSettings
 from schemas.keys import ApiKey
 from schemas.stored import Position, ReceivedLabel, RefusedRow, StoredPrediction
@@ -23,11 +23,14 @@ class PostgresStore:
     logs: topic -> identity of its log. A batch whose every partition has been stored beyond its end is
     written and undone: it changes nothing, yet reports its refused rows again, as their dead letters may have
     been lost.
+    patience_s: how long a batch may take, in seconds. Every method raises Unavailable beyond it, and while Postgres is
+    away.
     """
 
-    def __init__(self, engine: Engine, logs: Mapping[str, str]) -> None:
+    def __init__(self, engine: Engine, logs: Mapping[str, str], *, patience_s: float = PATIENCE_S) -> None:
         self._engine = engine
         self._logs = logs
+        self._patience_s = patience_s
 
     async def save_predictions(
         self, rows: Sequence[StoredPrediction], positions: Sequence[Position]
@@ -43,7 +46,7 @@ class PostgresStore:
                 lambda some: connection.execute(sql.UPSERT_PREDICTIONS, {"rows": as_array(some)}),
             )
 
-        return [*refused, *await asyncio.to_thread(self._save, positions, write)]
+        return [*refused, *await self._save(positions, write)]
 
     async def save_labels(self, labels: Sequence[ReceivedLabel], positions: Sequence[Position]) -> list[RefusedRow]:
         """Append the labels that change something, and put the newest of each row beside its prediction."""
@@ -57,7 +60,7 @@ class PostgresStore:
             ]
             return write_isolating(connection, fresh, lambda some: self._write_labels(connection, some))
 
-        return await asyncio.to_thread(self._save, positions, write)
+        return await self._save(positions, write)
 
     async def save_keys(
         self, keys: Sequence[ApiKey], deleted: Sequence[str], positions: Sequence[Position]
@@ -74,13 +77,14 @@ class PostgresStore:
                 lambda some: connection.execute(sql.UPSERT_KEYS, {"keys": as_array(some)}),
             )
 
-        return [*refused, *await asyncio.to_thread(self._save, positions, write)]
+        return [*refused, *await self._save(positions, write)]
 
-    def _save(self, positions: Sequence[Position], write: Write) -> list[RefusedRow]:
+    async def _save(self, positions: Sequence[Position], write: Write) -> list[RefusedRow]:
         ends = {(self._log(p.topic), p.partition): p.next_offset for p in positions}
         rows = [{"log": log, "partition": n, "next_offset": end} for (log, n), end in ends.items()]
         given = encode(rows).decode()
-        with reaching_postgres(), self._engine.begin() as connection:
+
+        def save(connection: Connection) -> list[RefusedRow]:
             found = connection.execute(sql.LOCK_POSITIONS, {"positions": given})
             stored = {(log, partition): offset for log, partition, offset in found}
             savepoint = connection.begin_nested()
@@ -90,7 +94,9 @@ class PostgresStore:
             else:
                 savepoint.commit()
                 connection.execute(sql.MOVE_POSITIONS, {"positions": given})
-        return refused
+            return refused
+
+        return await in_transaction(self._engine, save, self._patience_s)
 
     def _write_labels(self, connection: Connection, labels: Sequence[ReceivedLabel]) -> None:
         rows = [self._as_row(place, label) for place, label in enumerate(labels)]
