@@ -142,14 +142,16 @@ async def _sink(
     metrics: Metrics,
     partitions: dict[str, int],
 ) -> tuple[list[Pipeline], list[CompactedView]]:
-    engine = create_db_engine(settings.database_url.get_secret_value())
+    # A slow database says so before the batch's time is over, which would count as the records' fault.
+    engine = create_db_engine(settings.database_url.get_secret_value(), patience_s=settings.batch_timeout_s / 3)
     await asyncio.to_thread(init_db, engine)
     things.callback(engine.dispose)
     logs = await asyncio.to_thread(log_ids, settings)
     redis = connect(settings.redis_url)
     things.push_async_callback(redis.aclose)
     attempts = RedisAttempts(redis, logs, settings.topic("sink"))
-    steps = topology.sink(settings, store=PostgresStore(engine, logs))
+    store = PostgresStore(engine, logs, patience_s=settings.batch_timeout_s / 2)
+    steps = topology.sink(settings, store=store)
     return _pipelines(settings, steps, producer, attempts, metrics), []
 
 
