@@ -6,13 +6,18 @@ import sys
 from bisect import bisect_left
 from collections import Counter as Counts
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import psutil
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+CLOCK_S = 1.0
+"""How much a process' birth and a file's time may disagree."""
 BATCH = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2000)
 
 
@@ -65,13 +70,7 @@ class Metrics:
             multiprocess_mode="livemax",
             registry=registry,
         )
-        self.staleness = Gauge(
-            "view_staleness_seconds",
-            "Since a view last heard from its topic.",
-            ["topic"],
-            multiprocess_mode="livemax",
-            registry=registry,
-        )
+        self.staleness = staleness_gauge(registry)
 
     def results(self, model_version: str, status: str, latencies_s: Sequence[float]) -> None:
         self._predictions.labels(model_version, status).inc(len(latencies_s))
@@ -98,6 +97,17 @@ class Metrics:
         self._waits.labels(dependency).inc()
 
 
+def staleness_gauge(registry: CollectorRegistry) -> Gauge:
+    """Of every role that follows a compacted topic."""
+    return Gauge(
+        "view_staleness_seconds",
+        "Since a view last heard from its topic.",
+        ["topic"],
+        multiprocess_mode="livemax",
+        registry=registry,
+    )
+
+
 def observe_all(histogram: Histogram, values: Sequence[float]) -> None:
     """What `observe` does for each value, at the price of one for each bucket: the library has no such call."""
     bounds = histogram._upper_bounds
@@ -110,9 +120,30 @@ def metrics_text(multiprocess_dir: str = "") -> bytes:
     """All metrics in Prometheus' text form: this process's, or those of every role that shares the directory."""
     if not multiprocess_dir:
         return generate_latest(REGISTRY)
+    forget_the_dead(multiprocess_dir)
     registry = CollectorRegistry()
     MultiProcessCollector(registry, path=multiprocess_dir)  # type: ignore[no-untyped-call]
     return generate_latest(registry)
+
+
+def forget_the_dead(multiprocess_dir: str) -> None:
+    """Remove the gauges of processes that ended, however they did; what they counted stays.
+
+    Also at a process' start: one with a dead one's pid would go on with its gauges.
+    """
+    for file in Path(multiprocess_dir).glob("gauge_live*_*.db") if multiprocess_dir else ():
+        with suppress(FileNotFoundError):
+            if not _owner_lives(file):
+                file.unlink()
+
+
+def _owner_lives(file: Path) -> bool:
+    """Whether the process that a metrics file is named after lives, and is not a later one with the same pid."""
+    written = file.stat().st_mtime
+    try:
+        return bool(psutil.Process(int(file.stem.rpartition("_")[2])).create_time() <= written + CLOCK_S)
+    except psutil.NoSuchProcess:
+        return False
 
 
 class JsonLines(logging.Formatter):

@@ -28,7 +28,7 @@ from streams.compacted import CompactedView
 from streams.faust_host import FaustHost
 from streams.host import Host, Progress
 from streams.loops import Limits, Pipeline, first_failure
-from streams.observe import Metrics, configure_logging
+from streams.observe import Metrics, configure_logging, forget_the_dead
 from streams.producer import Producer
 from streams.settings import Settings
 from streams.topics import API_KEYS, PREDICTION_REPLIES, check_topics, log_ids
@@ -50,6 +50,7 @@ def run_role(role: str, settings: Settings) -> int:
     if role not in ROLES:
         raise BadSettings(f"role {role} is unknown; known are {', '.join(ROLES)}")
     configure_logging(role, settings.log_level)
+    forget_the_dead(settings.prometheus_multiproc_dir)
     if role == "gateway":
         from streams.gateway.serve import serve
 

@@ -26,14 +26,14 @@ class Feeds:
     def __init__(self, settings: Settings, ring: SealedKeyRing, replies: ReplyReader) -> None:
         self._settings = settings
         self._ring = ring
-        self._view: CompactedView | None = None
+        self.view: CompactedView | None = None
         self.replies = replies
 
     async def run(self) -> None:
         """Connect, however long the broker is away, then return never; raises what ended one of them."""
-        self._view = await until_available(self._read_keys)
+        self.view = await until_available(self._read_keys)
         await until_available(self.replies.start)
-        ends = [asyncio.ensure_future(end) for end in (self._view.failed(), self.replies.wait_closed())]
+        ends = [asyncio.ensure_future(end) for end in (self.view.failed(), self.replies.wait_closed())]
         try:
             done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             for end in done:
@@ -44,20 +44,20 @@ class Feeds:
 
     async def stop(self) -> None:
         await self.replies.stop()
-        if self._view is not None:
-            await self._view.stop()
+        if self.view is not None:
+            await self.view.stop()
 
     def by_api_key(self, api_key: str) -> Credential | None:
         """The credential of a plain key. Raises Unavailable until the keys are read."""
-        if self._view is None:
+        if self.view is None:
             raise Unavailable("kafka", "the keys are not read yet")
         return self._ring.by_api_key(api_key)
 
     def keys_not_ready(self) -> str | None:
         """Why the keys cannot be relied on, or None."""
-        if self._view is None:
+        if self.view is None:
             return "the keys are not read yet"
-        stale = self._view.staleness_s
+        stale = self.view.staleness_s
         return None if stale < STALE_S else f"the keys were last heard of {stale:.0f} s ago"
 
     async def _read_keys(self) -> CompactedView:

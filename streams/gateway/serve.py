@@ -88,6 +88,8 @@ async def _gateway(settings: Settings, metrics: GatewayMetrics) -> AsyncIterator
 
         def text() -> bytes:
             metrics.pending.set(len(pending))
+            if feeds.view is not None:
+                metrics.staleness.labels(feeds.view.topic).set(feeds.view.staleness_s)
             return metrics_text(settings.prometheus_multiproc_dir)
 
         app = create_app(

@@ -7,9 +7,12 @@ from types import ModuleType
 
 import pytest
 import yaml
+from prometheus_client import CollectorRegistry
 
 from schemas.signing import signature, signing_key
 from streams.cli import VERBS
+from streams.gateway.metrics import GatewayMetrics
+from streams.observe import Metrics
 from streams.settings import Settings
 from streams.topology import ROLES
 
@@ -98,6 +101,18 @@ def test_readme_and_procfile_know_every_role() -> None:
     readme = (ROOT / "README.md").read_text()
     assert [role for role in ROLES if f"| `{role}` |" not in readme] == []
     assert {line.split(":")[0] for line in (ROOT / "Procfile").read_text().splitlines()} == set(ROLES)
+
+
+def test_the_page_on_operating_names_every_metric() -> None:
+    registry = CollectorRegistry()
+    Metrics(registry)
+    gateway = CollectorRegistry()
+    GatewayMetrics(gateway)
+    declared = {**registry._names_to_collectors, **gateway._names_to_collectors}
+    page = (ROOT / "docs/operating.md").read_text().split("## Metrics")[1].split("\n## ")[0]
+    named = set(re.findall(r"`([a-z_]+)`", page)) - {"monitor"}
+    assert named <= declared.keys()
+    assert {declared[name] for name in named} == set(declared.values())
 
 
 def test_pre_commit_runs_what_make_lint_runs() -> None:

@@ -2,11 +2,19 @@
 
 import json
 import logging
+import os
+import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from subprocess import PIPE
 
+import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from streams.observe import JsonLines, Metrics
+from infra.local.stack import RunningStack
+from streams.observe import JsonLines, Metrics, forget_the_dead, metrics_text
 
 
 def test_every_count_is_a_metric() -> None:
@@ -51,3 +59,72 @@ def test_a_log_line_is_one_json_object_with_role_data_and_exception() -> None:
     parsed = json.loads(line)
     assert (parsed["role"], parsed["message"], parsed["request_id"]) == ("scorer", "it broke", "r-1")
     assert "ZeroDivisionError" in parsed["exception"]
+
+
+OWNER = """
+import sys
+from infra.local.stack import RunningStack
+from streams.observe import Metrics
+metrics = Metrics()
+metrics.lag.labels("scorer").set(6)
+metrics.rate_limited(3)
+print("set", flush=True)
+sys.stdin.read()
+"""
+LAG, REFUSED = 'consumer_lag_records{group="scorer"} 6.0', "rate_limit_exceeded_total 3.0"
+
+
+@contextmanager
+def owner(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that has set its metrics."""
+    environ = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(folder)}
+    command = [sys.executable, "-c", OWNER]
+    with subprocess.Popen(command, env=environ, stdin=PIPE, stdout=PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "set\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_what_a_killed_process_counted_stays_and_its_gauges_go(tmp_path: Path) -> None:
+    with owner(tmp_path):
+        text = metrics_text(str(tmp_path)).decode()
+        assert LAG in text
+        assert REFUSED in text
+    text = metrics_text(str(tmp_path)).decode()
+    assert LAG not in text
+    assert REFUSED in text
+
+
+def test_a_process_does_not_go_on_with_the_gauges_of_a_dead_one_of_its_pid(tmp_path: Path) -> None:
+    with owner(tmp_path) as process:
+        [file] = tmp_path.glob(f"gauge_livesum_{process.pid}.db")
+    inherited = file.rename(tmp_path / f"gauge_livesum_{os.getpid()}.db")
+    forget_the_dead(str(tmp_path))
+    assert inherited.exists()  # written in this process' life
+    os.utime(inherited, (0, 0))
+    forget_the_dead(str(tmp_path))
+    assert not inherited.exists()
+
+
+def test_a_role_forgets_the_dead_before_it_sets_metrics(
+    stack: RunningStack, unique: Callable[[], str], tmp_path: Path
+) -> None:
+    old = tmp_path / "gauge_livesum_999999999.db"
+    old.touch()
+    given = {"TOPIC_PREFIX": f"{unique()}-", "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    command = [sys.executable, "-m", "streams.cli", "run", "sink"]
+    ended = subprocess.run(command, env={**os.environ, **stack.environment, **given}, stderr=PIPE, timeout=60)
+    assert b"topics are missing" in ended.stderr
+    assert not old.exists()
+
+
+def test_without_a_shared_directory_nothing_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "gauge_livesum_999999999.db"
+    file.touch()
+    forget_the_dead("")
+    forget_the_dead(str(tmp_path / "missing"))
+    assert file.exists()

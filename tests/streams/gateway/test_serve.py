@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from contextlib import closing
 
 import httpx
@@ -145,6 +146,15 @@ async def test_a_caller_who_hangs_up_frees_the_entry_and_a_late_reply_is_counted
     async with asyncio.timeout(5):
         while await metric("late_replies_total") != before + 1:
             await asyncio.sleep(0.02)
+
+
+async def test_the_metrics_tell_how_old_the_view_of_the_keys_is(gateway: Running) -> None:
+    monitor = await key_for(gateway.settings, "monitor")
+    await eventually_known(gateway.http, monitor)
+    text = (await gateway.http.get("/metrics", headers={"X-API-Key": monitor})).text
+    topic = gateway.settings.topic("api-keys")
+    [seconds] = re.findall(f'^view_staleness_seconds{{topic="{topic}"}} (.+)$', text, re.MULTILINE)
+    assert 0 < float(seconds) < 10
 
 
 async def key_for(settings: Settings, permission: str) -> str:
