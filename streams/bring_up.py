@@ -55,7 +55,7 @@ def folders(data_dir: Path) -> dict[str, str]:
 def bring_up(stack: RunningStack, environ: Mapping[str, str], report: Report) -> None:
     """Make what is missing and start the roles, if they do not run already; each step is one reported line.
 
-    Raises Unavailable when the gateway is not ready in time.
+    Raises Unavailable when a role is not ready in time.
     """
     given = role_environment(stack, environ)
     settings = Settings.read(given)
@@ -64,6 +64,7 @@ def bring_up(stack: RunningStack, environ: Mapping[str, str], report: Report) ->
     timed(report, "model", lambda: made_model(settings))
     timed(report, "roles", lambda: started_roles(stack.data_dir, settings, given))
     timed(report, "gateway", lambda: ready_gateway(stack.data_dir, settings))
+    timed(report, "workers", lambda: ready_workers(stack, settings, given["PROMETHEUS_MULTIPROC_DIR"]))
 
 
 def timed(report: Report, name: str, step: Callable[[], str]) -> None:
@@ -151,3 +152,28 @@ def ready_gateway(data_dir: Path, settings: Settings) -> str:
             log = data_dir / "log" / "gateway.log"
             raise Unavailable("gateway", f"not ready after {READY_WITHIN:.0f} s. The end of {log}:\n{tail(log)}")
     return url
+
+
+def ready_workers(stack: RunningStack, settings: Settings, metrics_dir: str) -> str:
+    """Wait until scorer and sink read their partitions."""
+    from streams.topics import check_topics
+    from streams.topology import WORKERS
+
+    counts = check_topics(settings)
+    read = {
+        role: await_partitions(stack, role, sum(counts[settings.topic(topic.name)] for topic in topics), metrics_dir)
+        for role, topics in WORKERS.items()
+    }
+    return ", ".join(f"{role} reads {partitions} partitions" for role, partitions in read.items())
+
+
+def await_partitions(stack: RunningStack, role: str, every: int, metrics_dir: str) -> int:
+    """How many partitions a role reads: every one, but on a named broker, where others may read too, any."""
+    from streams.observe import partitions_read
+
+    needed = 1 if stack.broker == "external" else every
+    if not wait_until(lambda: partitions_read(metrics_dir, role) >= needed, READY_WITHIN):
+        log = stack.data_dir / "log" / f"{role}.log"
+        reads = f"reads {partitions_read(metrics_dir, role)} of {every} partitions after {READY_WITHIN:.0f} s"
+        raise Unavailable(role, f"{reads}. The end of {log}:\n{tail(log)}")
+    return partitions_read(metrics_dir, role)

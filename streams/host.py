@@ -14,13 +14,14 @@ class Progress:
 
     position: grows with every record fetched and every batch acked. unread: records that the log holds beyond what was
     fetched. unfinished: batches being processed or delivered. excused: a rebalance or a dependency's outage explains a
-    standstill.
+    standstill. partitions: those it reads.
     """
 
     position: int
     unread: int
     unfinished: int = 0
     excused: bool = False
+    partitions: int = 0
 
 
 class Host(Protocol):
@@ -35,12 +36,13 @@ class Host(Protocol):
 
 def measure(consumer: Any, pipelines: Sequence[Pipeline], rebalancing: bool) -> Progress:
     """The progress of pipelines on an AIOKafkaConsumer; reads attributes only, so that a thread may call it."""
-    position = unread = 0
+    position = unread = partitions = 0
     subscription = None if consumer is None else consumer._subscription.subscription
     if subscription is not None and subscription.assignment is not None:
         for tp in list(subscription.assignment.tps):
             state = subscription.assignment.state_value(tp)
             if state is not None and state.has_valid_position:
+                partitions += 1
                 position += state.position
                 unread += max(0, (state.highwater or 0) - state.position)
     return Progress(
@@ -48,4 +50,5 @@ def measure(consumer: Any, pipelines: Sequence[Pipeline], rebalancing: bool) -> 
         unread,
         sum(pipeline.unfinished for pipeline in pipelines),
         rebalancing or any(pipeline.waiting_for for pipeline in pipelines),
+        partitions,
     )

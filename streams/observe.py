@@ -2,6 +2,7 @@
 
 import json
 import logging
+import struct
 import sys
 from bisect import bisect_left
 from collections import Counter as Counts
@@ -60,6 +61,13 @@ class Metrics:
         self.lag = Gauge(
             "consumer_lag_records",
             "Records not read yet.",
+            ["group"],
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self.partitions = Gauge(
+            "consumer_partitions",
+            "Partitions that are read.",
             ["group"],
             multiprocess_mode="livesum",
             registry=registry,
@@ -124,6 +132,17 @@ def metrics_text(multiprocess_dir: str = "") -> bytes:
     registry = CollectorRegistry()
     MultiProcessCollector(registry, path=multiprocess_dir)  # type: ignore[no-untyped-call]
     return generate_latest(registry)
+
+
+def partitions_read(multiprocess_dir: str, role: str) -> int:
+    """How many partitions the living processes of a role read, as they say in the shared directory."""
+    forget_the_dead(multiprocess_dir)
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=multiprocess_dir)  # type: ignore[no-untyped-call]
+    try:
+        return int(registry.get_sample_value("consumer_partitions", {"group": role}) or 0)
+    except struct.error:  # a process is making its file at this moment
+        return 0
 
 
 def forget_the_dead(multiprocess_dir: str) -> None:

@@ -39,6 +39,8 @@ READS = {
 """Role -> topics it reads; the roles that exist."""
 
 ROLES = tuple(READS)
+WORKERS = {role: topics for role, topics in READS.items() if role != "gateway"}
+"""Those whose partitions a consumer group shares out."""
 
 
 @dataclass(frozen=True, slots=True)

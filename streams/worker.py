@@ -189,6 +189,7 @@ def _give_up(step: Step, record: Record, attempts: int) -> Sequence[Emission]:
 
 def _report(metrics: Metrics, group: str, views: Sequence[CompactedView], progress: Progress) -> None:
     metrics.lag.labels(group).set(progress.unread)
+    metrics.partitions.labels(group).set(progress.partitions)
     for view in views:
         metrics.staleness.labels(view.topic).set(view.staleness_s)
 

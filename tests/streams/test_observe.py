@@ -28,6 +28,7 @@ def test_every_count_is_a_metric() -> None:
     metrics.delivery("requests", 0.01)
     metrics.waiting("redis")
     metrics.lag.labels("scorer").set(6)
+    metrics.partitions.labels("scorer").set(4)
     text = generate_latest(registry).decode()
     for line in (
         'predictions_total{model_version="v1",status="ok"} 4.0',
@@ -43,6 +44,7 @@ def test_every_count_is_a_metric() -> None:
         'delivery_seconds_count{topic="requests"} 1.0',
         'dependency_unavailable_total{dependency="redis"} 1.0',
         'consumer_lag_records{group="scorer"} 6.0',
+        'consumer_partitions{group="scorer"} 4.0',
         "rate_limiter_degraded 0.0",
     ):
         assert line in text

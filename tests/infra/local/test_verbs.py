@@ -4,12 +4,15 @@ from pathlib import Path
 
 import click
 import httpx
+import pytest
 from click.testing import CliRunner
 
 from infra.local.process import free_port
-from infra.local.stack import start
+from infra.local.service import Service
+from infra.local.stack import RunningStack, start
 from infra.local.supervisor import Role, start_supervisor
-from streams.bring_up import local_environment
+from schemas.errors import Unavailable
+from streams.bring_up import await_partitions, local_environment
 from streams.cli.local import down, status, up
 from streams.topology import ROLES
 
@@ -46,6 +49,7 @@ def test_the_whole_platform_comes_up_and_goes_down(folder, wheel_environ) -> Non
         code, out = call(up, folder, environ)
         assert code == 0
         assert f"gateway   {url}" in out
+        assert "workers   scorer reads 4 partitions, sink reads 12 partitions" in out
         assert httpx.get(f"{url}/healthz", timeout=10).status_code == 200
         roles = {role["name"]: role for role in json.loads(call(status, folder, environ, "--json")[1])["roles"]}
         assert roles.keys() == set(ROLES)
@@ -55,6 +59,15 @@ def test_the_whole_platform_comes_up_and_goes_down(folder, wheel_environ) -> Non
     finally:
         call(down, folder, environ)
     assert local_environment(environ) == environ
+
+
+def test_a_role_that_gets_no_partitions_is_said_with_its_log(folder, monkeypatch) -> None:
+    monkeypatch.setattr("streams.bring_up.READY_WITHIN", 0.1)
+    (folder / "log").mkdir()
+    (folder / "log" / "scorer.log").write_text("waiting for the coordinator\n")
+    stack = RunningStack(folder, (Service("kafka", "apache", "", ""),), {})
+    with pytest.raises(Unavailable, match=r"(?s)scorer.* reads 0 of 6 partitions .*waiting for the coordinator"):
+        await_partitions(stack, "scorer", 6, str(folder))
 
 
 def test_one_off_verbs_prefer_what_the_environment_names(folder, bare_environ) -> None:
