@@ -9,16 +9,31 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import faust
-from faust.transport.drivers.aiokafka import Consumer, Transport
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import TP, Message
 
 from schemas.message import Batch
 
 log = logging.getLogger("weir.host")
 
+LONG_POLL_MS = 100
+"""How long a fetch waits for records: the wheel broker answers a waiting fetch at its end only, others at once."""
+
+
+class FetchThread(AIOKafkaConsumerThread):
+    """Faust's thread, whose long poll of 1.5 s is no setting of Faust's."""
+
+    def _create_consumer(self, loop: Any) -> Any:
+        consumer = super()._create_consumer(loop)
+        consumer._fetch_max_wait_ms = LONG_POLL_MS
+        return consumer
+
 
 class BatchConsumer(Consumer):
     """Faust's consumer, one message per topic and poll: its value is a Batch."""
+
+    def _new_consumer_thread(self) -> FetchThread:
+        return FetchThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109
         records, active = await self._wait_next_records(timeout)

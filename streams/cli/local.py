@@ -28,7 +28,7 @@ DATA_DIR = click.option(
 )
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 SLOWER = (
-    "The broker inside librdkafka is used: everything works, but slower (a reply may take 0.7 s), and what "
+    "The broker inside librdkafka is used: everything works, but slower (a reply takes 0.1 s and more), and what "
     "is on Kafka is gone after `weir down`. Install Java 17 or newer and Maven for Apache Kafka."
 )
 

@@ -21,6 +21,9 @@ QUIET_S = 1.0
 ANSWER_S = 5.0
 """How long the broker may take to say so."""
 
+LONG_POLL_MS = 100
+"""How long a fetch waits for replies: the wheel broker answers a waiting fetch at its end only, others at once."""
+
 OPEN_S = 20.0
 """How long each step of connecting may take: a topic just made has no leader at first."""
 
@@ -116,7 +119,7 @@ class ReplyReader:
 
     async def _open(self) -> None:
         consumer = self._consumer = AIOKafkaConsumer(
-            **self._options, enable_auto_commit=False, auto_offset_reset="latest"
+            **self._options, enable_auto_commit=False, auto_offset_reset="latest", fetch_max_wait_ms=LONG_POLL_MS
         )
         await asyncio.wait_for(consumer.start(), OPEN_S)
         if self._partition is None:

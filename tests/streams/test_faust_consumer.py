@@ -9,11 +9,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from faust.transport.consumer import Consumer as FaustConsumer
+from aiokafka import AIOKafkaConsumer
+from faust.transport.drivers.aiokafka import Consumer as KafkaConsumer
 from faust.types import TP
 
 from schemas.message import Batch
-from streams.faust_consumer import BatchApp, BatchConsumer
+from streams.faust_consumer import LONG_POLL_MS, BatchApp, BatchConsumer
 from streams.faust_host import make_app
 from streams.settings import Settings
 
@@ -71,12 +72,22 @@ def test_the_pinned_versions_are_installed() -> None:
         ("on_buffer_drop", ["self", "tp"]),
         ("on_partitions_revoked", ["self", "revoked"]),
         ("wait_empty", ["self"]),
+        ("_new_consumer_thread", ["self"]),
     ],
 )
 def test_faust_still_has_the_hook(hook: str, parameters: list[str]) -> None:
-    theirs = inspect.unwrap(getattr(FaustConsumer, hook))
+    theirs = inspect.unwrap(getattr(KafkaConsumer, hook))
     assert list(inspect.signature(theirs).parameters) == parameters
-    assert getattr(BatchConsumer, hook) is not getattr(FaustConsumer, hook)
+    assert getattr(BatchConsumer, hook) is not getattr(KafkaConsumer, hook)
+
+
+async def test_a_fetch_waits_no_longer_than_it_is_told(app: BatchApp) -> None:
+    thread: Any = app.consumer._thread  # type: ignore[attr-defined]
+    fetching = thread._create_consumer(thread.thread_loop)
+    assert fetching._fetch_max_wait_ms == LONG_POLL_MS
+    assert "fetch_max_wait_ms=self._fetch_max_wait_ms" in inspect.getsource(AIOKafkaConsumer.start)
+    await fetching.stop()
+    thread.thread_loop.close()
 
 
 async def test_a_poll_is_one_message_per_topic_with_the_records_of_all_its_partitions(consumer: BatchConsumer) -> None:

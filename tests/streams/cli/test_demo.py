@@ -127,6 +127,7 @@ def test_without_java_the_demo_runs_on_wheels_and_survives_a_kill(folder: Path, 
     assert (figures["broker"], figures["stack"]["redis"].split()[0]) == ("wheel", "wheel")
     assert "already running" in said
     assert "Install Java 17" in said
+    assert figures["requests"]["http"]["latency_ms"]["p50"] < 700
     assert nothing_runs(folder)
 
 
