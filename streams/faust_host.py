@@ -29,6 +29,9 @@ class FaustHost:
         self._app = make_app(settings, group)
         for pipeline in pipelines:
             self._add_agent(pipeline)
+        consumer = self._app.consumer  # made now: Faust ties it to the loop of who asks first, and the watchdog asks
+        assert isinstance(consumer, BatchConsumer)
+        self._consumer = consumer
 
     async def run(self, stop: asyncio.Event) -> None:
         """Process until `stop` is set, then finish what is in flight and commit it; raises what crashed.
@@ -49,12 +52,6 @@ class FaustHost:
     def progress(self) -> Progress:
         """How far the pipelines have come, for the watchdog."""
         return measure(self._consumer._thread._consumer, self._pipelines, self._is_rebalancing())
-
-    @property
-    def _consumer(self) -> BatchConsumer:
-        consumer = self._app.consumer
-        assert isinstance(consumer, BatchConsumer)
-        return consumer
 
     def _add_agent(self, pipeline: Pipeline) -> None:
         topic = self._app.topic(pipeline.topic, key_serializer="raw", value_serializer="raw")

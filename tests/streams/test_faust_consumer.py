@@ -15,7 +15,7 @@ from faust.types import TP
 
 from schemas.message import Batch
 from streams.faust_consumer import LONG_POLL_MS, BatchApp, BatchConsumer
-from streams.faust_host import make_app
+from streams.faust_host import FaustHost, make_app
 from streams.settings import Settings
 
 Raw = namedtuple(
@@ -79,6 +79,15 @@ def test_faust_still_has_the_hook(hook: str, parameters: list[str]) -> None:
     theirs = inspect.unwrap(getattr(KafkaConsumer, hook))
     assert list(inspect.signature(theirs).parameters) == parameters
     assert getattr(BatchConsumer, hook) is not getattr(KafkaConsumer, hook)
+
+
+async def test_whoever_looks_first_the_host_runs_on_its_own_loop(tmp_path) -> None:
+    """The watchdog's thread looks once a second, also while the host has not started yet."""
+    host = FaustHost(Settings(data_dir=str(tmp_path)), "group", [])
+    assert (await asyncio.to_thread(host.progress)).position == 0
+    thread: Any = host._consumer._thread
+    assert thread.parent_loop is asyncio.get_running_loop()
+    thread.thread_loop.close()
 
 
 async def test_a_fetch_waits_no_longer_than_it_is_told(app: BatchApp) -> None:
