@@ -79,8 +79,12 @@ class BatchConsumer(Consumer):
         return min(1.0, mine / total) if total else 1.0
 
     def ack(self, message: Message) -> bool:
-        """Ack every partition of the message's batch."""
-        if message.acked:
+        """Ack every partition of the message's batch.
+
+        Not one that the stream skipped, as the flow was off or its generation over: Faust's Python stream, which runs
+        where its compiled one is missing, acks those too, and they were never processed.
+        """
+        if message.acked or not message.tracked:
             return False
         message.acked = True
         self._unacked_messages.discard(message)

@@ -159,10 +159,18 @@ async def test_a_failing_seek_is_left_to_the_rebalance(consumer: BatchConsumer) 
     assert await poll(consumer, {TP("a", 0): raws("a", 0, [3])}) == []
 
 
+async def taken(consumer: BatchConsumer, records: dict[TP, list[Raw]]) -> list[Any]:
+    """What a poll gives, marked as a stream marks what it hands on."""
+    messages = await poll(consumer, records)
+    for message in messages:
+        message.tracked = True
+        consumer.track_message(message)
+    return messages
+
+
 async def test_an_ack_holds_for_every_partition_of_the_batch_and_once(consumer: BatchConsumer) -> None:
     records = {TP("a", 0): raws("a", 0, [3]), TP("a", 1): raws("a", 1, [7, 8])}
-    [message] = await poll(consumer, records)
-    consumer.track_message(message)
+    [message] = await taken(consumer, records)
     assert consumer.ack(message)
     assert not consumer.ack(message)
     assert not consumer.unacked
@@ -171,9 +179,15 @@ async def test_an_ack_holds_for_every_partition_of_the_batch_and_once(consumer: 
     assert consumer._new_offset(TP("a", 1)) is None
 
 
+async def test_what_the_stream_skipped_is_not_acked(consumer: BatchConsumer) -> None:
+    [message] = await poll(consumer, {TP("a", 0): raws("a", 0, [3])})
+    assert not consumer.ack(message)
+    assert consumer._new_offset(TP("a", 0)) is None
+
+
 async def test_the_highest_acked_offset_counts_whatever_gaps_lie_below(consumer: BatchConsumer) -> None:
     for offsets in ([3, 4], [90]):
-        [message] = await poll(consumer, {TP("a", 0): raws("a", 0, offsets)})
+        [message] = await taken(consumer, {TP("a", 0): raws("a", 0, offsets)})
         consumer.ack(message)
     await consumer._add_gap(TP("a", 0), 5, 89)
     assert not consumer._gap[TP("a", 0)]
@@ -181,15 +195,15 @@ async def test_the_highest_acked_offset_counts_whatever_gaps_lie_below(consumer:
 
 
 async def test_an_ack_out_of_order_crashes(consumer: BatchConsumer) -> None:
-    [first] = await poll(consumer, {TP("a", 0): raws("a", 0, [3])})
-    [second] = await poll(consumer, {TP("a", 0): raws("a", 0, [4])})
+    [first] = await taken(consumer, {TP("a", 0): raws("a", 0, [3])})
+    [second] = await taken(consumer, {TP("a", 0): raws("a", 0, [4])})
     consumer.ack(second)
     with pytest.raises(AssertionError, match="out of order"):
         consumer.ack(first)
 
 
 async def test_an_ack_wakes_who_waits_for_it(consumer: BatchConsumer) -> None:
-    [message] = await poll(consumer, {TP("a", 0): raws("a", 0, [3])})
+    [message] = await taken(consumer, {TP("a", 0): raws("a", 0, [3])})
     waiting = asyncio.create_task(consumer._wait_for_ack(timeout=1))
     await asyncio.sleep(0)
     consumer.ack(message)
@@ -197,8 +211,7 @@ async def test_an_ack_wakes_who_waits_for_it(consumer: BatchConsumer) -> None:
 
 
 async def test_a_message_handed_back_holds_up_no_rebalance(consumer: BatchConsumer) -> None:
-    [message] = await poll(consumer, {TP("a", 0): raws("a", 0, [3])})
-    consumer.track_message(message)
+    [message] = await taken(consumer, {TP("a", 0): raws("a", 0, [3])})
     consumer.hand_back(message)
     assert not consumer.unacked
     assert consumer._new_offset(TP("a", 0)) is None
@@ -213,7 +226,7 @@ async def test_a_full_buffer_pauses_no_partition(consumer: BatchConsumer) -> Non
 
 
 async def test_what_is_acked_is_committed_before_faust_forgets_it(consumer: BatchConsumer) -> None:
-    [message] = await poll(consumer, {TP("a", 0): raws("a", 0, [3])})
+    [message] = await taken(consumer, {TP("a", 0): raws("a", 0, [3])})
     consumer.ack(message)
     committed: list[dict[TP, int]] = []
 
@@ -246,8 +259,8 @@ def commits_slowly(consumer: BatchConsumer, during: Callable[[], object]) -> lis
 
 
 async def test_what_is_acked_during_the_commit_before_a_rebalance_is_committed_too(consumer: BatchConsumer) -> None:
-    [first] = await poll(consumer, {TP("a", 0): raws("a", 0, [3])})
-    [second] = await poll(consumer, {TP("a", 0): raws("a", 0, [4])})
+    [first] = await taken(consumer, {TP("a", 0): raws("a", 0, [3])})
+    [second] = await taken(consumer, {TP("a", 0): raws("a", 0, [4])})
     consumer.ack(first)
     committed = commits_slowly(consumer, lambda: consumer.ack(second))
 
@@ -261,8 +274,8 @@ async def test_what_is_acked_during_the_commit_before_a_rebalance_is_committed_t
 
 
 async def test_waiting_for_the_last_ack_commits_it_though_another_commit_is_under_way(consumer: BatchConsumer) -> None:
-    [first] = await poll(consumer, {TP("a", 0): raws("a", 0, [3])})
-    [second] = await poll(consumer, {TP("a", 0): raws("a", 0, [4])})
+    [first] = await taken(consumer, {TP("a", 0): raws("a", 0, [3])})
+    [second] = await taken(consumer, {TP("a", 0): raws("a", 0, [4])})
     consumer.ack(first)
     committed = commits_slowly(consumer, lambda: consumer.ack(second))
     periodic = asyncio.create_task(consumer.commit())
