@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from streams.bring_up import local_settings
-from streams.topics import TOPICS, check_topics, create_topics
+from streams.topics import DAY_MS, TOPICS, check_topics, create_topics
 
 
 @click.group()
@@ -39,6 +39,12 @@ def check(as_json: bool) -> None:
     table = Table("topic", "partitions", "key", "keeps")
     for topic in TOPICS:
         name = settings.topic(topic.name)
-        keeps = "last of each key" if topic.retention_ms is None else f"{topic.retention_ms / 86_400_000:g} days"
-        table.add_row(name, str(found[name]), topic.key, keeps)
+        table.add_row(name, str(found[name]), topic.key, kept(topic.retention_ms))
     Console().print(table)
+
+
+def kept(retention_ms: int | None) -> str:
+    """What a topic keeps, in words."""
+    if retention_ms is None:
+        return "last of each key"
+    return f"{retention_ms // DAY_MS} days" if retention_ms >= DAY_MS else f"{retention_ms // 60_000} minutes"

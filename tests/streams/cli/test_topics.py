@@ -64,8 +64,11 @@ def test_create_makes_only_what_is_missing_and_leaves_the_rest_alone(
 def test_check_tells_the_partitions_and_what_is_kept(prefix: str) -> None:
     run("create")
     assert json.loads(run("check", "--json").stdout) == {prefix + topic.name: topic.partitions for topic in TOPICS}
-    [shown] = [line for line in run("check").stdout.splitlines() if f"{prefix}api-keys" in line]
-    assert [cell.strip() for cell in shown.split("│")[2:5]] == ["1", "key id", "last of each key"]
+    rows = [[cell.strip() for cell in line.split("│")] for line in run("check").stdout.splitlines()]
+    shown = {row[1].removeprefix(prefix): (row[2], row[4]) for row in rows if len(row) > 4}
+    assert shown["api-keys"] == ("1", "last of each key")
+    assert shown["prediction-replies"] == ("12", "10 minutes")
+    assert shown["feedback"] == ("3", "30 days")
 
 
 def test_missing_topics_are_named_with_what_to_do(prefix: str) -> None:
