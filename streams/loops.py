@@ -3,10 +3,11 @@ order."""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from time import monotonic
+from typing import Any, TypeVar
 
 from schemas.errors import Unavailable
 from schemas.message import Batch, Emission, Record
@@ -14,6 +15,7 @@ from streams.ports import Attempts, Observer, Sender
 
 log = logging.getLogger("weir.loops")
 
+T = TypeVar("T")
 Stage = Callable[[Batch], Awaitable[Sequence[Emission]]]
 LONGEST_BACKOFF_S = 5.0
 CHECK_S = 0.1
@@ -61,15 +63,15 @@ class Pipeline:
     ) -> bool:
         """Run the stage and queue the deliveries; `ack` is called once all are delivered, after earlier batches'.
 
-        interrupted: whether the host wants the batch back (it stops, or a rebalance), asked while a dependency is
-        down. False where the batch was handed back: no later one of its partitions may then be processed.
+        interrupted: whether the host wants the batch back (it stops, or a rebalance), asked before the first try and
+        from the second one on. False where it was handed back: no later one of its partitions may then be processed.
         """
         self.unfinished += 1
         self._idle.clear()
         await self._slots.acquire()
         try:
             started = monotonic()
-            emissions = await self._run(batch, interrupted)
+            emissions = None if interrupted() else await self._run(batch, interrupted)
             if emissions is None:
                 self._release()
                 return False
@@ -108,25 +110,36 @@ class Pipeline:
         return delivery
 
     async def _run(self, batch: Batch, interrupted: Callable[[], bool]) -> Sequence[Emission] | None:
-        """The stage's emissions; waits while a dependency is down, and then asks less of it at once: what answers too
-        slowly for the whole batch gets through it in parts."""
+        """The stage's emissions; waits while a dependency is down, isolates the record that crashes."""
+        try:
+            return await self._attempt(batch)
+        except Unavailable as error:
+            self._wait_for(error)
+        try:
+            return await unless(interrupted, self._in_parts(batch))
+        finally:
+            self.waiting_for = None
+
+    async def _in_parts(self, batch: Batch) -> Sequence[Emission]:
+        """Try again, and ask less at once: what is too slow for the whole batch gets through it in parts."""
         emissions: list[Emission] = []
-        rest, most, backoff = batch.records, len(batch.records), self.limits.backoff_s
+        rest, most, backoff = batch.records, max(1, len(batch.records) // 2), self.limits.backoff_s
+        await asyncio.sleep(backoff)
         while rest:
             try:
                 emissions += await self._attempt(replace(batch, records=rest[:most]))
             except Unavailable as error:
-                log.warning("%s waits: %s", self.topic, error)
-                self.waiting_for = error.dependency
-                self.observer.waiting(error.dependency)
-                if not await _waited(backoff, interrupted):
-                    self.waiting_for = None
-                    return None
+                self._wait_for(error)
                 most, backoff = max(1, most // 2), min(backoff * 2, LONGEST_BACKOFF_S)
+                await asyncio.sleep(backoff)
             else:
-                self.waiting_for = None
                 rest, most, backoff = rest[most:], most * 2, self.limits.backoff_s
         return emissions
+
+    def _wait_for(self, error: Unavailable) -> None:
+        log.warning("%s waits: %s", self.topic, error)
+        self.waiting_for = error.dependency
+        self.observer.waiting(error.dependency)
 
     async def _attempt(self, batch: Batch) -> Sequence[Emission]:
         try:
@@ -156,15 +169,21 @@ class Pipeline:
         return self.give_up(record, count)
 
 
-async def _waited(seconds: float, interrupted: Callable[[], bool]) -> bool:
-    """False as soon as the host interrupts; it is asked again and again, as Faust's flags wake nobody."""
-    until = monotonic() + seconds
-    while not interrupted():
-        left = until - monotonic()
-        if left <= 0:
-            return True
-        await asyncio.sleep(min(left, CHECK_S))
-    return False
+async def unless(interrupted: Callable[[], bool], work: Coroutine[Any, Any, T]) -> T | None:
+    """The work's result; None as soon as the host interrupts, and the work is cancelled.
+
+    The host is asked again and again, as Faust's flags wake nobody.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        while not interrupted():
+            done, _ = await asyncio.wait([task], timeout=CHECK_S)
+            if done:
+                return task.result()
+        return None
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def first_failure(*tasks: asyncio.Future[None]) -> None:

@@ -1,49 +1,14 @@
 """The loop of every stage: batches in order, deliveries side by side, acks in order, nothing acked after a failure."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
 
 import pytest
 
 from schemas.errors import Unavailable
-from schemas.message import Batch, Emission, Record
-from streams.loops import Limits, Pipeline, Stage, first_failure
-from tests.fakes import FakeAttempts, FakeObserver, FakeSender
+from schemas.message import Batch, Emission
+from streams.loops import Limits, first_failure
 from tests.kafka import until
-
-
-def batch(first: int, count: int = 1) -> Batch:
-    return Batch("t", [Record("t", 0, i, 0, None, b"%d" % i, ()) for i in range(first, first + count)], {0: 0})
-
-
-async def copy(given: Batch) -> list[Emission]:
-    return [Emission("out", None, record.value or b"") for record in given.records]
-
-
-class Loop:
-    """A pipeline with fakes, and what was acked."""
-
-    def __init__(self, stage: Stage = copy, *, at_once: bool = True, limits: Limits | None = None) -> None:
-        self.sender, self.attempts, self.observer = FakeSender(at_once), FakeAttempts(), FakeObserver()
-        self.acked: list[int] = []
-        self.pipeline = Pipeline(
-            "t", stage, self.sender, self.attempts, self._give_up, self.observer, limits or Limits()
-        )
-
-    async def process(self, given: Batch, interrupted: Callable[[], bool] = lambda: False) -> bool:
-        offset = given.records[-1].offset
-        return await self.pipeline.process(given, lambda: self.acked.append(offset), interrupted)
-
-    @asynccontextmanager
-    async def acking(self) -> AsyncIterator["asyncio.Task[None]"]:
-        task = asyncio.create_task(self.pipeline.ack_in_order())
-        yield task
-        task.cancel()
-        await asyncio.wait([task])
-
-    def _give_up(self, record: Record, attempts: int) -> Sequence[Emission]:
-        return [Emission("dead", None, b"%d" % record.offset)]
+from tests.streams.loop import Loop, batch, copy
 
 
 async def test_a_batch_is_acked_when_all_of_it_is_delivered() -> None:
@@ -136,62 +101,6 @@ async def test_a_stage_that_hangs_is_a_crash() -> None:
     loop = Loop(hang, limits=Limits(batch_timeout_s=0.02))
     with pytest.raises(TimeoutError):
         await loop.process(batch(0))
-
-
-async def test_an_outage_is_waited_for_and_reported() -> None:
-    failures = 2
-
-    async def stage(given: Batch) -> list[Emission]:
-        nonlocal failures
-        if failures:
-            failures -= 1
-            raise Unavailable("postgres", "away")
-        return await copy(given)
-
-    loop = Loop(stage)
-    assert await loop.process(batch(0))
-    assert loop.observer.waits == ["postgres", "postgres"]
-    assert loop.pipeline.waiting_for is None
-    assert loop.attempts.counts == {}
-
-
-async def test_what_is_too_slow_for_a_whole_batch_gets_through_it_in_parts() -> None:
-    sizes = []
-
-    async def stage(given: Batch) -> list[Emission]:
-        sizes.append(len(given.records))
-        if len(given.records) > 3:
-            raise Unavailable("postgres", "has not finished in time")
-        return await copy(given)
-
-    loop = Loop(stage, limits=Limits(backoff_s=0.001))
-    async with loop.acking():
-        await loop.process(batch(0, 9))
-        await until(lambda: loop.acked == [8], "the ack")
-    assert [emission.value for emission in loop.sender.sent] == [b"%d" % i for i in range(9)]
-    assert sizes == [9, 4, 2, 4, 2, 4, 2, 3]
-    assert loop.attempts.counts == {}
-
-
-async def away(given: Batch) -> list[Emission]:
-    raise Unavailable("postgres", "away")
-
-
-async def test_a_batch_is_handed_back_when_the_host_wants_it() -> None:
-    loop = Loop(away)
-    assert not await loop.process(batch(0), interrupted=lambda: True)
-    await asyncio.wait_for(loop.pipeline.idle(), 5)
-    assert loop.acked == []
-    assert loop.pipeline.waiting_for is None
-
-
-async def test_the_wait_for_a_dependency_ends_as_soon_as_the_host_wants_the_batch() -> None:
-    wanted = asyncio.Event()
-    loop = Loop(away, limits=Limits(backoff_s=60))
-    processing = asyncio.create_task(loop.process(batch(0), interrupted=wanted.is_set))
-    await until(lambda: loop.observer.waits == ["postgres"], "the wait")
-    wanted.set()
-    assert not await asyncio.wait_for(processing, 5)
 
 
 async def test_the_first_failure_cancels_the_rest() -> None:
