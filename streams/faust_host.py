@@ -9,6 +9,7 @@ import faust
 from faust.types import EventT
 from mode.supervisors import CrashingSupervisor
 
+from infra.header_names import tolerate_header_names
 from streams.faust_consumer import BatchApp, BatchConsumer
 from streams.host import Progress, measure
 from streams.loops import Pipeline, first_failure
@@ -92,7 +93,7 @@ class FaustHost:
         try:
             async with asyncio.timeout(LEAVE_S):
                 await self._app.stop()
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:  # Faust's thread passes on that it was cancelled itself
             log.warning("leaving the group failed, it will notice by itself: %r", error)
 
     async def _until_drained(self, stop: asyncio.Event) -> None:
@@ -105,6 +106,7 @@ class FaustHost:
 
 def make_app(settings: Settings, group: str) -> BatchApp:
     """A Faust app with the settings that the host relies on."""
+    tolerate_header_names()
     brokers = settings.kafka_bootstrap_servers.split(",")
     app = BatchApp(
         settings.topic(group),
