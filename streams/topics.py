@@ -1,5 +1,6 @@
 """Every topic, declared once, and the commands that make and check them."""
 
+import logging
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from time import monotonic, sleep
@@ -13,7 +14,10 @@ from infra.kafka import client_options
 from schemas.errors import BadSettings, Unavailable
 from streams.settings import Settings
 
+log = logging.getLogger("weir.topics")
+
 DAY_MS = 24 * 60 * 60 * 1000
+MAX_MESSAGE = "max.message.bytes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class Topic:
             policy = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1"}
         else:
             policy = {"cleanup.policy": "delete", "retention.ms": str(self.retention_ms)}
-        return {**policy, "max.message.bytes": str(4 * 1024 * 1024), **self.config}
+        return {**policy, MAX_MESSAGE: str(4 * 1024 * 1024), **self.config}
 
 
 PREDICTION_REQUESTS = Topic(
@@ -84,7 +88,7 @@ def create_topics(settings: Settings) -> list[str]:
 
 def check_topics(settings: Settings, topics: Sequence[Topic] = TOPICS) -> dict[str, int]:
     """Partition counts of the topics. Raises BadSettings naming every one that is missing or kept otherwise than
-    it must be."""
+    it must be; warns of those that take smaller records than declared."""
     admin = _admin(settings)
     existing = _partitions(admin)
     names = [settings.topic(topic.name) for topic in topics]
@@ -101,20 +105,21 @@ def _deviations(admin: AdminClient, settings: Settings, topics: Sequence[Topic])
     """For each topic with settings other than declared: which they are, and how to put them right."""
     asked = {ConfigResource(ConfigResource.Type.TOPIC, settings.topic(topic.name)): topic for topic in topics}
     answers = admin.describe_configs(list(asked), request_timeout=PATIENCE_S)
-    return [
-        line
-        for resource, topic in asked.items()
-        if (line := _deviation(resource.name, topic, _configuration(resource.name, answers[resource])))
-    ]
+    wrong = []
+    for resource, topic in asked.items():
+        name, declared = resource.name, topic.configuration()
+        found = _configuration(name, answers[resource])
+        if differing := [key for key in RELIED_ON if key in declared and found[key] != declared[key]]:
+            wrong.append(_advice(name, differing, found, declared))
+        if int(found[MAX_MESSAGE]) < int(declared[MAX_MESSAGE]):
+            log.warning("%s", _advice(name, [MAX_MESSAGE], found, declared))
+    return wrong
 
 
-def _deviation(name: str, topic: Topic, found: Mapping[str, str]) -> str | None:
-    declared = {key: value for key, value in topic.configuration().items() if key in RELIED_ON}
-    wrong = {key: found[key] for key, value in declared.items() if found[key] != value}
-    if not wrong:
-        return None
-    right = _joined({key: declared[key] for key in wrong})
-    return f"{name} has {_joined(wrong)}: run `kafka-configs.sh --alter --topic {name} --add-config {right}`"
+def _advice(name: str, keys: Sequence[str], found: Mapping[str, str], declared: Mapping[str, str]) -> str:
+    wrong, right = (_joined({key: config[key] for key in keys}) for config in (found, declared))
+    alter = "kafka-configs.sh --bootstrap-server $KAFKA_BOOTSTRAP_SERVERS --alter"
+    return f"{name} has {wrong}: run `{alter} --topic {name} --add-config {right}`"
 
 
 def _joined(config: Mapping[str, str]) -> str:
