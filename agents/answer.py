@@ -117,16 +117,14 @@ def _bodies(answer: Answer, request_id: str, now_ms: int, wants_reply: bool) -> 
         body = result_body(outcome, request_id, item.entity, answer.status, degraded, since_ms, now_ms)
         reply = encode_result(body) if wants_reply else None
         body["key_id"] = item.key_id
-        if "rows" in body and isinstance(item, Candidate):
-            rows = zip(body["rows"], item.request.rows, strict=True)
-            body["rows"] = [{**answered, "features": row} for answered, row in rows]
+        if answer.rows:
+            pairs = zip(body["rows"], answer.rows, strict=True)
+            body["rows"] = [{**answered, "features": row} for answered, row in pairs]
         return encode_result(body), reply
     outcome.degraded, outcome.latency_ms = degraded, now_ms - since_ms
     outcome.requested_at, outcome.scored_at = instant(since_ms), instant(now_ms)
     reply = encode_result(outcome) if wants_reply else None
-    outcome.key_id = item.key_id
-    if isinstance(item, Candidate):
-        outcome.features = item.request.rows[0]
+    outcome.key_id, outcome.features = item.key_id, answer.rows[0]
     return encode_result(outcome), reply
 
 

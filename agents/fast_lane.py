@@ -37,7 +37,7 @@ class FastLane:
         """The candidate in the record, or None."""
         try:
             return self._candidate(record)
-        except (KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, TypeError, ValueError):  # of a header without a value, among others
             return None
 
     def _candidate(self, record: Record) -> Candidate | None:

@@ -25,7 +25,8 @@ class Answer(Struct, frozen=True):
     """How one request ends.
 
     outcome: the fields of the result that only this status has, or, for a single row that was answered, the result
-    itself as `schemas.result.single_result` makes it. dead_letter: its reason code, or None.
+    itself as `schemas.result.single_result` makes it. dead_letter: its reason code, or None. rows: the features as
+    scored, where there is an answer.
     """
 
     item: Candidate | Refusal
@@ -33,6 +34,7 @@ class Answer(Struct, frozen=True):
     outcome: Any
     model_version: str = ""
     dead_letter: str | None = None
+    rows: Sequence[Any] = ()
 
 
 @dataclass(slots=True)
@@ -96,18 +98,18 @@ def _score_group(routed: Routed, candidates: Sequence[Candidate], unseen: Counte
             )
         elif candidate.request.many:
             answers = [_row(values[i], labels[i], name) for i in range(start, end)]
-            yield Answer(candidate, "ok", {**route, "rows": answers}, version)
+            yield Answer(candidate, "ok", {**route, "rows": answers}, version, rows=encoded.rows[start:end])
         else:
             p, ends = values[start], (candidate.request_id, candidate.request.entity, "ok")
             outcome = single(*ends, *route.values(), (1.0 - p, p), p, 100.0 * p, labels[start])
-            yield Answer(candidate, "ok", outcome, version)
+            yield Answer(candidate, "ok", outcome, version, None, (encoded.rows[start],))
         start = end
 
 
 def _no_number(candidate: Candidate, version: str) -> dict[str, Any]:
     error_id = str(uuid4())
     facts = {"error_id": error_id, "request_id": candidate.request_id, "model_version": version}
-    _log.error("the model answered with no number", extra={"data": facts})
+    _log.warning("the model answered with no number", extra={"data": facts})
     message = "the model answered with no number for these features; name the error id to the operator"
     return refusal("model_failed", message, error_id=error_id)
 

@@ -18,17 +18,20 @@ from schemas.wire import decode
 
 _NUMBERS = {int, float}
 _TEXTS = {str}
+LONGEST_INTEGER = 2.0**63
 
 
 @dataclass(frozen=True)
 class Encoded:
     """A batch as the model reads it.
 
+    rows: as they were read; text that the fast path leaves to the exact one is decoded.
     matrix: float32 [n_rows, n_features]; rows named in `errors` hold zeros.
     errors: row index -> its offending fields.
     unseen: feature -> how many accepted rows hold a value not known from training.
     """
 
+    rows: Sequence[Any]
     matrix: npt.NDArray[np.float32]
     errors: dict[int, tuple[FieldError, ...]] = field(default_factory=dict)
     unseen: Counter[str] = field(default_factory=Counter)
@@ -54,7 +57,10 @@ def _encode_texts(signature: Signature, rows: Sequence[Any]) -> Encoded | None:
         numbers = np.array(columns[:count], dtype=np.float64).reshape(count, len(rows)).T
     except (ValueError, OverflowError):
         return None
-    return _assemble(signature, numbers, columns[count:]) if _within_bounds(layout, numbers).all() else None
+    # What no 64 bits hold is text that some readers of the result would refuse: it goes on as the float that it is.
+    if not _within_bounds(layout, numbers).all() or (np.abs(numbers) >= LONGEST_INTEGER).any():
+        return None
+    return _assemble(signature, rows, numbers, columns[count:])
 
 
 def _encode_decoded(signature: Signature, rows: Sequence[Any]) -> Encoded:
@@ -67,14 +73,14 @@ def _encode_decoded(signature: Signature, rows: Sequence[Any]) -> Encoded:
     numbers = _as_floats(values[0]).reshape(len(kept), len(layout.number_columns))
     fits = _within_bounds(layout, numbers)
     if fits.all() and len(kept) == len(rows):
-        return _assemble(signature, numbers, _columns(values[1]))
+        return _assemble(signature, rows, numbers, _columns(values[1]))
     accepted = np.asarray(kept, dtype=np.intp)[fits]
     texts = [text for text, fit in zip(values[1], fits, strict=True) if fit]
-    encoded = _assemble(signature, numbers[fits], _columns(texts))
+    encoded = _assemble(signature, rows, numbers[fits], _columns(texts))
     matrix = np.zeros((len(rows), len(signature.features)), dtype=np.float32)
     matrix[accepted] = encoded.matrix
     refused = sorted(set(range(len(rows))).difference(accepted.tolist()))
-    return Encoded(matrix, {i: explain(signature, rows[i]) for i in refused}, encoded.unseen)
+    return Encoded(rows, matrix, {i: explain(signature, rows[i]) for i in refused}, encoded.unseen)
 
 
 def _read(layout: Layout, rows: Sequence[Any]) -> tuple[list[Any], list[tuple[str, ...]]] | None:
@@ -118,7 +124,9 @@ def _columns(texts: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
     return list(zip(*texts, strict=True))
 
 
-def _assemble(signature: Signature, numbers: FloatVector, texts: Sequence[Sequence[str]]) -> Encoded:
+def _assemble(
+    signature: Signature, rows: Sequence[Any], numbers: FloatVector, texts: Sequence[Sequence[str]]
+) -> Encoded:
     """The matrix. numbers: [n, number columns]. texts: text column by text column; none where n is 0."""
     layout = signature.layout
     matrix = np.empty((len(numbers), len(signature.features)), dtype=np.float32)
@@ -129,4 +137,4 @@ def _assemble(signature: Signature, numbers: FloatVector, texts: Sequence[Sequen
         matrix[:, column] = encoded
         if strangers := encoded.count(0):
             unseen[name] = strangers
-    return Encoded(matrix, unseen=unseen)
+    return Encoded(rows, matrix, unseen=unseen)

@@ -16,8 +16,6 @@ TRACEPARENT = "traceparent"
 SCHEMA_VERSION = "schema-version"
 RATE_LIMIT = "ratelimit"
 """On results and replies: the bucket's state as JSON, `limit`, `remaining`, `reset`, `retry_after`."""
-API_KEY = "x-api-key"
-"""Understood only where AUTH_ALLOW_PLAINTEXT_KEYS is on."""
 
 CURRENT_SCHEMA = b"1"
 MAX_HEADERS = 32

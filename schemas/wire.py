@@ -12,6 +12,10 @@ MAX_BODY_BYTES = 1024 * 1024
 MAX_DEPTH = 32
 LONGEST_INTEGER = 19
 """Characters that 64 bits may not hold."""
+ENDLESS_DIGITS = 4000
+"""Digits in one number at which JSON readers begin to refuse it."""
+
+_DIGITS_AS_0 = bytes(ord("0") if byte in b"0123456789" else byte for byte in range(256))
 
 _OPENING, _CLOSING = b"{[", b"}]"
 _BRACKETS_AND_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
@@ -38,11 +42,14 @@ def decode(body: bytes | None) -> Any:
 
 
 def is_plain(body: bytes) -> bool:
-    """Whether a body is small, holds at most an object within an object, no escapes and only good UTF-8.
+    """Whether a body is small, holds at most an object within an object, no escapes, no endless number, and only good
+    UTF-8.
 
     Says nothing about its being JSON. Raises UnicodeDecodeError.
     """
     if len(body) > MAX_BODY_BYTES or b"[" in body or b"\\" in body or body.count(b"{") > 2:
+        return False
+    if len(body) > ENDLESS_DIGITS and b"0" * ENDLESS_DIGITS in body.translate(_DIGITS_AS_0):
         return False
     return body.isascii() or body.decode() != ""
 
@@ -66,7 +73,8 @@ def depth(body: bytes) -> int:
 
 def _decode_leniently(body: bytes, why: str) -> Any:
     try:
-        value = json.loads(body, parse_int=_number)
+        # As text: bytes might be UTF-16, in which nobody counted the brackets.
+        value = json.loads(body.decode("utf-8-sig"), parse_int=_number)
         # A lone surrogate could be repeated in no result and no refusal.
         encode(value)
     except (ValueError, TypeError, RecursionError):

@@ -8,6 +8,7 @@ from time import monotonic
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from aiokafka.errors import KafkaError
 
+from infra.header_names import tolerate_header_names
 from infra.kafka import aiokafka_options
 from schemas.errors import Unavailable
 from streams.settings import Settings
@@ -70,6 +71,7 @@ class CompactedView:
         return monotonic() - self._heard_at
 
     async def _open(self) -> None:
+        tolerate_header_names()
         consumer = AIOKafkaConsumer(
             self.topic,
             **self._options,

@@ -5,6 +5,8 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from aiokafka import AIOKafkaProducer
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
@@ -28,6 +30,32 @@ def make_topic(bootstrap: str, name: str, partitions: int = 4) -> str:
 def fill(bootstrap: str, topic: str, count: int, value: Callable[[int], bytes] = lambda i: b"%d" % i) -> None:
     """`count` records with 97 different keys."""
     publish({"bootstrap.servers": bootstrap}, topic, [(b"k%d" % (i % 97), value(i), ()) for i in range(count)])
+
+
+class NotText(str):
+    """A header name that a producer would write as these bytes."""
+
+    __slots__ = ()
+
+    def encode(self, *_: Any) -> bytes:
+        return b"\xff\xfe"
+
+
+async def put_untold_header(bootstrap: str, topic: str, partitions: int, key: bytes) -> None:
+    """One record on each partition whose header's name is no text; other clients refuse to write such."""
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    await producer.start()
+    try:
+        for partition in range(partitions):
+            batch = _DefaultRecordBatchBuilderPy(2, 0, 0, -1, -1, -1, 16_384)
+            batch.append(0, int(time.time() * 1000), key, b"{}", [(NotText("x"), b"1")])
+            made = producer.create_batch()
+            made._builder = batch
+            made._relative_offset = 1
+            made.close()
+            await (await producer.send_batch(made, topic, partition=partition))
+    finally:
+        await producer.stop()
 
 
 def read_all(bootstrap: str, topic: str) -> list[Message]:

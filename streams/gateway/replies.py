@@ -10,6 +10,7 @@ from zlib import crc32
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from infra.header_names import tolerate_header_names
 from schemas.errors import Unavailable
 from streams.gateway.pending import Expected, Pending
 
@@ -118,6 +119,7 @@ class ReplyReader:
                 log.warning("the reply consumer of %s did not open: %s", self._topic, error)
 
     async def _open(self) -> None:
+        tolerate_header_names()
         consumer = self._consumer = AIOKafkaConsumer(
             **self._options, enable_auto_commit=False, auto_offset_reset="latest", fetch_max_wait_ms=LONG_POLL_MS
         )

@@ -76,6 +76,18 @@ async def test_an_answer_says_everything_the_contract_lists(scorer: Scorer, feat
     assert result["features"] == features
 
 
+@pytest.mark.contract("R7")
+@pytest.mark.parametrize("literal", [b"1" + b"0" * 20, b"1" + b"0" * 4500 + b"e-4490", b"0.5" + b"0" * 30], ids=len)
+async def test_whatever_number_is_answered_its_result_can_be_read_and_stored(
+    scorer: Scorer, features: dict[str, Any], literal: bytes
+) -> None:
+    body = orjson.dumps({"entity": "c-42", "features": {**features, "total_revenue": 123456.5}})
+    [emission] = await scorer(record(body.replace(b"123456.5", literal)))
+    result = PredictionResult.model_validate_json(emission.value)
+    assert (result.status, (result.features or {})["total_revenue"]) == ("ok", float(literal))
+    assert len(orjson.dumps(result.features)) < 1000
+
+
 async def test_the_reply_is_the_result_without_features_and_key_id(scorer: Scorer, features: dict[str, Any]) -> None:
     result, reply = await scorer(asking(features, headers=REPLY))
     assert (reply.topic, reply.partition) == ("replies", 3)

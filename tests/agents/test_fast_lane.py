@@ -67,10 +67,10 @@ values = st.one_of(
     st.dictionaries(st.sampled_from(["entity", "model", "features", "rows", "x"]), st.sampled_from(["c-42", {}, 1])),
 )
 headers = st.dictionaries(
-    st.sampled_from([h.DEADLINE, h.SIGNATURE, h.SIGNED_AT, h.TRACEPARENT, h.SCHEMA_VERSION]),
+    st.sampled_from([h.REQUEST_ID, h.KEY_ID, h.DEADLINE, h.SIGNATURE, h.SIGNED_AT, h.TRACEPARENT, h.SCHEMA_VERSION]),
     st.one_of(
         st.sampled_from([b"%d" % (NOW_MS + d) for d in (-1, 0, 1, MAX_AGE_MS, MAX_AGE_MS + 1)]),
-        st.sampled_from([b"", b"x" * 20_000, b"\xff", b"-5", "²".encode(), b"9" * 30]),
+        st.sampled_from([b"", b"x" * 20_000, b"\xff", b"-5", "²".encode(), b"9" * 30, None]),
     ),
     max_size=2,
 )

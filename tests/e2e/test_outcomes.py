@@ -1,5 +1,6 @@
 """How requests end: every status, once each, and what cannot be read beside them (R6, R8, R9)."""
 
+import asyncio
 import json
 import re
 from base64 import b64decode
@@ -14,6 +15,7 @@ from schemas.result import STATUSES
 from tests.e2e.cases import NO_NUMBER, Customers
 from tests.e2e.platform import Platform
 from tests.e2e.upstream import Key, now_ms
+from tests.kafka import put_untold_header
 
 pytestmark = pytest.mark.real_broker
 
@@ -102,6 +104,39 @@ def test_a_record_that_cannot_be_read_is_one_dead_letter_and_the_partition_goes_
     letters = [event.body for event in platform.tap("dead-letters").to_end() if event.key == entity.encode()]
     place = (platform.topic("prediction-requests"), partition, before[partition])
     assert [(x["reason"], (x["topic"], x["partition"], x["offset"])) for x in letters] == [(reason, place)]
+
+
+@pytest.mark.contract("R9")
+def test_a_header_whose_name_is_no_text_stops_no_partition(platform: Platform, key: Key, customers: Customers) -> None:
+    entity, topic = f"c-{uuid4()}", platform.topic("prediction-requests")
+    asyncio.run(put_untold_header(platform.bootstrap, topic, 6, entity.encode()))
+    after = [platform.upstream.ask(key, customers(0), entity=f"{entity}-{number}") for number in range(20)]
+    platform.upstream.flush()
+    assert {platform.result(request_id)["status"] for request_id in after} == {"ok"}
+    platform.settle("scorer")
+    letters = [event.body for event in platform.tap("dead-letters").to_end() if event.key == entity.encode()]
+    assert sorted((letter["reason"], letter["partition"]) for letter in letters) == [
+        ("no_request_id", partition) for partition in range(6)
+    ]
+
+
+@pytest.mark.contract("R9", "K4")
+@pytest.mark.parametrize("name", ["request-id", "key-id", "signed-at", "signature"])
+def test_a_header_without_a_value_crashes_nobody(platform: Platform, name: str) -> None:
+    entity, request_id = f"c-{uuid4()}", str(uuid4())
+    headers: dict[str, Any] = {
+        "request-id": request_id,
+        "key-id": "A" * 11,
+        "signed-at": str(now_ms()),
+        "signature": "",
+    }
+    platform.upstream.send("prediction-requests", entity.encode(), b"{}", {**headers, name: None})
+    platform.upstream.flush()
+    if name != "request-id":
+        assert platform.result(request_id)["status"] == "unauthorized"
+    platform.settle("scorer")
+    letters = [event.body for event in platform.tap("dead-letters").to_end() if event.key == entity.encode()]
+    assert [letter["reason"] for letter in letters] == (["no_request_id"] if name == "request-id" else [])
 
 
 @pytest.mark.contract("R9")

@@ -27,6 +27,7 @@ def nested(levels: int) -> bytes:
         (b"\xff\xfe", "not_json"),
         (b'{"a": 1}}', "not_json"),
         (b'{"a": "\\ud800"}', "not_json"),
+        ('{"a": "\u0122", "b": [1]}'.encode("utf-16"), "not_json"),
     ],
 )
 def test_what_cannot_be_read_says_why(body: bytes | None, reason: str) -> None:
