@@ -14,7 +14,7 @@ from schemas.keys import ApiKey
 from schemas.message import Batch, Record
 from schemas.quota import Charge, Decision
 from schemas.request import is_request_id, read_request
-from schemas.result import Status, named, refusal
+from schemas.result import LAST_MS, Status, named, refusal
 
 
 async def admit(batch: Batch, *, keys: KeyRing, limiter: Limiter, clock: Clock) -> list[Candidate | Refusal]:
@@ -177,5 +177,6 @@ def _lone_request_id(record: Record) -> str | None:
 
 
 def requested_ms(record: Record) -> int:
-    """When the broker got the record, in epoch milliseconds; some brokers do not say and tell -1."""
-    return record.timestamp if record.timestamp > 0 else 0
+    """When the broker got the record, in epoch milliseconds; 0 where that is no time (some brokers do not say and
+    tell -1, a producer may write one beyond the calendar)."""
+    return record.timestamp if 0 < record.timestamp <= LAST_MS else 0

@@ -2,25 +2,23 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from agents.ports import Store
+from agents.label import read_label
+from agents.ports import KeyRing, Store
 from schemas.dead_letter import dead_letter
-from schemas.errors import InvalidRequest, Undecodable
-from schemas.feedback import Feedback, read_feedback
+from schemas.errors import InvalidRequest, Refused, Undecodable
 from schemas.keys import ApiKey
 from schemas.message import Batch, Emission, Record
 from schemas.result import PredictionResult, RowResult
-from schemas.stored import Position, ReceivedLabel, RefusedRow, StoredPrediction
-from schemas.wire import decode
+from schemas.stored import Position, RefusedRow, StoredPrediction
 
 T = TypeVar("T")
 Message = TypeVar("Message", bound=BaseModel)
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ESCAPED_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 MAX_ENTITY = 256
 
@@ -33,9 +31,12 @@ async def persist_results(batch: Batch, *, store: Store, dead_letters: str) -> l
     return [*lost, *_not_storable([record for record, _ in rows], refused, dead_letters)]
 
 
-async def persist_labels(batch: Batch, *, store: Store, dead_letters: str) -> list[Emission]:
-    """Store a batch of ground truth, each label beside its prediction, whichever came first."""
-    labels, lost = _read_all(batch.records, read_label, dead_letters)
+async def persist_labels(batch: Batch, *, keys: KeyRing, store: Store, dead_letters: str) -> list[Emission]:
+    """Store a batch of ground truth, each label beside its prediction, whichever came first.
+
+    Only what a key with the permission `predict` has signed counts; the rest becomes dead letters.
+    """
+    labels, lost = _read_all(batch.records, partial(read_label, keys=keys), dead_letters)
     refused = await store.save_labels([label for _, label in labels], positions(batch))
     return [*lost, *_not_storable([record for record, _ in labels], refused, dead_letters)]
 
@@ -66,13 +67,6 @@ def read_result(record: Record) -> PredictionResult:
     if b"\\u0000" in value:
         value = _ESCAPED_NUL.sub(rb"\1\\ufffd", value)
     return _parse(PredictionResult, value)
-
-
-def read_label(record: Record) -> ReceivedLabel:
-    """The label in a record. Raises Undecodable or InvalidRequest."""
-    feedback: Feedback = read_feedback(decode(record.value))
-    received_at = _EPOCH + timedelta(milliseconds=record.timestamp)
-    return ReceivedLabel(feedback, record.topic, record.partition, record.offset, received_at)
 
 
 def read_key(record: Record) -> ApiKey:
@@ -153,6 +147,8 @@ def _read_all(
             lost.append(dead_letter(dead_letters, record, error.reason, str(error)))
         except InvalidRequest as error:
             lost.append(dead_letter(dead_letters, record, "invalid", _in_full(error)))
+        except Refused as error:
+            lost.append(dead_letter(dead_letters, record, error.status, str(error)))
     return found, lost
 
 

@@ -24,6 +24,8 @@ STATUSES: tuple[Status, ...] = (
 )
 SCHEMA_VERSION = 1
 MAX_NAME = 128
+LAST_MS = 253_402_300_799_999
+"""The calendar's last millisecond, of the year 9999."""
 
 
 class ErrorField(BaseModel):
@@ -139,8 +141,8 @@ def named(fields: Sequence[FieldError]) -> list[dict[str, str]]:
 
 @lru_cache(maxsize=8192)
 def instant(epoch_ms: int) -> str:
-    """RFC 3339 text of a moment in UTC; the records of one batch share few of them."""
-    return datetime.fromtimestamp(epoch_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    """RFC 3339 text of a moment in UTC, held within 1970 and LAST_MS; the records of one batch share few of them."""
+    return datetime.fromtimestamp(min(max(epoch_ms, 0), LAST_MS) / 1000, UTC).isoformat(timespec="milliseconds")
 
 
 def result_body(

@@ -42,17 +42,19 @@ class Topic:
         return {**policy, MAX_MESSAGE: str(4 * 1024 * 1024), **self.config}
 
 
+# The five-minute rule of signatures holds against the broker's clock: a producer could write any time of its own.
+SIGNED = {"message.timestamp.type": "LogAppendTime"}
+
 PREDICTION_REQUESTS = Topic(
     "prediction-requests",
     "entity",
     6,
     7 * DAY_MS,
-    # The five-minute rule of signatures holds against the broker's clock: a producer could write any time of its own.
-    {"message.timestamp.type": "LogAppendTime"},
+    SIGNED,
 )
 PREDICTION_RESULTS = Topic("prediction-results", "entity", 6, 7 * DAY_MS)
 PREDICTION_REPLIES = Topic("prediction-replies", "none: the partition is named", 12, 10 * 60 * 1000)
-FEEDBACK = Topic("feedback", "request id", 3, 30 * DAY_MS)
+FEEDBACK = Topic("feedback", "request id", 3, 30 * DAY_MS, SIGNED)
 API_KEYS = Topic("api-keys", "key id", 1, None)
 DEAD_LETTERS = Topic("dead-letters", "the original record's", 3, 30 * DAY_MS)
 

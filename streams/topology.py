@@ -3,7 +3,7 @@
 prediction-requests --scorer--> prediction-results, prediction-replies, dead-letters
 prediction-results  --sink----> Postgres, dead-letters
 feedback            --sink----> Postgres, dead-letters
-api-keys            --sink----> Postgres, dead-letters        (scorer and gateway follow it too, as a view)
+api-keys            --sink----> Postgres, dead-letters        (scorer, sink and gateway follow it too, as a view)
 """
 
 from collections.abc import Callable, Sequence
@@ -73,13 +73,13 @@ def scorer(
     return [Step(PREDICTION_REQUESTS, stage, stage.give_up)]
 
 
-def sink(settings: Settings, *, store: Store) -> list[Step]:
+def sink(settings: Settings, *, keys: KeyRing, store: Store) -> list[Step]:
     """The steps of the sink."""
     dead_letters = settings.topic(DEAD_LETTERS.name)
     bury = partial(_bury, dead_letters)
     return [
         Step(PREDICTION_RESULTS, partial(persist_results, store=store, dead_letters=dead_letters), bury),
-        Step(FEEDBACK, partial(persist_labels, store=store, dead_letters=dead_letters), bury),
+        Step(FEEDBACK, partial(persist_labels, keys=keys, store=store, dead_letters=dead_letters), bury),
         Step(API_KEYS, partial(persist_keys, store=store, dead_letters=dead_letters), bury),
     ]
 

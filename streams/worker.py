@@ -12,11 +12,9 @@ from datetime import UTC, datetime
 from functools import partial
 
 from infra import artifacts
-from infra.auth import SealedKeyRing
 from infra.database import PostgresStore, create_db_engine, init_db
 from infra.kafka import client_options
 from infra.rate_limit import RedisLimiter, connect
-from infra.sealing import Sealer
 from models.bundle import read_bundle
 from models.routing import ChampionRoutes
 from schemas.errors import BadSettings, WeirError
@@ -27,11 +25,13 @@ from streams.bare_host import BareHost
 from streams.compacted import CompactedView
 from streams.faust_host import FaustHost
 from streams.host import Host, Progress
+from streams.key_view import follow_keys
+from streams.log_watch import replaced_log
 from streams.loops import Limits, Pipeline, first_failure
 from streams.observe import Metrics, configure_logging, forget_the_dead
 from streams.producer import Producer
 from streams.settings import Settings
-from streams.topics import API_KEYS, PREDICTION_REPLIES, check_topics, log_ids
+from streams.topics import PREDICTION_REPLIES, check_topics, log_ids
 from streams.topology import ROLES, Step
 from streams.watchdog import Watchdog
 
@@ -74,6 +74,7 @@ async def _work(role: str, settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, _begin_stop, stop)
     partitions = await asyncio.to_thread(check_topics, settings, topology.needed_topics(role))
+    known = await asyncio.to_thread(log_ids, settings)
     metrics = Metrics()
     async with AsyncExitStack() as things:
         producer = Producer({**QUEUE, **client_options(settings)})
@@ -87,8 +88,9 @@ async def _work(role: str, settings: Settings) -> None:
         things.callback(watchdog.stop)
         memory.settle()
         log.info("ready: %s on the %s host", role, settings.weir_host)
+        replaced = replaced_log(settings, topology.needed_topics(role), known)
         # A view that ended would go on showing revoked keys: that is a crash too.
-        runs = [host.run(stop), producer.failed(), *(view.failed() for view in views)]
+        runs = [host.run(stop), producer.failed(), replaced, *(view.failed() for view in views)]
         await first_failure(*map(asyncio.ensure_future, runs))
     log.info("stopped")
 
@@ -108,11 +110,7 @@ async def _scorer(
     metrics: Metrics,
     partitions: dict[str, int],
 ) -> tuple[list[Pipeline], list[CompactedView]]:
-    ring = SealedKeyRing(Sealer(settings.weir_master_secret.get_secret_value()))
-    view = CompactedView(settings, settings.topic(API_KEYS.name), ring.update)
-    await view.start()
-    things.push_async_callback(view.stop)
-    ring.check()
+    ring, view = await follow_keys(settings, things)
     logs = await asyncio.to_thread(log_ids, settings)
     redis = connect(settings.redis_url)
     things.push_async_callback(redis.aclose)
@@ -143,6 +141,7 @@ async def _sink(
     metrics: Metrics,
     partitions: dict[str, int],
 ) -> tuple[list[Pipeline], list[CompactedView]]:
+    ring, view = await follow_keys(settings, things)
     # A slow database says so before the batch's time is over, which would count as the records' fault.
     engine = create_db_engine(settings.database_url.get_secret_value(), patience_s=settings.batch_timeout_s / 3)
     await asyncio.to_thread(init_db, engine)
@@ -152,8 +151,8 @@ async def _sink(
     things.push_async_callback(redis.aclose)
     attempts = RedisAttempts(redis, logs, settings.topic("sink"))
     store = PostgresStore(engine, logs, patience_s=settings.batch_timeout_s / 2)
-    steps = topology.sink(settings, store=store)
-    return _pipelines(settings, steps, producer, attempts, metrics), []
+    steps = topology.sink(settings, keys=ring, store=store)
+    return _pipelines(settings, steps, producer, attempts, metrics), [view]
 
 
 def load_routes(settings: Settings) -> ChampionRoutes:

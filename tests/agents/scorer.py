@@ -84,6 +84,7 @@ class FakeCounters:
 def record(
     value: Any = None,
     *,
+    topic: str = TOPIC,
     offset: int = 0,
     key: bytes | None = b"c-42",
     request_id: bytes = b"r-1",
@@ -97,7 +98,7 @@ def record(
     """A signed record; `value` is encoded unless it is bytes already."""
     body = value if isinstance(value, bytes) else encode(value)
     signed = signature(
-        secret, topic=TOPIC, request_id=request_id, record_key=key or b"", signed_at=b"%d" % signed_at, body=body
+        secret, topic=topic, request_id=request_id, record_key=key or b"", signed_at=b"%d" % signed_at, body=body
     )
     all_headers = {
         h.REQUEST_ID: request_id,
@@ -107,7 +108,7 @@ def record(
         **headers,
     }
     kept = [(name, content) for name, content in all_headers.items() if name not in without]
-    return Record(TOPIC, 0, offset, timestamp, key, body, kept)
+    return Record(topic, 0, offset, timestamp, key, body, kept)
 
 
 def batch(*records: Record) -> Batch:

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from agents.admit import Candidate, Refusal, admit
+from agents.admit import Candidate, Refusal, admit, requested_ms
 from schemas import headers as h
 from schemas.message import Record
+from schemas.result import LAST_MS
 from schemas.signing import MAX_AGE_MS
 from schemas.wire import MAX_BODY_BYTES
 from tests.agents.scorer import NOW, NOW_MS, FakeKeys, FakeLimiter, batch, clock, credential, record
@@ -172,6 +173,14 @@ async def test_a_batch_is_charged_in_one_round_trip_and_keeps_its_order() -> Non
     assert [item.record.offset for item in items] == [0, 1, 2, 3]
     kinds = [item.status if isinstance(item, Refusal) else "admitted" for item in items]
     assert kinds == ["admitted", "unauthorized", "rate_limited", "admitted"]
+
+
+@pytest.mark.contract("R9")
+@pytest.mark.parametrize(
+    ("timestamp", "taken"), [(NOW_MS, NOW_MS), (LAST_MS, LAST_MS), (LAST_MS + 1, 0), (2**63 - 1, 0), (-1, 0)]
+)
+def test_a_timestamp_that_is_no_time_counts_as_none(timestamp: int, taken: int) -> None:
+    assert requested_ms(record(GOOD, timestamp=timestamp)) == taken
 
 
 async def test_a_batch_without_a_candidate_charges_nobody() -> None:

@@ -1,44 +1,13 @@
-"""Ground truth and keys as they lie on their topics."""
+"""Keys as they lie on their topic."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from agents.persist import persist_keys, persist_labels
+from agents.persist import persist_keys
 from schemas.message import Batch
 from schemas.stored import Position
 from tests.agents.sink import MOMENT, KeptInMemory, batch_of, letter
-
-
-async def test_labels_keep_their_place_and_time() -> None:
-    store = KeptInMemory()
-    batch = batch_of({"request_id": "abc-123", "label": 1, "row": 2, "source": "crm"})
-    assert await persist_labels(batch, store=store, dead_letters="dead") == []
-    (label,) = store.labels
-    assert (label.feedback.request_id, label.feedback.label, label.feedback.row) == ("abc-123", 1, 2)
-    assert (label.topic, label.partition, label.offset) == ("topic", 0, 10)
-    assert label.received_at == datetime.fromtimestamp(1_700_000_000, UTC)
-
-
-@pytest.mark.contract("F1", "R9")
-@pytest.mark.parametrize(
-    ("value", "reason", "says"),
-    [
-        ({"request_id": "abc-123", "label": 2}, "invalid", "label"),
-        ({"request_id": "abc-123", "label": True}, "invalid", "label"),
-        ({"label": 1}, "invalid", "request_id"),
-        (b"{", "not_json", "JSON"),
-        (None, "empty", "empty"),
-    ],
-)
-async def test_what_is_no_label_is_a_dead_letter(value: Any, reason: str, says: str) -> None:
-    store = KeptInMemory()
-    batch = batch_of(value, {"request_id": "abc-123", "label": 1})
-    (emission,) = await persist_labels(batch, store=store, dead_letters="dead")
-    assert letter(emission)["reason"] == reason
-    assert says in letter(emission)["message"]
-    assert len(store.labels) == 1
 
 
 def key(key_id: str, **changes: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Predictions and their truth from the topics to a table to train on, with the guide's own lines (F2)."""
 
+import json
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from models.churn import CHURN
 from schemas.errors import NotEnoughData
 from tests.e2e.cases import Customers
 from tests.e2e.platform import Platform, wait_for
+from tests.e2e.upstream import Key, now_ms, signed_headers
 
 pytestmark = pytest.mark.real_broker
 
@@ -77,3 +79,28 @@ def test_a_prediction_that_was_stored_by_hand_lies_beside_those_of_the_sink(plat
         df = repo.get_feedback_for_retraining(min_samples=1, days_back=90, model_version="v1")
     engine.dispose()
     assert df.to_dict("records") == [{"total_orders": 10, "total_revenue": 500.0, "label": 1}]
+
+
+def tell(platform: Platform, key: Key | None, request_id: str, label: int) -> None:
+    """Queue a label: signed, or with no header at all."""
+    body = json.dumps({"request_id": request_id, "label": label}).encode()
+    topic = platform.topic("feedback")
+    headers = signed_headers(key, topic, request_id, request_id, body, now_ms()) if key else {}
+    platform.upstream.send("feedback", request_id.encode(), body, headers)
+
+
+@pytest.mark.contract("K4", "K8", "F1")
+def test_only_a_signed_label_counts_and_each_other_is_one_dead_letter(platform: Platform, customers: Customers) -> None:
+    key = platform.create_key()
+    forger, monitor = Key("sk_live_" + "A" * 43, key.key_id), platform.create_key(permissions=["monitor"])
+    request_id = platform.upstream.ask(key, customers(0))
+    tell(platform, key, request_id, 1)
+    for stranger in (None, forger, monitor):
+        tell(platform, stranger, request_id, 0)
+    platform.upstream.flush()
+    platform.settle()
+    assert platform.rows_of(request_id, "status, actual_label") == [("ok", 1)]
+    found = [event.body for event in platform.tap("dead-letters").to_end() if event.key == request_id.encode()]
+    assert [letter["reason"] for letter in found] == ["unauthorized", "unauthorized", "forbidden"]
+    revisions = platform.stored("SELECT label FROM label_revisions WHERE request_id = %s", request_id)
+    assert revisions == [(1,)]

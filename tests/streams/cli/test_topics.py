@@ -54,7 +54,7 @@ def test_create_makes_every_topic_once(prefix: str) -> None:
 def test_create_makes_only_what_is_missing_and_leaves_the_rest_alone(
     prefix: str, make: Callable[[str, dict[str, str]], None]
 ) -> None:
-    make("feedback", {})
+    make("feedback", {"message.timestamp.type": "LogAppendTime"})
     created = run("create").stdout.splitlines()
     assert created == [f"created {prefix}{topic.name}" for topic in TOPICS if topic.name != "feedback"]
     assert json.loads(run("check", "--json").stdout)[f"{prefix}feedback"] == 2
@@ -82,18 +82,20 @@ def test_missing_topics_are_named_with_what_to_do(prefix: str) -> None:
 
 @pytest.mark.real_broker
 @pytest.mark.contract("K8")
-def test_requests_with_the_producers_time_are_refused_with_how_to_put_it_right(
+def test_signed_records_with_the_producers_time_are_refused_with_how_to_put_it_right(
     prefix: str, make: Callable[[str, dict[str, str]], None]
 ) -> None:
     make("prediction-requests", {})
+    make("feedback", {})
     make("api-keys", {"cleanup.policy": "delete"})
     run("create")
     result = run("check")
     assert result.exit_code == 1
     assert isinstance(result.exception, BadSettings)
-    _, requests, keys = str(result.exception).splitlines()
+    _, requests, feedback, keys = str(result.exception).splitlines()
     assert f"{prefix}prediction-requests has message.timestamp.type=CreateTime" in requests
     assert f"--topic {prefix}prediction-requests --add-config message.timestamp.type=LogAppendTime" in requests
+    assert f"{prefix}feedback has message.timestamp.type=CreateTime" in feedback
     assert f"{prefix}api-keys has cleanup.policy=delete" in keys
     assert "cleanup.policy=compact" in keys
 
