@@ -24,11 +24,12 @@ MAX_ENTITY = 256
 
 
 async def persist_results(batch: Batch, *, store: Store, dead_letters: str) -> list[Emission]:
-    """Store a batch of terminal events; what cannot be read or stored becomes a dead letter."""
+    """Store a batch of terminal events; what cannot be read or stored becomes a dead letter, and so does what has the
+    request id of another key's."""
     results, lost = _read_all(batch.records, read_result, dead_letters)
     rows = [(record, row) for record, result in results for row in stored_rows(result)]
     refused = await store.save_predictions([row for _, row in rows], positions(batch))
-    return [*lost, *_not_storable([record for record, _ in rows], refused, dead_letters)]
+    return [*lost, *_not_stored([record for record, _ in rows], refused, dead_letters)]
 
 
 async def persist_labels(batch: Batch, *, keys: KeyRing, store: Store, dead_letters: str) -> list[Emission]:
@@ -38,7 +39,7 @@ async def persist_labels(batch: Batch, *, keys: KeyRing, store: Store, dead_lett
     """
     labels, lost = _read_all(batch.records, partial(read_label, keys=keys), dead_letters)
     refused = await store.save_labels([label for _, label in labels], positions(batch))
-    return [*lost, *_not_storable([record for record, _ in labels], refused, dead_letters)]
+    return [*lost, *_not_stored([record for record, _ in labels], refused, dead_letters)]
 
 
 async def persist_keys(batch: Batch, *, store: Store, dead_letters: str) -> list[Emission]:
@@ -49,7 +50,7 @@ async def persist_keys(batch: Batch, *, store: Store, dead_letters: str) -> list
     keys = [(record, key) for record, key in found if record.offset > dropped.get(record.key, -1)]
     deleted = [(key_id or b"").decode(errors="replace") for key_id in dropped]
     refused = await store.save_keys([key for _, key in keys], deleted, positions(batch))
-    return [*lost, *_not_storable([record for record, _ in keys], refused, dead_letters)]
+    return [*lost, *_not_stored([record for record, _ in keys], refused, dead_letters)]
 
 
 def positions(batch: Batch) -> list[Position]:
@@ -157,11 +158,11 @@ def _in_full(error: InvalidRequest) -> str:
     return f"{error}: {fields}" if fields else str(error)
 
 
-def _not_storable(records: Sequence[Record], refused: Sequence[RefusedRow], dead_letters: str) -> Iterator[Emission]:
+def _not_stored(records: Sequence[Record], refused: Sequence[RefusedRow], dead_letters: str) -> Iterator[Emission]:
     """One dead letter per record, however many of its rows were refused."""
-    reasons: dict[tuple[int, int], tuple[Record, str]] = {}
+    reasons: dict[tuple[int, int], tuple[Record, RefusedRow]] = {}
     for row in refused:
         record = records[row.index]
-        reasons.setdefault((record.partition, record.offset), (record, row.reason))
-    for record, reason in reasons.values():
-        yield dead_letter(dead_letters, record, "not_storable", reason)
+        reasons.setdefault((record.partition, record.offset), (record, row))
+    for record, row in reasons.values():
+        yield dead_letter(dead_letters, record, row.code, row.reason)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from schemas.feedback import Feedback
 
@@ -59,10 +59,13 @@ class ReceivedLabel:
 
 @dataclass(frozen=True, slots=True)
 class RefusedRow:
-    """A row that the database will never take (a NUL character, a number out of range).
+    """A row that the database will never take (a NUL character, a number out of range), or whose request id it has
+    from another key.
 
-    index: its place in what was handed over. reason: for people, without the row's content.
+    index: its place in what was handed over. reason: for people, without the row's content, but for a request id that
+    is taken. code: the `reason` of its dead letter.
     """
 
     index: int
     reason: str
+    code: Literal["not_storable", "request_id_taken"] = "not_storable"

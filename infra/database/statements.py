@@ -45,6 +45,13 @@ UPSERT_PREDICTIONS = text(
     """  # noqa: S608 - the names are the ones above
 )
 
+OWNERS = text(
+    """
+    SELECT request_id, "row", key_id FROM prediction_feedback
+    WHERE request_id = ANY(:request_ids) AND key_id IS NOT NULL
+    """
+)
+
 _GIVEN_LABELS = """
     json_to_recordset(CAST(:labels AS json)) AS given(
         request_id text, "row" integer, label integer, source text, observed_at timestamptz,

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Engine
 from infra.database import statements as sql
 from infra.database.engine import PATIENCE_S
 from infra.database.isolate import as_array, encode_rows, write_isolating
+from infra.database.taken import taken_ids
 from infra.database.transaction import in_transaction
 from schemas.errors import BadSettings
 from schemas.keys import ApiKey
@@ -35,18 +36,26 @@ class PostgresStore:
     async def save_predictions(
         self, rows: Sequence[StoredPrediction], positions: Sequence[Position]
     ) -> list[RefusedRow]:
-        """Store the rows that are new; an `ok` row is final, any other is replaced only by an `ok` one."""
-        encoded, refused = encode_rows(first_or_ok(rows))
+        """Store the rows that are new; an `ok` row is final, any other is replaced only by an `ok` one.
+
+        What is not stored as its request id is another key's is reported, each time that it comes.
+        """
+        encoded, formless = encode_rows(first_or_ok(rows))
 
         def write(connection: Connection, stored: Stored) -> list[RefusedRow]:
-            connection.execute(sql.SHARE_JOIN)
-            return write_isolating(
-                connection,
-                encoded,
-                lambda some: connection.execute(sql.UPSERT_PREDICTIONS, {"rows": as_array(some)}),
-            )
+            written = 0
 
-        return [*refused, *await self._save(positions, write)]
+            def upsert(some: list[bytes]) -> None:
+                nonlocal written
+                written += connection.execute(sql.UPSERT_PREDICTIONS, {"rows": as_array(some)}).rowcount
+
+            connection.execute(sql.SHARE_JOIN)
+            refused = [*formless, *write_isolating(connection, encoded, upsert)]
+            if written + len(refused) == len(rows):
+                return refused
+            return [*refused, *taken_ids(connection, rows, {row.index for row in refused})]
+
+        return await self._save(positions, write)
 
     async def save_labels(self, labels: Sequence[ReceivedLabel], positions: Sequence[Position]) -> list[RefusedRow]:
         """Append the labels that change something, and put the newest of each row beside its prediction."""

@@ -104,3 +104,19 @@ def test_only_a_signed_label_counts_and_each_other_is_one_dead_letter(platform: 
     assert [letter["reason"] for letter in found] == ["unauthorized", "unauthorized", "forbidden"]
     revisions = platform.stored("SELECT label FROM label_revisions WHERE request_id = %s", request_id)
     assert revisions == [(1,)]
+
+
+@pytest.mark.contract("R7")
+def test_a_request_id_of_another_key_keeps_that_keys_row_and_is_told(platform: Platform, customers: Customers) -> None:
+    first, second = platform.create_key(), platform.create_key()
+    request_id = platform.upstream.ask(first, customers(0), entity="c-first")
+    platform.upstream.flush()
+    assert platform.rows_of(request_id, "key_id") == [(first.key_id,)]
+    for key, entity in ((first, "c-first"), (second, f"c-{request_id}")):
+        platform.upstream.ask(key, customers(1), request_id=request_id, entity=entity)
+    platform.upstream.flush()
+    platform.settle()
+    assert platform.rows_of(request_id, "key_id, entity") == [(first.key_id, "c-first")]
+    letters = [event for event in platform.tap("dead-letters").to_end() if event.body["reason"] == "request_id_taken"]
+    assert [letter.key for letter in letters] == [f"c-{request_id}".encode()]
+    assert first.key_id not in letters[0].body["message"]
