@@ -48,10 +48,14 @@ def stored_predictions(engine: Engine) -> Predictions:
 
 
 def as_result(rows: Sequence[Row]) -> dict[str, Any] | None:
-    """The result that these rows were stored from, None without any; several rows stand under `rows`."""
+    """The result that these rows were stored from, None without any; several rows stand under `rows`.
+
+    Rows that another key has under the same id are not shown: who has the first row has the id.
+    """
     if not rows:
         return None
     first = rows[0]
+    own = [row for row in rows if row.key_id == first.key_id]
     result = {
         "request_id": first.request_id,
         "entity": first.entity,
@@ -70,8 +74,8 @@ def as_result(rows: Sequence[Row]) -> dict[str, Any] | None:
     }
     if first.status != "ok":
         return result | {"error": first.error}
-    many = len(rows) > 1 or (first.extra or {}).get("many", False)
-    return result | ({"rows": [_answer(row) for row in rows]} if many else _answer(first))
+    many = len(own) > 1 or (first.extra or {}).get("many", False)
+    return result | ({"rows": [_answer(row) for row in own]} if many else _answer(first))
 
 
 def _answer(row: Row) -> dict[str, Any]:

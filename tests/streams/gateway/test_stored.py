@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from streams.gateway.stored import as_result
 from streams.gateway.underway import Underway
 
@@ -54,3 +56,11 @@ def test_promises_are_kept_for_their_owner_and_the_oldest_forgotten() -> None:
         underway.add(request_id, "k")
     assert [underway.holds(request_id, "k") for request_id in "abc"] == [True, False, True]
     assert not underway.holds("a", "other")
+
+
+@pytest.mark.contract("K5", "R7")
+def test_rows_that_another_key_has_under_the_same_id_are_not_shown() -> None:
+    result = as_result([row(0), row(1, 0.5, key_id="other")])
+    assert result is not None
+    assert result["predictions"] == [0.75, 0.25]
+    assert "rows" not in result
