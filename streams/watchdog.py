@@ -4,6 +4,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from math import inf
 from time import monotonic
 from typing import NoReturn
 
@@ -22,7 +23,8 @@ class Watchdog:
     """Calls `give_up` when records are unread or batches unfinished and nothing has moved for `stall_after_s` seconds.
 
     An excused standstill (a rebalance, a dependency that is down) counts as movement. The thread sees a blocked event
-    loop too.
+    loop too. Where the whole process stood still for `frozen_after_s` seconds (a suspended machine, a stopped
+    container), the group may have given its partitions to another: it ends before it publishes what that one did.
     """
 
     def __init__(
@@ -30,17 +32,19 @@ class Watchdog:
         progress: Callable[[], Progress],
         stall_after_s: float,
         *,
+        frozen_after_s: float = inf,
         report: Callable[[Progress], None] = lambda _: None,
         give_up: Callable[[], object] = _exit,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._progress = progress
         self._stall_after_s = stall_after_s
+        self._frozen_after_s = frozen_after_s
         self._report = report
         self._give_up = give_up
         self._clock = clock
         self._position = -1
-        self._moved_at = clock()
+        self._moved_at = self._looked_at = clock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="weir-watchdog", daemon=True)
 
@@ -53,9 +57,14 @@ class Watchdog:
 
     def check(self) -> bool:
         """One look; False when the worker is stalled and was given up."""
+        now = self._clock()
+        frozen_s, self._looked_at = now - self._looked_at, now
+        if frozen_s > self._frozen_after_s:
+            log.critical("the process stood still for %.0f s: another may have its partitions", frozen_s)
+            self._give_up()
+            return False
         progress = self._progress()
         self._report(progress)
-        now = self._clock()
         idle = progress.unread == progress.unfinished == 0
         if progress.position != self._position or idle or progress.excused:
             self._position, self._moved_at = progress.position, now

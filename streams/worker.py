@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -74,21 +74,26 @@ async def _work(role: str, settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, _begin_stop, stop)
     partitions = await asyncio.to_thread(check_topics, settings, topology.needed_topics(role))
-    known = await asyncio.to_thread(log_ids, settings)
+    logs = await asyncio.to_thread(log_ids, settings)
     metrics = Metrics()
     async with AsyncExitStack() as things:
         producer = Producer({**QUEUE, **client_options(settings)})
         await producer.start()
         things.push_async_callback(producer.stop)
         build = {"scorer": _scorer, "sink": _sink}[role]
-        pipelines, views = await build(settings, things, producer, metrics, partitions)
+        pipelines, views = await build(settings, things, producer, metrics, partitions, logs)
         host = HOSTS[settings.weir_host](settings, role, pipelines)
-        watchdog = Watchdog(host.progress, settings.stall_after_s, report=partial(_report, metrics, role, views))
+        watchdog = Watchdog(
+            host.progress,
+            settings.stall_after_s,
+            frozen_after_s=settings.session_timeout_s,
+            report=partial(_report, metrics, role, views),
+        )
         watchdog.start()
         things.callback(watchdog.stop)
         memory.settle()
         log.info("ready: %s on the %s host", role, settings.weir_host)
-        replaced = replaced_log(settings, topology.needed_topics(role), known)
+        replaced = replaced_log(settings, topology.needed_topics(role), logs)
         # A view that ended would go on showing revoked keys: that is a crash too.
         runs = [host.run(stop), producer.failed(), replaced, *(view.failed() for view in views)]
         await first_failure(*map(asyncio.ensure_future, runs))
@@ -108,10 +113,10 @@ async def _scorer(
     things: AsyncExitStack,
     producer: Producer,
     metrics: Metrics,
-    partitions: dict[str, int],
+    partitions: Mapping[str, int],
+    logs: Mapping[str, str],
 ) -> tuple[list[Pipeline], list[CompactedView]]:
     ring, view = await follow_keys(settings, things)
-    logs = await asyncio.to_thread(log_ids, settings)
     redis = connect(settings.redis_url)
     things.push_async_callback(redis.aclose)
     limiter = RedisLimiter(
@@ -139,14 +144,14 @@ async def _sink(
     things: AsyncExitStack,
     producer: Producer,
     metrics: Metrics,
-    partitions: dict[str, int],
+    partitions: Mapping[str, int],
+    logs: Mapping[str, str],
 ) -> tuple[list[Pipeline], list[CompactedView]]:
     ring, view = await follow_keys(settings, things)
     # A slow database says so before the batch's time is over, which would count as the records' fault.
     engine = create_db_engine(settings.database_url.get_secret_value(), patience_s=settings.batch_timeout_s / 3)
     await asyncio.to_thread(init_db, engine)
     things.callback(engine.dispose)
-    logs = await asyncio.to_thread(log_ids, settings)
     redis = connect(settings.redis_url)
     things.push_async_callback(redis.aclose)
     attempts = RedisAttempts(redis, logs, settings.topic("sink"))
@@ -168,13 +173,7 @@ def _pipelines(
     limits = Limits(settings.batches_in_flight, settings.batch_timeout_s, settings.max_attempts)
     return [
         Pipeline(
-            settings.topic(step.topic.name),
-            step.stage,
-            producer,
-            attempts,
-            partial(_give_up, step),
-            metrics,
-            limits,
+            settings.topic(step.topic.name), step.stage, producer, attempts, partial(_give_up, step), metrics, limits
         )
         for step in steps
     ]

@@ -19,7 +19,12 @@ class Worker:
         self.given_up = 0
         self.reports: list[Progress] = []
         self.watchdog = Watchdog(
-            lambda: self.progress, 60, report=self.reports.append, give_up=self._give_up, clock=lambda: self.now
+            lambda: self.progress,
+            60,
+            frozen_after_s=90,
+            report=self.reports.append,
+            give_up=self._give_up,
+            clock=lambda: self.now,
         )
 
     def after(self, seconds: float, progress: Progress) -> bool:
@@ -51,6 +56,13 @@ def test_a_worker_that_moves_idles_or_is_excused_goes_on(fine: Progress) -> None
     assert worker.after(61, fine)
     assert worker.given_up == 0
     assert worker.reports[-1] == fine
+
+
+def test_a_process_that_stood_still_ends_before_it_goes_on_as_a_zombie() -> None:
+    worker = Worker()
+    assert worker.after(90, Progress(11, 0))
+    assert not worker.after(91, Progress(12, 0))
+    assert worker.given_up == 1
 
 
 def test_a_blocked_event_loop_does_not_stop_the_watchdog() -> None:
