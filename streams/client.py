@@ -147,7 +147,8 @@ class WeirClient:
 
     async def _send(self, records: Sequence[Emission], within_s: float) -> None:
         try:
-            await asyncio.wait_for(self._producer.send(records), within_s)
+            async with asyncio.timeout(within_s):
+                await self._producer.send(records)
         except TimeoutError:
             raise Unavailable("kafka", f"the records were not confirmed within {within_s:g} s") from None
 

@@ -76,7 +76,8 @@ async def predict(
 async def deliver(producer: Sender, record: Emission, within_s: float) -> None:
     """Send one record and wait for the broker. Raises Unavailable, and then it may be delivered or not."""
     try:
-        await asyncio.wait_for(producer.send([record]), within_s)
+        async with asyncio.timeout(within_s):
+            await producer.send([record])
     except TimeoutError:
         raise _undelivered(within_s) from None
 

@@ -123,14 +123,17 @@ class ReplyReader:
         consumer = self._consumer = AIOKafkaConsumer(
             **self._options, enable_auto_commit=False, auto_offset_reset="latest", fetch_max_wait_ms=LONG_POLL_MS
         )
-        await asyncio.wait_for(consumer.start(), OPEN_S)
+        async with asyncio.timeout(OPEN_S):
+            await consumer.start()
         if self._partition is None:
-            count = await asyncio.wait_for(_count_partitions(consumer, self._topic), OPEN_S)
+            async with asyncio.timeout(OPEN_S):
+                count = await _count_partitions(consumer, self._topic)
             self._partition = TopicPartition(self._topic, await self._choose(count))
         consumer.assign([self._partition])
         if self._position is None:
-            await asyncio.wait_for(consumer.seek_to_end(self._partition), OPEN_S)
-            self._position = await asyncio.wait_for(consumer.position(self._partition), OPEN_S)
+            async with asyncio.timeout(OPEN_S):
+                await consumer.seek_to_end(self._partition)
+                self._position = await consumer.position(self._partition)
         else:
             consumer.seek(self._partition, self._position)
         self._suspected = self._trouble = None
@@ -138,8 +141,9 @@ class ReplyReader:
     async def _follow(self) -> None:
         assert self._consumer is not None
         while True:
-            polled = self._consumer.getmany(timeout_ms=int(QUIET_S * 1000))
-            batches = await asyncio.wait_for(polled, QUIET_S + ANSWER_S)
+            # Not wait_for: before Python 3.12 that swallows a cancellation which comes along with the result.
+            async with asyncio.timeout(QUIET_S + ANSWER_S):
+                batches = await self._consumer.getmany(timeout_ms=int(QUIET_S * 1000))
             for records in batches.values():
                 self._take(records)
             if not batches:
@@ -154,7 +158,8 @@ class ReplyReader:
         """Raises Unavailable where replies lie there, twice in a row, and none was read in between."""
         assert self._consumer is not None
         assert self._partition is not None
-        ends = await asyncio.wait_for(self._consumer.end_offsets([self._partition]), ANSWER_S)
+        async with asyncio.timeout(ANSWER_S):
+            ends = await self._consumer.end_offsets([self._partition])
         if ends[self._partition] <= (self._position or 0):
             self._suspected = None
         elif self._suspected == self._position:
@@ -166,7 +171,8 @@ class ReplyReader:
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
             with suppress(KafkaError, TimeoutError):
-                await asyncio.wait_for(consumer.stop(), ANSWER_S)
+                async with asyncio.timeout(ANSWER_S):
+                    await consumer.stop()
 
 
 async def _count_partitions(consumer: AIOKafkaConsumer, topic: str) -> int:

@@ -191,3 +191,26 @@ async def test_a_lease_is_kept_while_it_is_ours_and_retaken_when_redis_forgot_it
     await lease._keep(partition)
     assert await redis.ttl(lease._name(partition)) > 2
     await lease.release()
+
+
+class Polled:
+    """A consumer whose every poll ends when the test says so."""
+
+    def __init__(self) -> None:
+        self.polls: list[asyncio.Future[dict[str, list[str]]]] = []
+
+    def getmany(self, timeout_ms: int) -> "asyncio.Future[dict[str, list[str]]]":
+        self.polls.append(asyncio.get_running_loop().create_future())
+        return self.polls[-1]
+
+
+async def test_a_stop_that_comes_along_with_replies_is_not_swallowed(settings: Settings) -> None:
+    replies = reader(settings, Pending(10, lambda: None))
+    polled = Polled()
+    replies._consumer = polled
+    following = asyncio.create_task(replies._follow())
+    await eventually(lambda: len(polled.polls) == 1)
+    polled.polls[0].set_result({})
+    following.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(following, 2)
