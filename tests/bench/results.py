@@ -68,7 +68,7 @@ class Results:
     def as_json(self) -> dict[str, Any]:
         return {
             "drain": {name: _drains(drains) for name, drains in self.drains.items()},
-            "ratios": {name: {**found.as_json(), "target": RATIOS[name][1]} for name, found in self.ratios().items()},
+            "ratios": {name: {**found.as_json(), "target": RATIOS[name][2]} for name, found in self.ratios().items()},
             "sink": {"rows_per_s": spread(self.sink).as_json()} if self.sink else {},
             "roundtrip": [
                 {"via": via, "callers": callers, **_loops(loops)} for (via, callers), loops in self.loops.items()

@@ -66,11 +66,20 @@ KINDS = (
 
 
 class Load:
-    """Sends `total` requests from a thread, evenly over `seconds`, the last of them once `release` is called."""
+    """Sends `total` requests from a thread, evenly over `seconds`, the last of them once `release` is called.
+
+    held_back: how many chunks are the last.
+    """
 
     def __init__(
-        self, platform: Platform, keys: dict[str, Key], customers: Callable[[int], dict[str, Any]], seed: int
+        self,
+        platform: Platform,
+        keys: dict[str, Key],
+        customers: Callable[[int], dict[str, Any]],
+        seed: int,
+        held_back: int = HELD_BACK,
     ) -> None:
+        self._held_back = held_back
         self._platform = platform
         self._keys = keys
         self._customers = customers
@@ -90,7 +99,7 @@ class Load:
     def _send_all(self, total: int, seconds: float) -> None:
         chunks = total // CHUNK
         for number in range(chunks):
-            if number == chunks - HELD_BACK:
+            if number == chunks - self._held_back:
                 self._released.wait(120)
             for _ in range(CHUNK):
                 self._send()

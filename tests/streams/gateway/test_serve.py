@@ -197,6 +197,8 @@ async def refused(port: int | None) -> None:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
             except ConnectionRefusedError:
                 return
+            except ConnectionResetError:  # taken by the kernel as the listener closed
+                continue
             writer.close()
             await asyncio.sleep(0.02)
 
