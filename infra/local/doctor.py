@@ -10,6 +10,7 @@ from pathlib import Path
 from infra.local.ladder import JAVA_NEEDED, REDIS_NEEDED, Choice, Found, Program
 
 DISK_NEEDED_GB = 1.0
+DEFAULT_PORT = 8080
 PYTHON_NEEDED = (3, 11)
 
 
@@ -74,7 +75,7 @@ def examine_machine(data_dir: Path, environ: Mapping[str, str], up: bool) -> lis
     return [
         python(sys.version_info[:2]),
         disk(data_dir, shutil.disk_usage(existing(data_dir)).free / 1e9),
-        port(int(environ.get("PORT") or 8080), up, bindable),
+        port(int(environ.get("PORT") or DEFAULT_PORT), up, bindable),
         Finding("kcat", kcat or "missing", False, True, "" if kcat else "optional, to look into topics by hand"),
     ]
 

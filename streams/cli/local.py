@@ -11,12 +11,13 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
-from infra.local.doctor import Finding, examine, examine_machine
+from infra.local.doctor import DEFAULT_PORT, Finding, bindable, examine, examine_machine
 from infra.local.ladder import choose, look_around
 from infra.local.stack import RunningStack, running, start, stop_remembered
 from infra.local.supervisor import read_state, stop_supervisor
+from schemas.errors import BadSettings
 
 DATA_DIR = click.option(
     "--data-dir",
@@ -43,6 +44,8 @@ def up(services_only: bool, data_dir: Path, as_json: bool) -> None:
     def report(line: str) -> None:
         click.echo(line, err=as_json)
 
+    if not services_only and read_state(data_dir.resolve()) is None:
+        refuse_taken_port(int(os.environ.get("PORT") or DEFAULT_PORT))
     stack = start(data_dir, os.environ, report=report)
     if stack.broker == "wheel":
         report(SLOWER)
@@ -54,6 +57,12 @@ def up(services_only: bool, data_dir: Path, as_json: bool) -> None:
         click.echo(json.dumps(snapshot(data_dir)))
     else:
         click.echo("Weir is up. `weir status` shows it, `weir down` stops it.")
+
+
+def refuse_taken_port(port: int) -> None:
+    """Before anything is started: another platform's gateway would answer in place of ours."""
+    if not bindable(port):
+        raise BadSettings(f"port {port} is taken by another program: stop it, or set PORT to another, then `weir up`")
 
 
 @click.command()
@@ -116,7 +125,15 @@ def age(created: float | None) -> int | None:
 
 
 def status_table(state: dict[str, Any]) -> Table:
-    table = Table("name", "kind", "pid", "up for", "restarts", "address", title=f"Weir on {state['data_dir']}")
+    table = Table(
+        "name",
+        "kind",
+        "pid",
+        "up for",
+        "restarts",
+        Column("address", overflow="fold"),
+        title=f"Weir on {state['data_dir']}",
+    )
     for service in state["services"]:
         kind = f"{service['how']} {service['version']}".strip()
         table.add_row(service["name"], kind, *life(service), "", service["address"])

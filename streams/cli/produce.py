@@ -29,7 +29,7 @@ BATCH = 500
 @click.option("--entity-field", help="Field or column that names the entity; the request id otherwise.")
 @click.option("--model", help="Model asked for, where a line names none.")
 @click.option("--format", "kind", type=click.Choice(["csv", "jsonl"]), help="By the file's name otherwise.")
-@click.option("--wait/--no-wait", default=False, help="Wait for the results and count them by status.")
+@click.option("--wait/--no-wait", default=False, help="Wait for the results, count them by status and say why.")
 @click.option("--timeout", default=30.0, show_default=True, help="Seconds that --wait gives a batch of results.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def produce(

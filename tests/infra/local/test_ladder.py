@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 
 from infra.local.ladder import (
@@ -74,6 +76,14 @@ def test_weir_stack_wheel_hides_what_is_on_path(tmp_path) -> None:
     assert seen.redis_server == Program(str(tmp_path / "redis-server"), 7)
     hidden = look_around({"PATH": path, "WEIR_STACK": "wheel"})
     assert (hidden.java, hidden.maven, hidden.redis_server) == (None, None, None)
+
+
+def test_programs_of_our_own_environment_do_not_hide_the_systems(tmp_path) -> None:
+    program = tmp_path / "redis-server"
+    program.write_text("#!/bin/sh\necho v=7.2.0\n")
+    program.chmod(0o755)
+    seen = look_around({"PATH": f"{sys.prefix}/bin:{tmp_path}:/bin:/usr/bin"})
+    assert seen.redis_server == Program(str(program), 7)
 
 
 def test_empty_variables_name_nothing() -> None:

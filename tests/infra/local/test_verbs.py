@@ -1,5 +1,6 @@
 import json
 import os
+import socket
 from pathlib import Path
 
 import click
@@ -11,7 +12,7 @@ from infra.local.process import free_port
 from infra.local.service import Service
 from infra.local.stack import RunningStack, start
 from infra.local.supervisor import Role, start_supervisor
-from schemas.errors import Unavailable
+from schemas.errors import BadSettings, Unavailable
 from streams.bring_up import await_partitions, local_environment
 from streams.cli.local import down, status, up
 from streams.topology import ROLES
@@ -59,6 +60,16 @@ def test_the_whole_platform_comes_up_and_goes_down(folder, wheel_environ) -> Non
     finally:
         call(down, folder, environ)
     assert local_environment(environ) == environ
+
+
+def test_up_starts_nothing_where_another_program_has_the_gateways_port(folder, wheel_environ) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = other.getsockname()[1]
+        with pytest.raises(BadSettings, match=f"port {taken} is taken"):
+            call(up, folder, {**wheel_environ, "PORT": str(taken)})
+    assert call(status, folder, wheel_environ)[0] == 1
 
 
 def test_a_role_that_gets_no_partitions_is_said_with_its_log(folder, monkeypatch) -> None:

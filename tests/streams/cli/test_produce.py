@@ -1,28 +1,42 @@
 """`weir produce`: reading files, and sending them on a real broker."""
 
+import asyncio
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 from infra.local.stack import RunningStack
 from schemas import headers as h
 from schemas.errors import BadSettings, InvalidRequest
 from schemas.keys import new_api_key, new_key_id
+from schemas.result import PredictionResult, ResultError, Status
 from schemas.wire import decode
 from streams.cli.lines import Bad, Reading, read_csv, read_jsonl, typed
 from streams.cli.produce import produce, send_all
+from streams.cli.sent import Sent
 from streams.client import Ask, WeirClient
 from streams.settings import Settings
 from tests.streams.gateway.echo import Echo, echoing, eventually, topics_on
 from tests.streams.test_client import ring_of
+
+
+def result(status: Status, message: str | None = None) -> PredictionResult:
+    now = datetime.now(UTC)
+    error = None if message is None else ResultError(code=status, message=message)
+    return PredictionResult(
+        request_id="r-1", entity="c-1", status=status, error=error, latency_ms=1.0, requested_at=now, scored_at=now
+    )
 
 
 def jsonl(*lines: str, reading: Reading | None = None) -> list[Ask | Bad]:
@@ -133,7 +147,45 @@ async def test_results_are_counted_by_status(settings: Settings, echo: Echo) -> 
     sent = (await send_all(client, iter(lines), 20)).as_json()
     bad = [{"line": 7, "reason": "not JSON"}]
     counts = {"sent": 1200, "delivered": 1200, "failed": 0, "bad": 1, "bad_lines": bad}
-    assert sent == counts | {"results": {"ok": 1200}, "unanswered": 0}
+    assert sent == counts | {"results": {"ok": 1200}, "reasons": {}, "unanswered": 0}
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+async def test_who_is_refused_is_told_why(settings: Settings, echo: Echo, tmp_path: Path, as_json: bool) -> None:
+    """As a user runs it, with a key that the platform does not know."""
+    file = tmp_path / "two.jsonl"
+    file.write_text('{"total_orders": 1}\n{"total_orders": 2}\n')
+    command = [sys.executable, "-m", "streams.cli", "produce", str(file), "--key-id", KEY_ID, "--wait"]
+    environ = os.environ | environment(settings) | {"WEIR_API_KEY": new_api_key(test=True), "COLUMNS": "200"}
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [*command, *(["--json"] if as_json else [])],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    if as_json:
+        report = json.loads(done.stdout)
+        assert report["results"] == {"unauthorized": 2}
+        assert "signature" in report["reasons"]["unauthorized"]
+    else:
+        assert re.search(r"result unauthorized\W+2\W.*signature", done.stdout)
+
+
+def test_a_run_is_whole_where_every_result_is_ok_and_the_first_reason_stands_for_its_status() -> None:
+    sent = Sent()
+    sent.count_results([result("ok")])
+    assert sent.is_whole()
+    sent.count_results(
+        [result("invalid", "age: [bold]not a number"), result("invalid", "another"), result("expired", "late")]
+    )
+    assert not sent.is_whole()
+    assert sent.as_json()["reasons"] == {"invalid": "age: [bold]not a number", "expired": "late"}
+    console = Console(width=120, file=io.StringIO())
+    console.print(sent.table())
+    assert "age: [bold]not a number" in cast(io.StringIO, console.file).getvalue()
 
 
 async def test_unanswered_requests_are_counted(settings: Settings, echo: Echo) -> None:
