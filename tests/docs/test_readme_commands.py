@@ -13,6 +13,7 @@ import pytest
 
 from infra.local.process import free_port
 from infra.local.stack import VARIABLES
+from schemas.keys import new_api_key
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -43,17 +44,17 @@ def run() -> Iterator[Run]:
 
 
 @pytest.fixture(scope="module")
-def visitor(run: Run) -> dict[str, str]:
-    """What the README tells to export."""
+def addresses(run: Run) -> dict[str, str]:
+    """Where each service and role listens."""
     status = json.loads(run("weir status --json"))
-    addresses = {one["name"]: one["address"] for one in [*status["services"], *status["roles"]]}
+    return {one["name"]: one["address"] for one in [*status["services"], *status["roles"]]}
+
+
+@pytest.fixture(scope="module")
+def visitor(run: Run, addresses: dict[str, str]) -> dict[str, str]:
+    """What the README tells to export."""
     key = json.loads(run("weir keys create --name me --json"))
-    return {
-        "WEIR_API_KEY": key["key"],
-        "WEIR_KEY_ID": key["id"],
-        "WEIR_URL": addresses["gateway"],
-        "KAFKA_BOOTSTRAP_SERVERS": addresses["kafka"],
-    }
+    return {"WEIR_API_KEY": key["key"], "WEIR_KEY_ID": key["id"], "WEIR_URL": addresses["gateway"]}
 
 
 def command(begins: str) -> str:
@@ -67,9 +68,27 @@ def test_the_curl_answers(run: Run, visitor: dict[str, str]) -> None:
     assert (answer["status"], answer["entity"]) == ("ok", "c-42")
 
 
-def test_the_python_example_predicts_and_tells_the_truth(run: Run, visitor: dict[str, str]) -> None:
-    said = run(command("python docs/"), **visitor)
+@pytest.fixture(scope="module")
+def python_example(addresses: dict[str, str]) -> str:
+    """The README's line with Kafka's address filled in."""
+    return command("KAFKA_BOOTSTRAP_SERVERS=").replace("127.0.0.1:...", addresses["kafka"])
+
+
+def test_the_python_example_predicts_and_tells_the_truth(
+    run: Run, visitor: dict[str, str], python_example: str
+) -> None:
+    said = run(python_example, **visitor)
     assert re.match(r"c-42: ok, risk \d+ of 100\n20 of 20 predicted\n", said)
+
+
+def test_the_python_example_says_why_it_was_refused(run: Run, visitor: dict[str, str], python_example: str) -> None:
+    said = run(f"{python_example} || test $? = 1", **visitor | {"WEIR_API_KEY": new_api_key()})
+    assert said.startswith("c-42: unauthorized, the key or the signature is not valid")
+
+
+def test_the_python_example_names_what_is_not_set(run: Run, visitor: dict[str, str]) -> None:
+    said = run("python docs/examples/predict.py 2>&1 || test $? = 2", **visitor | {"WEIR_KEY_ID": ""})
+    assert re.fullmatch(r"not set: KAFKA_BOOTSTRAP_SERVERS \(.*\), WEIR_KEY_ID \(.*\)\n", said)
 
 
 def test_weir_produce_sends_the_file(run: Run, visitor: dict[str, str]) -> None:
