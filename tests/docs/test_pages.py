@@ -4,13 +4,17 @@ import importlib.util
 import re
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import yaml
 from prometheus_client import CollectorRegistry
+from starlette.routing import Route
 
 from schemas.signing import signature, signing_key
 from streams.cli import VERBS
+from streams.gateway.answers import HTTP_STATUS
+from streams.gateway.app import create_app
 from streams.gateway.metrics import GatewayMetrics
 from streams.observe import Metrics
 from streams.settings import Settings
@@ -113,6 +117,18 @@ def test_the_page_on_operating_names_every_metric() -> None:
     named = set(re.findall(r"`([a-z_]+)`", page)) - {"monitor"}
     assert named <= declared.keys()
     assert {declared[name] for name in named} == set(declared.values())
+
+
+def test_the_page_on_http_has_every_route_and_every_status_of_a_result() -> None:
+    page = (ROOT / "docs/http.md").read_text()
+    nothing: Any = None
+    needs = ("keys", "producer", "replies", "predictions", "checks", "metrics_text")
+    app = create_app(Settings(), **dict.fromkeys(needs, nothing))
+    paths = [route.path.replace("{request_id:path}", "{id}") for route in app.routes if isinstance(route, Route)]
+    assert [
+        path for path in paths if not re.search(rf"^\| `(GET|POST) {re.escape(path)}` \|", page, re.MULTILINE)
+    ] == []
+    assert {str(status) for status in HTTP_STATUS.values()} <= set(re.findall(r"^\| (\d+) \|", page, re.MULTILINE))
 
 
 def test_pre_commit_runs_what_make_lint_runs() -> None:

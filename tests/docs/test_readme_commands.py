@@ -94,3 +94,10 @@ def test_the_python_example_names_what_is_not_set(run: Run, visitor: dict[str, s
 def test_weir_produce_sends_the_file(run: Run, visitor: dict[str, str]) -> None:
     said = run(command("weir produce"), **visitor)
     assert re.search(r"result ok\W+8\b", said)
+
+
+def test_the_curls_of_the_page_on_http_are_answered_as_it_says(run: Run, visitor: dict[str, str]) -> None:
+    """The row of a fresh answer may not be stored yet, and `me` has no `monitor`."""
+    curls = re.findall(r"^curl (.*)$", (ROOT / "docs/http.md").read_text(), re.MULTILINE)
+    codes = [run(f"curl --silent --output /dev/null --write-out '%{{http_code}}' {rest}", **visitor) for rest in curls]
+    assert re.fullmatch("200 (200|404) 202 200 200 403", " ".join(codes))
