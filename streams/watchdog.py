@@ -1,14 +1,19 @@
 """A thread that ends the process when records wait and nothing moves: Faust's own stall detector cannot fire."""
 
+import asyncio
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import inf
 from time import monotonic
 from typing import NoReturn
 
+from schemas.errors import Unavailable
+from schemas.message import Emission
 from streams.host import Progress
+from streams.ports import Sender
 
 log = logging.getLogger("weir.watchdog")
 
@@ -58,11 +63,9 @@ class Watchdog:
     def check(self) -> bool:
         """One look; False when the worker is stalled and was given up."""
         now = self._clock()
-        frozen_s, self._looked_at = now - self._looked_at, now
-        if frozen_s > self._frozen_after_s:
-            log.critical("the process stood still for %.0f s: another may have its partitions", frozen_s)
-            self._give_up()
+        if self.has_slept():
             return False
+        self._looked_at = now
         progress = self._progress()
         self._report(progress)
         idle = progress.unread == progress.unfinished == 0
@@ -74,7 +77,29 @@ class Watchdog:
         self._give_up()
         return False
 
+    def has_slept(self) -> bool:
+        """Whether the whole process stood still since the last look, and then it is given up."""
+        frozen_s = self._clock() - self._looked_at
+        if frozen_s <= self._frozen_after_s:
+            return False
+        log.critical("the process stood still for %.0f s: another may have its partitions", frozen_s)
+        self._give_up()
+        return True
+
     def _run(self) -> None:
         interval = min(1.0, self._stall_after_s / 4)
         while not self._stopping.wait(interval) and self.check():
             pass
+
+
+@dataclass(frozen=True, slots=True)
+class Awake:
+    """A sender that publishes nothing after a sleep: the loop may wake before the watchdog's thread does."""
+
+    sender: Sender
+    watchdog: Watchdog
+
+    async def feed(self, emissions: Sequence[Emission]) -> asyncio.Future[None]:
+        if self.watchdog.has_slept():
+            raise Unavailable("kafka", "this process stood still: its partitions may be another's")
+        return await self.sender.feed(emissions)

@@ -33,7 +33,7 @@ from streams.producer import Producer
 from streams.settings import Settings
 from streams.topics import PREDICTION_REPLIES, check_topics, log_ids
 from streams.topology import ROLES, Step
-from streams.watchdog import Watchdog
+from streams.watchdog import Awake, Watchdog
 
 log = logging.getLogger("weir.worker")
 
@@ -89,6 +89,8 @@ async def _work(role: str, settings: Settings) -> None:
             frozen_after_s=settings.session_timeout_s,
             report=partial(_report, metrics, role, views),
         )
+        for pipeline in pipelines:
+            pipeline.sender = Awake(pipeline.sender, watchdog)
         watchdog.start()
         things.callback(watchdog.stop)
         memory.settle()

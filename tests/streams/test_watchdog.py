@@ -6,8 +6,11 @@ import sys
 
 import pytest
 
+from schemas.errors import Unavailable
+from schemas.message import Emission
 from streams.host import Progress
-from streams.watchdog import EXIT_STALLED, Watchdog
+from streams.watchdog import EXIT_STALLED, Awake, Watchdog
+from tests.fakes import FakeSender
 
 
 class Worker:
@@ -63,6 +66,18 @@ def test_a_process_that_stood_still_ends_before_it_goes_on_as_a_zombie() -> None
     assert worker.after(90, Progress(11, 0))
     assert not worker.after(91, Progress(12, 0))
     assert worker.given_up == 1
+
+
+async def test_nothing_is_published_by_a_process_that_wakes_before_its_watchdog_looks() -> None:
+    worker, sender = Worker(), FakeSender()
+    awake = Awake(sender, worker.watchdog)
+    emission = Emission("results", None, b"{}")
+    worker.now = 90
+    await awake.feed([emission])
+    worker.now = 91
+    with pytest.raises(Unavailable, match="stood still"):
+        await awake.feed([emission])
+    assert (sender.sent, worker.given_up) == ([emission], 1)
 
 
 def test_a_blocked_event_loop_does_not_stop_the_watchdog() -> None:
