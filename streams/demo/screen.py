@@ -6,8 +6,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from streams.demo.cast import SMALL_BURST, SMALL_LIMIT
-from streams.demo.figures import WAYS, by_way, dead_letters, drained, rate, rows
+from streams.demo.cast import SMALL_LIMIT
+from streams.demo.figures import WAYS, best_second, by_way, dead_letters, drained, rows
 from streams.demo.ledger import Ledger
 
 BAR = 28
@@ -15,12 +15,12 @@ STYLES = {"ok": "green", "rate_limited": "yellow", "error": "red"}
 Fact = tuple[str, Text]
 
 
-def screen(ledger: Ledger, now: float) -> RenderableType:
+def screen(ledger: Ledger) -> RenderableType:
     """Everything at a glance, in 80 columns and 24 lines."""
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="bold", no_wrap=True, min_width=12)
     facts.add_column()
-    for label, text in [*status_facts(ledger), ("", Text()), *other_facts(ledger, now)]:
+    for label, text in [*status_facts(ledger), ("", Text()), *other_facts(ledger)]:
         facts.add_row(label, text)
     return Group("", ways(ledger), "", facts)
 
@@ -48,7 +48,7 @@ def status_facts(ledger: Ledger) -> Iterator[Fact]:
         yield status, Text(f"{count:>6,}  ") + Text(bar, style=STYLES.get(status, "magenta"))
 
 
-def other_facts(ledger: Ledger, now: float) -> Iterator[Fact]:
+def other_facts(ledger: Ledger) -> Iterator[Fact]:
     yield "small key", small_key(ledger)
     yield "revoked key", revoked_key(ledger)
     letters = dead_letters(ledger)
@@ -60,16 +60,15 @@ def other_facts(ledger: Ledger, now: float) -> Iterator[Fact]:
     yield "Postgres", Text(f"{stored:,} rows, {labelled:,} with their ground truth")
     burst, took = drained(ledger)
     fast = f"; burst of {burst:,} in {took:.1f} s: {burst / took:,.0f}/s" if took else ""
-    yield "throughput", Text(f"{rate(ledger, now):,.0f} results/s{fast}")
+    yield "throughput", Text(f"best second: {best_second(ledger):,} results{fast}")
     yield "ledger", account(ledger)
 
 
 def small_key(ledger: Ledger) -> Text:
     counts = ledger.counts(role="small")
-    refused = f"{counts['ok']} answered, {counts['rate_limited']} refused with 429"
-    return Text(
-        f"{refused} ({SMALL_BURST} at once, {SMALL_LIMIT} an hour)", style="yellow" if counts["rate_limited"] else ""
-    )
+    by_http = ledger.counts(role="small", way="http")["rate_limited"]
+    refused = f"{counts['ok']} answered, {counts['rate_limited']} refused for their rate ({by_http} by HTTP 429)"
+    return Text(f"{refused}; {SMALL_LIMIT}/hour", style="yellow" if counts["rate_limited"] else "")
 
 
 def revoked_key(ledger: Ledger) -> Text:
@@ -86,14 +85,14 @@ def account(ledger: Ledger) -> Text:
     return text.append("under way", style="dim")
 
 
-def plain(ledger: Ledger, now: float) -> Iterator[str]:
+def plain(ledger: Ledger) -> Iterator[str]:
     """The same as lines."""
     for way, figures in by_way(ledger).items():
         latencies = "  ".join(f"{name} {_ms(value)}" for name, value in figures.latency_ms.items())
         yield f"{WAYS[way]:<13} {figures.sent} sent, {figures.ended} ended  {latencies}"
     for status, count in ledger.counts().most_common():
         yield f"{status:<13} {count}"
-    for label, text in other_facts(ledger, now):
+    for label, text in other_facts(ledger):
         yield f"{label:<13} {text.plain}"
 
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from time import monotonic
 
 from rich.console import Console
 from rich.live import Live
@@ -59,13 +58,13 @@ async def _frames(ledger: Ledger, console: Console) -> None:
     """Redraw the screen until cancelled, and a last time then."""
     if not console.is_terminal:
         return await _lines(ledger, console)
-    with Live(screen(ledger, monotonic()), console=console, auto_refresh=False, vertical_overflow="visible") as live:
+    with Live(screen(ledger), console=console, auto_refresh=False, vertical_overflow="visible") as live:
         try:
             while True:
                 await asyncio.sleep(FRAME_S)
-                live.update(screen(ledger, monotonic()), refresh=True)
+                live.update(screen(ledger), refresh=True)
         finally:
-            live.update(screen(ledger, monotonic()), refresh=True)
+            live.update(screen(ledger), refresh=True)
 
 
 async def _lines(ledger: Ledger, console: Console) -> None:
@@ -74,7 +73,7 @@ async def _lines(ledger: Ledger, console: Console) -> None:
             await asyncio.sleep(LINE_S)
             console.print(f"traffic   {len(ledger.requests)} sent, {len(ledger.statuses)} ended", soft_wrap=True)
     finally:
-        for line in plain(ledger, monotonic()):
+        for line in plain(ledger):
             console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 

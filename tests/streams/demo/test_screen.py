@@ -5,7 +5,7 @@ import shlex
 from rich.console import Console
 
 from streams.demo.curl import curl
-from streams.demo.figures import by_way, drained
+from streams.demo.figures import best_second, by_way, drained
 from streams.demo.ledger import Ledger, Rows
 from streams.demo.orders import Orders
 from streams.demo.screen import plain, screen
@@ -30,7 +30,7 @@ def busy() -> Ledger:
 
 def shown(ledger: Ledger) -> list[str]:
     out = io.StringIO()
-    Console(file=out, width=80, height=24, force_terminal=True, color_system=None).print(screen(ledger, now=1e12))
+    Console(file=out, width=80, height=24, force_terminal=True, color_system=None).print(screen(ledger))
     return out.getvalue().splitlines()
 
 
@@ -41,11 +41,16 @@ def test_the_screen_fits_a_small_terminal() -> None:
 
 
 def test_the_screen_and_the_plain_lines_say_the_same() -> None:
-    text, lines = "\n".join(shown(busy())), "\n".join(plain(busy(), now=1e12))
-    for fact in ("not_json at t[3]@57", "1 answered, 1 refused with 429", "13,003 rows"):
+    text, lines = "\n".join(shown(busy())), "\n".join(plain(busy()))
+    for fact in ("not_json at t[3]@57", "1 answered, 1 refused for their rate (0 by HTTP 429)", "13,003 rows"):
         assert fact in text
         assert fact in lines
     assert "each once" in text
+
+
+def test_the_best_second_is_the_fullest_whenever_it_was() -> None:
+    seen = {"a": 1.0, "b": 5.0, "c": 5.5, "d": 5.9, "e": 6.0, "f": 9.0}
+    assert (best_second(Ledger(seen_at=seen)), best_second(Ledger())) == (3, 0)
 
 
 def test_the_screen_of_nothing_yet_can_be_drawn() -> None:
