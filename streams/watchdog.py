@@ -10,7 +10,6 @@ from math import inf
 from time import monotonic
 from typing import NoReturn
 
-from schemas.errors import Unavailable
 from schemas.message import Emission
 from streams.host import Progress
 from streams.ports import Sender
@@ -64,6 +63,8 @@ class Watchdog:
         """One look; False when the worker is stalled and was given up."""
         now = self._clock()
         if self.has_slept():
+            log.critical("the process stood still for %.0f s: another may have its partitions", now - self._looked_at)
+            self._give_up()
             return False
         self._looked_at = now
         progress = self._progress()
@@ -78,13 +79,8 @@ class Watchdog:
         return False
 
     def has_slept(self) -> bool:
-        """Whether the whole process stood still since the last look, and then it is given up."""
-        frozen_s = self._clock() - self._looked_at
-        if frozen_s <= self._frozen_after_s:
-            return False
-        log.critical("the process stood still for %.0f s: another may have its partitions", frozen_s)
-        self._give_up()
-        return True
+        """Whether the whole process has stood still since the last look: the next one ends it."""
+        return self._clock() - self._looked_at > self._frozen_after_s
 
     def _run(self) -> None:
         interval = min(1.0, self._stall_after_s / 4)
@@ -101,5 +97,5 @@ class Awake:
 
     async def feed(self, emissions: Sequence[Emission]) -> asyncio.Future[None]:
         if self.watchdog.has_slept():
-            raise Unavailable("kafka", "this process stood still: its partitions may be another's")
+            await asyncio.get_running_loop().create_future()  # never: the watchdog's next look ends the process
         return await self.sender.feed(emissions)

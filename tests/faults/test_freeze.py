@@ -37,7 +37,7 @@ def test_a_scorer_that_stood_still_past_its_session_ends_and_no_request_ends_twi
         platform.settle("scorer", wait_s=60)
     finally:
         os.kill(frozen.process.pid, signal.SIGCONT)
-    assert frozen.process.wait(WAIT_S) == EXIT_STALLED
+    assert frozen.process.wait(WAIT_S) == EXIT_STALLED, frozen.log.read_text()[-2000:]
     ledger = books.Ledger()
     books.check_events(ledger, load.asked, platform.tap("prediction-results").to_end())
     print(ledger)
