@@ -7,6 +7,8 @@ from schemas.message import Emission, Record
 from schemas.wire import encode
 
 MAX_KEPT_BYTES = 256 * 1024
+MAX_MESSAGE = 4096
+"""Characters: what a record says of itself must not make its letter too large to send."""
 
 
 def dead_letter(topic: str, record: Record, reason: str, message: str, *, attempt: int = 1) -> Emission:
@@ -15,7 +17,7 @@ def dead_letter(topic: str, record: Record, reason: str, message: str, *, attemp
     value = record.value or b""
     body: dict[str, Any] = {
         "reason": reason,
-        "message": message,
+        "message": message[:MAX_MESSAGE],
         "topic": record.topic,
         "partition": record.partition,
         "offset": record.offset,

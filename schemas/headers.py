@@ -19,6 +19,8 @@ RATE_LIMIT = "ratelimit"
 
 CURRENT_SCHEMA = b"1"
 MAX_HEADERS = 32
+MAX_NAME = 64
+"""Characters of a header's name that an error shows."""
 MAX_HEADER_BYTES = 16 * 1024
 
 
@@ -34,7 +36,9 @@ def read_headers(headers: Headers) -> Mapping[str, bytes]:
     if len(by_name) != len(headers):
         names = [name for name, _ in headers]
         twice = sorted({name for name in names if names.count(name) > 1})
-        raise Undecodable("repeated_header", f"header given more than once: {', '.join(twice)}")
+        raise Undecodable(
+            "repeated_header", f"header given more than once: {', '.join(name[:MAX_NAME] for name in twice)}"
+        )
     if None in by_name.values():
         by_name = {name: value or b"" for name, value in headers}
     if not within_limits(by_name):

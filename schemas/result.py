@@ -24,6 +24,7 @@ STATUSES: tuple[Status, ...] = (
 )
 SCHEMA_VERSION = 1
 MAX_NAME = 128
+MAX_MESSAGE = 4096
 LAST_MS = 253_402_300_799_999
 """The calendar's last millisecond, of the year 9999."""
 
@@ -128,7 +129,7 @@ def single_result(target: str) -> type[Any]:
 
 def refusal(code: str, message: str, **more: Any) -> dict[str, Any]:
     """The `error` of a result that is not ok."""
-    return {"code": code, "message": message, **more}
+    return {"code": code, "message": message[:MAX_MESSAGE], **more}
 
 
 def named(fields: Sequence[FieldError]) -> list[dict[str, str]]:

@@ -2,8 +2,11 @@
 
 import pytest
 
+from schemas.dead_letter import dead_letter
 from schemas.errors import Undecodable
 from schemas.headers import MAX_HEADER_BYTES, MAX_HEADERS, read_headers
+from schemas.message import Record
+from schemas.result import MAX_MESSAGE, refusal
 
 
 def test_headers_are_read_by_name() -> None:
@@ -29,3 +32,17 @@ def test_headers_past_the_limits_are_refused(headers: list[tuple[str, bytes]], r
 def test_the_limits_themselves_are_allowed() -> None:
     assert len(read_headers([(f"h{i:02}", b"") for i in range(MAX_HEADERS)])) == MAX_HEADERS
     assert read_headers([("h", b"x" * (MAX_HEADER_BYTES - 1))])
+
+
+@pytest.mark.contract("R3", "R9")
+def test_endless_names_given_twice_make_no_endless_error() -> None:
+    with pytest.raises(Undecodable) as caught:
+        read_headers([("\x01" * 700_000, b"1"), ("\x01" * 700_000, b"2")])
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.contract("R9")
+def test_a_dead_letter_and_a_refusal_stay_small_whatever_they_say() -> None:
+    record = Record("t", 0, 0, 1, b"k", b"{}", [])
+    assert len(dead_letter("dead-letters", record, "invalid", "\x01" * 1_000_000).value) < 30_000
+    assert len(refusal("invalid", "x" * 1_000_000)["message"]) == MAX_MESSAGE
