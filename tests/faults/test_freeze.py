@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from streams.watchdog import EXIT_STALLED
 from tests.e2e.cases import Customers
 from tests.e2e.platform import WAIT_S, Platform, wait_for
 from tests.faults import ledger as books
@@ -36,7 +37,7 @@ def test_a_scorer_that_stood_still_past_its_session_ends_and_no_request_ends_twi
         platform.settle("scorer", wait_s=60)
     finally:
         os.kill(frozen.process.pid, signal.SIGCONT)
-    assert frozen.process.wait(WAIT_S) != 0, frozen.log.read_text()[-2000:]
+    assert frozen.process.wait(WAIT_S) == EXIT_STALLED, frozen.log.read_text()[-2000:]
     ledger = books.Ledger()
     books.check_events(ledger, load.asked, platform.tap("prediction-results").to_end())
     print(ledger)
