@@ -108,7 +108,7 @@ def authenticate(
 def _is_past(deadline: bytes | None, now: datetime) -> bool:
     if deadline is None:
         return False
-    if not (deadline.isdigit() and len(deadline) < 16):
+    if not (deadline.isdigit() and len(deadline) <= signing.LONGEST_EPOCH):
         raise InvalidRequest(f"the header {h.DEADLINE} must be epoch milliseconds")
     return int(now.timestamp() * 1000) > int(deadline)
 

@@ -14,7 +14,7 @@ from schemas import headers as h
 from schemas.keys import ApiKey
 from schemas.message import Record
 from schemas.request import is_request_id, read_usual
-from schemas.signing import LONGEST_EPOCH, MAX_AGE_MS, Verifier
+from schemas.signing import LONGEST_EPOCH, MAX_AGE_MS, Verifier, verifier
 
 
 class Signer(NamedTuple):
@@ -37,21 +37,22 @@ class FastLane:
         """The candidate in the record, or None."""
         try:
             return self._candidate(record)
-        except (AttributeError, KeyError, TypeError, ValueError):  # of a header without a value, among others
+        except (KeyError, TypeError, ValueError):
             return None
 
     def _candidate(self, record: Record) -> Candidate | None:
         headers: dict[str, bytes] = dict(record.headers)
+        # Raises TypeError where a header has no value: nothing below meets one.
+        if not h.within_limits(headers) or len(headers) != len(record.headers):
+            return None
         request_id, key_id, signed_at = headers[h.REQUEST_ID], headers[h.KEY_ID], headers[h.SIGNED_AT]
         if key_id not in self._signers:
             self._signers[key_id] = self._signer(key_id)
         signer, body, record_key = self._signers[key_id], record.value, record.key
         if signer is None or body is None or record_key is None or b"\n" in record_key:
             return None
-        if len(headers) != len(record.headers) or not h.within_limits(headers) or not is_request_id(request_id):
-            return None
         age_ms = record.timestamp - _epoch_ms(signed_at)
-        if not -MAX_AGE_MS <= age_ms <= MAX_AGE_MS:
+        if not (is_request_id(request_id) and -MAX_AGE_MS <= age_ms <= MAX_AGE_MS):
             return None
         digest = sha256(body).hexdigest()
         parts = (record.topic.encode(), request_id, record_key, signed_at, digest.encode())
@@ -67,7 +68,7 @@ class FastLane:
         credential = self._keys.by_id(key_id.decode("latin-1"))
         if credential is None or not credential.key.is_valid_at(self._now) or not credential.key.may("predict"):
             return None
-        return Signer(credential.key, Verifier(credential.signing_key))
+        return Signer(credential.key, verifier(credential.signing_key))
 
 
 def _epoch_ms(text: bytes) -> int:

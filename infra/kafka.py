@@ -24,6 +24,9 @@ PARTITIONER = "murmur2_random"
 """The Java clients' choice: librdkafka's own default sends a key elsewhere than they and aiokafka do, and
 per-key order would break between producers."""
 
+LONG_POLL_MS = 100
+"""How long a fetch waits for records: the wheel broker answers a waiting fetch at its end only, others at once."""
+
 
 class KafkaSettings(Protocol):
     """How to reach the brokers, as `streams.settings.Settings` says it."""

@@ -18,7 +18,7 @@ from schemas.wire import decode
 
 _NUMBERS = {int, float}
 _TEXTS = {str}
-LONGEST_INTEGER = 2.0**63
+PAST_64_BITS = 2.0**63
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def _encode_texts(signature: Signature, rows: Sequence[Any]) -> Encoded | None:
     except (ValueError, OverflowError):
         return None
     # What no 64 bits hold is text that some readers of the result would refuse: it goes on as the float that it is.
-    if not _within_bounds(layout, numbers).all() or (np.abs(numbers) >= LONGEST_INTEGER).any():
+    if not _within_bounds(layout, numbers).all() or (np.abs(numbers) >= PAST_64_BITS).any():
         return None
     return _assemble(signature, rows, numbers, columns[count:])
 

@@ -3,12 +3,11 @@
 from base64 import b64encode
 from typing import Any
 
+from schemas.errors import MAX_MESSAGE
 from schemas.message import Emission, Record
 from schemas.wire import encode
 
 MAX_KEPT_BYTES = 256 * 1024
-MAX_MESSAGE = 4096
-"""Characters: what a record says of itself must not make its letter too large to send."""
 
 
 def dead_letter(topic: str, record: Record, reason: str, message: str, *, attempt: int = 1) -> Emission:

@@ -13,6 +13,9 @@ WeirError
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+MAX_MESSAGE = 4096
+"""Characters: what a record says of itself must not make its result or its dead letter too large to send."""
+
 
 @dataclass(frozen=True, slots=True)
 class FieldError:

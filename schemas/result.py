@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType, defstruct
 from msgspec.json import Encoder
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from schemas.errors import FieldError
+from schemas.errors import MAX_MESSAGE, FieldError
 from schemas.request import MAX_NAMED
 
 Status = Literal["ok", "unauthorized", "forbidden", "rate_limited", "invalid", "expired", "error"]
@@ -24,7 +24,6 @@ STATUSES: tuple[Status, ...] = (
 )
 SCHEMA_VERSION = 1
 MAX_NAME = 128
-MAX_MESSAGE = 4096
 LAST_MS = 253_402_300_799_999
 """The calendar's last millisecond, of the year 9999."""
 

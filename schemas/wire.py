@@ -51,7 +51,9 @@ def is_plain(body: bytes) -> bool:
         return False
     if len(body) > ENDLESS_DIGITS and b"0" * ENDLESS_DIGITS in body.translate(_DIGITS_AS_0):
         return False
-    return body.isascii() or body.decode() != ""
+    if not body.isascii():
+        body.decode()
+    return True
 
 
 def _may_be_deep(body: bytes) -> bool:

@@ -12,12 +12,10 @@ import faust
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import TP, Message
 
+from infra.kafka import LONG_POLL_MS
 from schemas.message import Batch
 
 log = logging.getLogger("weir.host")
-
-LONG_POLL_MS = 100
-"""How long a fetch waits for records: the wheel broker answers a waiting fetch at its end only, others at once."""
 
 
 class FetchThread(AIOKafkaConsumerThread):

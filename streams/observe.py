@@ -128,21 +128,23 @@ def metrics_text(multiprocess_dir: str = "") -> bytes:
     """All metrics in Prometheus' text form: this process's, or those of every role that shares the directory."""
     if not multiprocess_dir:
         return generate_latest(REGISTRY)
-    forget_the_dead(multiprocess_dir)
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=multiprocess_dir)  # type: ignore[no-untyped-call]
-    return generate_latest(registry)
+    return generate_latest(_shared(multiprocess_dir))
 
 
 def partitions_read(multiprocess_dir: str, role: str) -> int:
     """How many partitions the living processes of a role read, as they say in the shared directory."""
-    forget_the_dead(multiprocess_dir)
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=multiprocess_dir)  # type: ignore[no-untyped-call]
+    registry = _shared(multiprocess_dir)
     try:
         return int(registry.get_sample_value("consumer_partitions", {"group": role}) or 0)
     except struct.error:  # a process is making its file at this moment
         return 0
+
+
+def _shared(multiprocess_dir: str) -> CollectorRegistry:
+    forget_the_dead(multiprocess_dir)
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=multiprocess_dir)  # type: ignore[no-untyped-call]
+    return registry
 
 
 def forget_the_dead(multiprocess_dir: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.auth import get_key_manager
-from infra.local.doctor import bindable
+from infra.local.doctor import DEFAULT_PORT, bindable
 from infra.local.process import free_port
 from infra.local.stack import RunningStack, start
 from infra.local.supervisor import read_state
@@ -111,7 +111,7 @@ def port(data_dir: Path, environ: Mapping[str, str], phases: Phases) -> int:
     for role in state["roles"] if state else ():
         if role["name"] == "gateway":
             return int(role["address"].rpartition(":")[2])
-    wanted = int(environ.get("PORT") or 8080)
+    wanted = int(environ.get("PORT") or DEFAULT_PORT)
     if bindable(wanted):
         return wanted
     chosen = free_port()

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from infra.header_names import tolerate_header_names
+from infra.kafka import LONG_POLL_MS
 from schemas.errors import Unavailable
 from streams.gateway.pending import Expected, Pending
 
@@ -21,9 +22,6 @@ QUIET_S = 1.0
 
 ANSWER_S = 5.0
 """How long the broker may take to say so."""
-
-LONG_POLL_MS = 100
-"""How long a fetch waits for replies: the wheel broker answers a waiting fetch at its end only, others at once."""
 
 OPEN_S = 20.0
 """How long each step of connecting may take: a topic just made has no leader at first."""

@@ -3,10 +3,10 @@
 import pytest
 
 from schemas.dead_letter import dead_letter
-from schemas.errors import Undecodable
+from schemas.errors import MAX_MESSAGE, Undecodable
 from schemas.headers import MAX_HEADER_BYTES, MAX_HEADERS, read_headers
 from schemas.message import Record
-from schemas.result import MAX_MESSAGE, refusal
+from schemas.result import refusal
 
 
 def test_headers_are_read_by_name() -> None:

@@ -13,8 +13,9 @@ from aiokafka import AIOKafkaConsumer
 from faust.transport.drivers.aiokafka import Consumer as KafkaConsumer
 from faust.types import TP
 
+from infra.kafka import LONG_POLL_MS
 from schemas.message import Batch
-from streams.faust_consumer import LONG_POLL_MS, BatchApp, BatchConsumer
+from streams.faust_consumer import BatchApp, BatchConsumer
 from streams.faust_host import FaustHost, make_app
 from streams.settings import Settings
 
