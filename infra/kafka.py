@@ -1,20 +1,10 @@
-"""Kafka clients: options for both libraries, and reading and writing a small topic whole."""
+"""Kafka clients: options for both libraries, and writing a few records."""
 
 import ssl
-import time
-import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from confluent_kafka import (
-    OFFSET_BEGINNING,
-    Consumer,
-    KafkaError,
-    KafkaException,
-    Message,
-    Producer,
-    TopicPartition,
-)
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from pydantic import SecretStr
 
 from schemas.errors import Unavailable
@@ -26,6 +16,12 @@ per-key order would break between producers."""
 
 LONG_POLL_MS = 100
 """How long a fetch waits for records: the wheel broker answers a waiting fetch at its end only, others at once."""
+
+
+QUIET = {"log_level": 2}
+"""What fails is raised; the library would also print each attempt to connect."""
+
+ADVICE = "check KAFKA_BOOTSTRAP_SERVERS and that the broker is up (`weir status`)"
 
 
 class KafkaSettings(Protocol):
@@ -89,98 +85,6 @@ def _tls(settings: KafkaSettings) -> ssl.SSLContext:
     return context
 
 
-def read_compacted(options: Mapping[str, Any], topic: str, timeout_s: float = 10.0) -> dict[bytes, bytes]:
-    """The last value of each key on a topic, up to the end that the partitions have when asked.
-
-    A record without a value removes its key. Raises Unavailable where the topic is missing or its end is not
-    reached within `timeout_s` seconds.
-    """
-    deadline = time.monotonic() + timeout_s
-    consumer = Consumer(
-        {
-            **_QUIET,
-            **options,
-            "group.id": f"weir-read-{uuid.uuid4()}",  # the client wants one; with assign() none comes to be
-            "enable.auto.commit": False,
-            "auto.offset.reset": "earliest",
-            "enable.partition.eof": True,
-        }
-    )
-    try:
-        unread = _ends(consumer, topic, deadline)
-        consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in unread])
-        return _read_up_to(consumer, topic, unread, deadline)
-    except KafkaException as error:
-        raise Unavailable("kafka", f"topic {topic} cannot be read: {error.args[0].str()}; {_ADVICE}") from error
-    finally:
-        consumer.close()
-
-
-_QUIET = {"log_level": 2}  # what fails here is raised; the library would also print each attempt to connect
-_SETTLING = (
-    KafkaError.LEADER_NOT_AVAILABLE, KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART,
-    KafkaError._UNKNOWN_PARTITION,
-)  # fmt: skip
-_ADVICE = "check KAFKA_BOOTSTRAP_SERVERS and that the broker is up (`weir status`)"
-
-
-def _ends(consumer: Consumer, topic: str, deadline: float) -> dict[int, int]:
-    """Partition -> end offset, of the partitions that hold anything."""
-    known = consumer.list_topics(topic, timeout=_left(deadline)).topics[topic]
-    if known.error is not None:
-        raise Unavailable("kafka", f"topic {topic}: {known.error.str()}; make it with `weir topics create`")
-    ends = {}
-    for partition in known.partitions:
-        low, high = _span(consumer, TopicPartition(topic, partition), deadline)
-        if high > low:
-            ends[partition] = high
-    return ends
-
-
-def _span(consumer: Consumer, partition: TopicPartition, deadline: float) -> tuple[int, int]:
-    """First offset and end. A partition just made has no leader for a moment."""
-    while True:
-        try:
-            return consumer.get_watermark_offsets(partition, timeout=_left(deadline))
-        except KafkaException as error:
-            if error.args[0].code() not in _SETTLING or time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-
-
-def _read_up_to(consumer: Consumer, topic: str, unread: dict[int, int], deadline: float) -> dict[bytes, bytes]:
-    values: dict[bytes, bytes] = {}
-    while unread:
-        if time.monotonic() > deadline:
-            raise Unavailable("kafka", f"topic {topic} was not read to its end in time; {_ADVICE}")
-        message = consumer.poll(min(0.5, _left(deadline)))
-        if message is None:
-            continue
-        partition, offset, error = message.partition(), message.offset(), message.error()
-        if error is not None and error.code() != KafkaError._PARTITION_EOF:
-            raise KafkaException(error)
-        assert partition is not None
-        assert offset is not None
-        if error is None:
-            _apply(values, message)
-            offset += 1
-        if offset >= unread.get(partition, offset + 1):
-            del unread[partition]
-    return values
-
-
-def _apply(values: dict[bytes, bytes], message: Message) -> None:
-    key, value = message.key() or b"", message.value()
-    if value is None:
-        values.pop(key, None)
-    else:
-        values[key] = value
-
-
-def _left(deadline: float) -> float:
-    return max(0.001, deadline - time.monotonic())
-
-
 def publish(
     options: Mapping[str, Any],
     topic: str,
@@ -200,12 +104,12 @@ def publish(
 
     # An idempotent producer first waits half a second for its id; a lone record needs none: repeating it is harmless.
     own = {"enable.idempotence": len(records) > 1, "acks": "all", "partitioner": PARTITIONER}
-    producer = Producer({**_QUIET, **options, **own, "delivery.timeout.ms": int(timeout_s * 1000)})
+    producer = Producer({**QUIET, **options, **own, "delivery.timeout.ms": int(timeout_s * 1000)})
     try:
         for key, value, headers in records:
             producer.produce(topic, value, key, headers=list(headers), on_delivery=delivered)
         waiting = producer.flush(timeout_s + 1)
     except (KafkaException, BufferError) as error:
-        raise Unavailable("kafka", f"topic {topic} cannot be written: {error}; {_ADVICE}") from error
+        raise Unavailable("kafka", f"topic {topic} cannot be written: {error}; {ADVICE}") from error
     if failures or waiting:
-        raise Unavailable("kafka", f"topic {topic}: {(failures or ['no answer'])[0]}; {_ADVICE}")
+        raise Unavailable("kafka", f"topic {topic}: {(failures or ['no answer'])[0]}; {ADVICE}")

@@ -6,7 +6,8 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
-from infra.kafka import publish, read_compacted
+from infra.compacted import read_compacted
+from infra.kafka import publish
 from schemas.headers import CURRENT_SCHEMA, SCHEMA_VERSION
 from schemas.keys import ApiKey
 

@@ -6,7 +6,7 @@ import pytest
 from aiokafka.partitioner import murmur2
 from confluent_kafka.admin import AdminClient
 
-from infra.kafka import aiokafka_options, client_options, publish, read_compacted
+from infra.kafka import aiokafka_options, client_options, publish
 from schemas.errors import Unavailable
 from streams.settings import Settings
 from tests.kafka import make_topic, read_all
@@ -24,20 +24,6 @@ def topic(bootstrap: str, unique: Callable[..., str]) -> str:
     return make_topic(bootstrap, unique("compacted"), 3)
 
 
-def test_an_empty_topic_reads_as_nothing(options: dict[str, Any], topic: str) -> None:
-    assert read_compacted(options, topic) == {}
-
-
-def test_the_last_value_of_each_key_counts(options: dict[str, Any], topic: str) -> None:
-    publish(options, topic, [(b"%d" % (n % 20), b"value %d" % n, ()) for n in range(60)])
-    assert read_compacted(options, topic) == {b"%d" % n: b"value %d" % (n + 40) for n in range(20)}
-
-
-def test_a_record_without_a_value_removes_its_key(options: dict[str, Any], topic: str) -> None:
-    publish(options, topic, [(b"a", b"1", ()), (b"b", b"2", ()), (b"a", None, ()), (b"empty", b"", ())])
-    assert read_compacted(options, topic) == {b"b": b"2", b"empty": b""}
-
-
 def test_headers_arrive(options: dict[str, Any], bootstrap: str, topic: str) -> None:
     publish(options, topic, [(b"a", b"1", [("request-id", b"r-1")])])
     assert read_all(bootstrap, topic)[0].headers() == [("request-id", b"r-1")]
@@ -48,21 +34,6 @@ def test_keys_lie_where_the_java_clients_would_put_them(options: dict[str, Any],
     partitions = len(AdminClient(options).list_topics(topic, timeout=10).topics[topic].partitions)
     for message in read_all(bootstrap, topic):
         assert message.partition() == (murmur2(message.key()) & 0x7FFFFFFF) % partitions
-
-
-@pytest.mark.real_broker
-def test_a_missing_topic_is_named_with_the_command_that_makes_it(
-    options: dict[str, Any], unique: Callable[..., str]
-) -> None:
-    missing = unique("missing")
-    with pytest.raises(Unavailable, match=rf"{missing}.*weir topics create") as caught:
-        read_compacted(options, missing, 5)
-    assert caught.value.dependency == "kafka"
-
-
-def test_reading_without_a_broker_ends_in_time_and_names_the_topic() -> None:
-    with pytest.raises(Unavailable, match=r"topic api-keys .*KAFKA_BOOTSTRAP_SERVERS"):
-        read_compacted(NOBODY, "api-keys", 0.3)
 
 
 def test_writing_without_a_broker_is_an_error_not_a_loss() -> None:

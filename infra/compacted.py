@@ -1,0 +1,100 @@
+"""A compacted topic read whole, once: the last value of each key."""
+
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from infra.kafka import ADVICE, QUIET
+from schemas.errors import Unavailable
+
+_SETTLING = (
+    KafkaError.LEADER_NOT_AVAILABLE, KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_PARTITION,
+)  # fmt: skip
+
+
+def read_compacted(options: Mapping[str, Any], topic: str, timeout_s: float = 10.0) -> dict[bytes, bytes]:
+    """The last value of each key on a topic, up to the end that the partitions have when asked.
+
+    A record without a value removes its key. Raises Unavailable where the topic is missing or its end is not
+    reached within `timeout_s` seconds.
+    """
+    deadline = time.monotonic() + timeout_s
+    consumer = Consumer(
+        {
+            **QUIET,
+            **options,
+            "group.id": f"weir-read-{uuid.uuid4()}",  # the client wants one; with assign() none comes to be
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
+        }
+    )
+    try:
+        unread = _ends(consumer, topic, deadline)
+        consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in unread])
+        return _read_up_to(consumer, topic, unread, deadline)
+    except KafkaException as error:
+        raise Unavailable("kafka", f"topic {topic} cannot be read: {error.args[0].str()}; {ADVICE}") from error
+    finally:
+        consumer.close()
+
+
+def _ends(consumer: Consumer, topic: str, deadline: float) -> dict[int, int]:
+    """Partition -> end offset, of the partitions that hold anything."""
+    known = consumer.list_topics(topic, timeout=_left(deadline)).topics[topic]
+    if known.error is not None:
+        raise Unavailable("kafka", f"topic {topic}: {known.error.str()}; make it with `weir topics create`")
+    ends = {}
+    for partition in known.partitions:
+        low, high = _span(consumer, TopicPartition(topic, partition), deadline)
+        if high > low:
+            ends[partition] = high
+    return ends
+
+
+def _span(consumer: Consumer, partition: TopicPartition, deadline: float) -> tuple[int, int]:
+    """First offset and end. A partition just made has no leader for a moment."""
+    while True:
+        try:
+            return consumer.get_watermark_offsets(partition, timeout=_left(deadline))
+        except KafkaException as error:
+            if error.args[0].code() not in _SETTLING or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+def _read_up_to(consumer: Consumer, topic: str, unread: dict[int, int], deadline: float) -> dict[bytes, bytes]:
+    values: dict[bytes, bytes] = {}
+    while unread:
+        if time.monotonic() > deadline:
+            raise Unavailable("kafka", f"topic {topic} was not read to its end in time; {ADVICE}")
+        message = consumer.poll(min(0.5, _left(deadline)))
+        if message is None:
+            continue
+        partition, offset, error = message.partition(), message.offset(), message.error()
+        if error is not None and error.code() != KafkaError._PARTITION_EOF:
+            raise KafkaException(error)
+        assert partition is not None
+        assert offset is not None
+        if error is None:
+            _apply(values, message)
+            offset += 1
+        if offset >= unread.get(partition, offset + 1):
+            del unread[partition]
+    return values
+
+
+def _apply(values: dict[bytes, bytes], message: Message) -> None:
+    key, value = message.key() or b"", message.value()
+    if value is None:
+        values.pop(key, None)
+    else:
+        values[key] = value
+
+
+def _left(deadline: float) -> float:
+    return max(0.001, deadline - time.monotonic())
