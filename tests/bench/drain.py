@@ -1,6 +1,6 @@
 """Drains: how fast each contender gets through the same kind of records that lie ready."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from time import perf_counter
@@ -11,14 +11,12 @@ from confluent_kafka.cimpl import NewTopic
 
 from infra.kafka import client_options
 from streams.topics import PREDICTION_REQUESTS, PREDICTION_RESULTS
-from tests.bench.load import Ends, Load
+from tests.bench.load import Ends, Group, Load
 from tests.bench.options import Options
 from tests.bench.place import Lane, Place, Started
 
 FAUST, BARE, STOCK, LOOP = "weir on Faust", "weir on the bare host", "stock Faust agent", "bare confluent loop"
 PAIR = "weir on Faust, two scorers"
-JOINED = 0.4
-"""The part of a drain by two after which both are at it."""
 SLOWEST_PER_S = 100
 START_S = 60.0
 
@@ -51,7 +49,7 @@ def drains(place: Place, lane: Lane, options: Options, turn: int) -> Iterator[tu
         PAIR: lambda: drain_pair(place, pair, options.requests),
     }
     names = [*contenders] if "drain" in options.parts else [FAUST]
-    for each in (lane, bare, pair) if BARE in names else (lane,):
+    for each in (lane, bare) if BARE in names else (lane,):
         Load(each).put(options.requests)
     begin = turn % len(names)
     for name in names[begin:] + names[:begin]:
@@ -64,15 +62,24 @@ def drain_weir(place: Place, lane: Lane, count: int) -> Drain:
 
 
 def drain_pair(place: Place, lane: Lane, count: int) -> Drain:
-    """The same by two processes of one consumer group, a core each: timed once both have joined."""
-    ends = Ends(lane, lane.topic(PREDICTION_RESULTS.name))
+    """The same by two processes of one consumer group, a core each; they get the records once both have joined, or one
+    of them would wait through a rebalance for most of the time. Timed from when the broker has every record."""
+    load = Load(lane)
+    signed = load.signed(count)
     with place.role("scorer", lane) as one, place.role("scorer", lane) as other:
-        processes = [psutil.Process(started.process.pid) for started in (one, other)]
-        one.await_true(lambda: ends.count() > count * JOINED, "both at work", START_S + count / SLOWEST_PER_S)
-        first, before, began = ends.count(), sum(map(_cpu_s, processes)), perf_counter()
-        one.await_true(lambda: ends.count() >= count, f"{count} results", START_S + count / SLOWEST_PER_S)
-        seconds, used = perf_counter() - began, sum(map(_cpu_s, processes)) - before
-    seen = count - first
+        group = Group(lane, "scorer")
+        one.await_true(lambda: group.members() == 2, "both joined", START_S)
+        load.send(signed)
+        signed.clear()
+        return _rest(lane, one, [psutil.Process(started.process.pid) for started in (one, other)], count)
+
+
+def _rest(lane: Lane, watched: Started, processes: Sequence[psutil.Process], count: int) -> Drain:
+    """What is still to do, until there are `count` results."""
+    ends = Ends(lane, lane.topic(PREDICTION_RESULTS.name))
+    first, before, began = ends.count(), sum(map(_cpu_s, processes)), perf_counter()
+    watched.await_true(lambda: ends.count() >= count, f"{count} results", START_S + count / SLOWEST_PER_S)
+    seconds, used, seen = perf_counter() - began, sum(map(_cpu_s, processes)) - before, count - first
     return Drain(seen, seconds, used / seen * 1e6) if seen else Drain(count, ends.span_s(), None)
 
 

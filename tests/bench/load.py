@@ -1,11 +1,12 @@
 """Signed requests in bulk, and how far topics have come."""
 
 import time
+from collections.abc import Iterable
 from contextlib import suppress
-from itertools import cycle, islice
+from itertools import cycle, islice, starmap
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupState, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
@@ -44,8 +45,16 @@ class Load:
 
     def put(self, count: int) -> None:
         """Return when the broker has `count` more. Raises Unavailable."""
-        for entity, body in islice(self._customers, count):
-            self._produce(self._signed(entity, body))
+        self.send(starmap(self._signed, islice(self._customers, count)))
+
+    def signed(self, count: int) -> list[Emission]:
+        """As many requests, signed now and not yet sent: to be sent within five minutes."""
+        return list(starmap(self._signed, islice(self._customers, count)))
+
+    def send(self, requests: Iterable[Emission]) -> None:
+        """Return when the broker has them all. Raises Unavailable."""
+        for request in requests:
+            self._produce(request)
         if self._producer.flush(WAIT_S) or self._failed:
             raise Unavailable("kafka", f"the requests were not delivered: {(self._failed or ['no answer'])[0]}")
 
@@ -109,6 +118,21 @@ class Ends:
         finally:
             consumer.close()
         return (max(times) - min(times)) / 1000
+
+
+class Group:
+    """Watches a role's consumer group."""
+
+    def __init__(self, lane: Lane, role: str) -> None:
+        self._name = lane.topic(role)
+        self._admin = AdminClient({**QUIET, **client_options(lane.settings)})
+
+    def members(self) -> int:
+        """How many share the partitions; 0 while they are being shared out."""
+        with suppress(KafkaException):
+            group = self._admin.describe_consumer_groups([self._name])[self._name].result(WAIT_S)
+            return len(group.members) if group.state == ConsumerGroupState.STABLE else 0
+        return 0
 
 
 def _timestamp(consumer: Consumer, place: TopicPartition) -> int:
