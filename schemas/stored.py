@@ -22,7 +22,10 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class StoredPrediction:
-    """One row of `prediction_feedback`; `row` numbers the rows of one request from 0."""
+    """One row of `prediction_feedback`.
+
+    row: numbers the rows of one request from 0; they are handed over in this order, one after the other.
+    """
 
     request_id: str
     row: int
@@ -59,11 +62,11 @@ class ReceivedLabel:
 
 @dataclass(frozen=True, slots=True)
 class RefusedRow:
-    """A row that the database will never take (a NUL character, a number out of range), or whose request id it has
-    from another key.
+    """What the database will never take (a NUL character, a number out of range), or whose request id it has from
+    another key.
 
-    index: its place in what was handed over. reason: for people, without the row's content, but for a request id that
-    is taken. code: the `reason` of its dead letter.
+    index: its place in what was handed over, of a request that of its first row. reason: for people, without the row's
+    content, but for a request id that is taken. code: the `reason` of its dead letter.
     """
 
     index: int

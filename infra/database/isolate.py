@@ -8,9 +8,9 @@ from sqlalchemy.exc import DBAPIError
 
 from infra.database.faults import describe, lies_in_row, sqlstate
 from schemas.stored import RefusedRow
-from schemas.wire import encode
 
 T = TypeVar("T")
+Encoded = TypeVar("Encoded")
 
 
 def write_isolating(
@@ -38,13 +38,15 @@ def write_isolating(
     ]
 
 
-def encode_rows(rows: Sequence[tuple[int, object]]) -> tuple[list[tuple[int, bytes]], list[RefusedRow]]:
-    """Each row as JSON, and the rows that have no JSON form (a lone surrogate, an integer beyond 64 bits)."""
-    encoded: list[tuple[int, bytes]] = []
+def encode_each(
+    items: Sequence[tuple[int, T]], form: Callable[[T], Encoded]
+) -> tuple[list[tuple[int, Encoded]], list[RefusedRow]]:
+    """Each item in its JSON form, and those that have none (a lone surrogate, an integer beyond 64 bits)."""
+    encoded: list[tuple[int, Encoded]] = []
     refused: list[RefusedRow] = []
-    for index, row in rows:
+    for index, item in items:
         try:
-            encoded.append((index, encode(row)))
+            encoded.append((index, form(item)))
         except TypeError as error:
             refused.append(RefusedRow(index, f"has no JSON form: {error}"))
     return encoded, refused

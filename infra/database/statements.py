@@ -29,6 +29,7 @@ _TYPED = ", ".join(f'"{name}" {kind}' for name, kind in _COLUMNS.items())
 _NAMES = ", ".join(f'"{name}"' for name in _COLUMNS)
 _REPLACED = [*(name for name in _COLUMNS if name not in ("request_id", "row")), *_LABEL]
 
+# Every transaction takes its locks in one order, whatever the database's collation.
 UPSERT_PREDICTIONS = text(
     f"""
     INSERT INTO prediction_feedback ({_NAMES}, {", ".join(_LABEL)})
@@ -38,17 +39,18 @@ UPSERT_PREDICTIONS = text(
         SELECT label, source, received_at FROM label_revisions
         WHERE request_id = given.request_id AND "row" = given."row" ORDER BY id DESC LIMIT 1
     ) AS truth ON true
-    ORDER BY given.request_id, given."row"
+    ORDER BY given.request_id COLLATE "C", given."row"
     ON CONFLICT (request_id, "row") DO UPDATE
     SET {", ".join(f'"{name}" = excluded."{name}"' for name in _REPLACED)}
     WHERE prediction_feedback.status <> 'ok' AND excluded.status = 'ok'
+    RETURNING request_id
     """  # noqa: S608 - the names are the ones above
 )
 
 OWNERS = text(
     """
-    SELECT request_id, "row", key_id FROM prediction_feedback
-    WHERE request_id = ANY(:request_ids) AND key_id IS NOT NULL
+    SELECT request_id, key_id FROM prediction_feedback
+    WHERE request_id = ANY(:request_ids) AND "row" = 0 AND key_id IS NOT NULL
     """
 )
 

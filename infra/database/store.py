@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from sqlalchemy import Connection, Engine
 
 from infra.database import statements as sql
+from infra.database.delivered import EncodedRequest, as_delivered, encode_request, first_or_ok, write_requests
 from infra.database.engine import PATIENCE_S
-from infra.database.isolate import as_array, encode_rows, write_isolating
+from infra.database.isolate import as_array, encode_each, write_isolating
 from infra.database.taken import taken_ids
 from infra.database.transaction import in_transaction
 from schemas.errors import BadSettings
@@ -36,24 +37,27 @@ class PostgresStore:
     async def save_predictions(
         self, rows: Sequence[StoredPrediction], positions: Sequence[Position]
     ) -> list[RefusedRow]:
-        """Store the rows that are new; an `ok` row is final, any other is replaced only by an `ok` one.
+        """Store the requests that are new, each whole: one that is `ok` is final, any other gives way only to an `ok`.
 
+        rows: each request's from 0 up, one after the other.
         What is not stored as its request id is another key's is reported, each time that it comes.
         """
-        encoded, formless = encode_rows(first_or_ok(rows))
+        delivered = as_delivered(rows)
+        tried = [(each.index, each) for each in first_or_ok(delivered)]
+        encoded, formless = encode_each(tried, encode_request)
 
         def write(connection: Connection, stored: Stored) -> list[RefusedRow]:
             written = 0
 
-            def upsert(some: list[bytes]) -> None:
+            def upsert(some: list[EncodedRequest]) -> None:
                 nonlocal written
-                written += connection.execute(sql.UPSERT_PREDICTIONS, {"rows": as_array(some)}).rowcount
+                written += write_requests(connection, some)
 
             connection.execute(sql.SHARE_JOIN)
             refused = [*formless, *write_isolating(connection, encoded, upsert)]
-            if written + len(refused) == len(rows):
+            if written + len(refused) == len(delivered):
                 return refused
-            return [*refused, *taken_ids(connection, rows, {row.index for row in refused})]
+            return [*refused, *taken_ids(connection, delivered, {row.index for row in refused})]
 
         return await self._save(positions, write)
 
@@ -76,7 +80,7 @@ class PostgresStore:
     ) -> list[RefusedRow]:
         """Keep the last state of each key. The topic has one partition: its position orders all of them."""
         last = {key.key_id: (index, key.model_dump(mode="json")) for index, key in enumerate(keys)}
-        encoded, refused = encode_rows(sorted(last.values(), key=lambda item: item[0]))
+        encoded, refused = encode_each(sorted(last.values(), key=lambda item: item[0]), encode)
 
         def write(connection: Connection, stored: Stored) -> list[RefusedRow]:
             connection.execute(sql.DELETE_KEYS, {"ids": list(deleted)})
@@ -128,17 +132,3 @@ class PostgresStore:
             known = ", ".join(self._logs) or "none"
             raise BadSettings(f"no log identity for topic {topic}: the store was given {known}")
         return self._logs[topic]
-
-
-def first_or_ok(rows: Sequence[StoredPrediction]) -> list[tuple[int, StoredPrediction]]:
-    """One row per identity, with its index: the first `ok`, else the first.
-
-    PostgreSQL refuses a statement that touches a row twice.
-    """
-    kept: dict[tuple[str, int], tuple[int, StoredPrediction]] = {}
-    for index, row in enumerate(rows):
-        place = (row.request_id, row.row)
-        earlier = kept.get(place)
-        if earlier is None or (earlier[1].status != "ok" and row.status == "ok"):
-            kept[place] = (index, row)
-    return list(kept.values())

@@ -4,23 +4,23 @@ from collections.abc import Sequence, Set
 
 from sqlalchemy import Connection
 
+from infra.database.delivered import Delivered
 from infra.database.statements import OWNERS
-from schemas.stored import RefusedRow, StoredPrediction
+from schemas.stored import RefusedRow
 
 
-def taken_ids(connection: Connection, rows: Sequence[StoredPrediction], refused: Set[int]) -> list[RefusedRow]:
-    """The rows in whose place another key's is stored; a row without a key is nobody's.
+def taken_ids(connection: Connection, delivered: Sequence[Delivered], refused: Set[int]) -> list[RefusedRow]:
+    """The requests under whose id another key's is stored; a request without a key is nobody's.
 
-    refused: the indices of rows that Postgres does not take: their ids may be no text that it could be asked for.
+    refused: the indices of requests that Postgres does not take: their ids may be no text that it could be asked for.
     """
-    strange = {rows[index].request_id for index in refused}
-    asked = sorted({row.request_id for row in rows} - strange)
-    found = connection.execute(OWNERS, {"request_ids": asked})
-    owners = {(request_id, row): key_id for request_id, row, key_id in found}
+    strange = {each.request_id for each in delivered if each.index in refused}
+    asked = sorted({each.request_id for each in delivered} - strange)
+    owners = {request_id: key_id for request_id, key_id in connection.execute(OWNERS, {"request_ids": asked})}
     return [
-        RefusedRow(index, _advice(row.request_id), "request_id_taken")
-        for index, row in enumerate(rows)
-        if row.key_id and owners.get((row.request_id, row.row), row.key_id) != row.key_id
+        RefusedRow(each.index, _advice(each.request_id), "request_id_taken")
+        for each in delivered
+        if each.key_id and owners.get(each.request_id, each.key_id) != each.key_id
     ]
 
 
