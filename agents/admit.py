@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 
 from agents.candidate import Candidate, Refusal
 from agents.fast_lane import FastLane
@@ -57,31 +58,41 @@ def examine(record: Record, *, keys: KeyRing, now: datetime) -> Candidate | Refu
     if not is_request_id(identity):
         message = "the header request-id is missing or not 1 to 128 of letters, digits and ._:~+/=@-"
         return Refusal(record, headers, "invalid", refusal("no_request_id", message), dead_letter="no_request_id")
-    request_id = identity.decode()
+    request_id, key_id = identity.decode(), None
     try:
-        return _read(record, headers, request_id, keys, now)
-    except Undecodable as error:
-        status: Status = "invalid"
-        details, reason = refusal(error.reason, str(error)), error.reason
-    except InvalidRequest as error:
-        status, reason = "invalid", "invalid_request"
-        details = refusal(reason, str(error), fields=named(error.fields))
-    except Refused as error:
-        status = "forbidden" if error.status == "forbidden" else "unauthorized"
-        details, reason = refusal(status, str(error)), None
-    key_id = headers.get(h.KEY_ID, b"")[:64].decode("ascii", "replace") if status != "unauthorized" else None
+        key, digest = _sender(record, headers, keys, now)
+        key_id = key.key_id
+        return _read(record, headers, request_id, key, digest, now)
+    except (Undecodable, InvalidRequest, Refused) as error:
+        status, details, reason = _verdict(error)
     return Refusal(record, headers, status, details, request_id, _entity(record), key_id, dead_letter=reason)
 
 
-def _read(record: Record, headers: Mapping[str, bytes], request_id: str, keys: KeyRing, now: datetime) -> Candidate:
+def _verdict(error: Undecodable | InvalidRequest | Refused) -> tuple[Status, Mapping[str, Any], str | None]:
+    """The status, what its sender is told, and the dead letter's reason."""
+    if isinstance(error, Refused):
+        status: Status = "forbidden" if error.status == "forbidden" else "unauthorized"
+        return status, refusal(status, str(error)), None
+    if isinstance(error, Undecodable):
+        return "invalid", refusal(error.reason, str(error)), error.reason
+    return "invalid", refusal("invalid_request", str(error), fields=named(error.fields)), "invalid_request"
+
+
+def _sender(record: Record, headers: Mapping[str, bytes], keys: KeyRing, now: datetime) -> tuple[ApiKey, str]:
+    """The key that signed the record, and the digest of its body: what is too large is not even hashed."""
     body = record.value or b""
     if len(body) > wire.MAX_BODY_BYTES:
         raise Undecodable("too_large", f"the body has {len(body)} bytes, at most {wire.MAX_BODY_BYTES} are read")
     digest = sha256(body).hexdigest()
-    key = authenticate(record, headers, digest, keys, now)
+    return authenticate(record, headers, digest, keys, now), digest
+
+
+def _read(
+    record: Record, headers: Mapping[str, bytes], request_id: str, key: ApiKey, digest: str, now: datetime
+) -> Candidate:
     if not key.may("predict"):
         raise Refused("forbidden", "this key lacks the permission predict")
-    request = read_request(wire.decode(body), _record_key(record))
+    request = read_request(wire.decode(record.value), _record_key(record))
     return Candidate(record, headers, request_id, key, request, digest, _is_past(headers.get(h.DEADLINE), now))
 
 

@@ -113,6 +113,27 @@ async def test_the_size_is_judged_before_the_sender() -> None:
     assert item.dead_letter == "too_large"
 
 
+@pytest.mark.contract("R3", "K8")
+@pytest.mark.parametrize(
+    ("given", "key_id"),
+    [
+        (record(b"x" * (MAX_BODY_BYTES + 1), secret=b"forged"), None),
+        (record(b"x" * (MAX_BODY_BYTES + 1)), None),
+        (record(b"{", secret=b"forged"), None),
+        (record(b"{"), "aaaaaaaaaaa"),
+        (record(b""), "aaaaaaaaaaa"),
+        (record({**GOOD, "extra": 1}), "aaaaaaaaaaa"),
+        (record(GOOD, key=b"\xff\xfe"), "aaaaaaaaaaa"),
+        (record(GOOD, headers={h.DEADLINE: b"soon"}), "aaaaaaaaaaa"),
+    ],
+    ids=["too large, forged", "too large", "forged", "no JSON", "empty", "unknown field", "key", "deadline"],
+)
+async def test_a_refusal_is_booked_under_a_key_only_where_that_key_signed_the_record(
+    given: Record, key_id: str | None
+) -> None:
+    assert (await refused(given)).key_id == key_id
+
+
 @pytest.mark.contract("R1")
 async def test_a_request_of_the_wrong_form_names_its_fields() -> None:
     item = await refused(record({"entity": "c-42", "feature": {}}))
@@ -131,8 +152,12 @@ async def test_a_passed_deadline_is_put_to_the_limiter_which_knows_whether_it_wa
 
 
 @pytest.mark.contract("R8")
-async def test_the_deadline_itself_is_in_time() -> None:
-    assert isinstance(await one(record(GOOD, headers={h.DEADLINE: b"%d" % NOW_MS})), Candidate)
+@pytest.mark.parametrize("body", [GOOD, {"entity": "c-42", "rows": [{"a": 1}]}], ids=["fast lane", "exact path"])
+async def test_the_deadline_itself_is_in_time_and_a_millisecond_later_is_not(body: Any) -> None:
+    for deadline, expired in ((NOW_MS, False), (NOW_MS - 1, True)):
+        limiter = FakeLimiter()
+        await one(record(body, headers={h.DEADLINE: b"%d" % deadline}), limiter=limiter)
+        assert [charge.expired for charge in limiter.charges] == [expired]
 
 
 @pytest.mark.parametrize("deadline", [b"soon", b"-1", b"1.5", b"9" * 30])
