@@ -1,6 +1,6 @@
 """The engine and the session."""
 
-from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
@@ -41,9 +41,12 @@ def create_db_engine(
     return engine
 
 
-def create_db_session(engine: Engine) -> Session:
-    """A session whose rows stay readable after the repository has committed."""
-    return Session(engine, expire_on_commit=False)
+def create_db_session(bind: Engine | Connection) -> Session:
+    """A session whose rows stay readable after the repository has committed.
+
+    Over a connection in a transaction, whoever began that ends it.
+    """
+    return Session(bind, expire_on_commit=False)
 
 
 def _server_options(patience_s: float) -> str:

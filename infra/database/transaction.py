@@ -5,6 +5,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -16,8 +17,12 @@ from schemas.errors import Unavailable
 T = TypeVar("T")
 
 
-async def in_transaction(engine: Engine, work: Callable[[Connection], T], patience_s: float) -> T:
+async def in_transaction(
+    engine: Engine, work: Callable[[Connection], T], patience_s: float, threads: Executor | None = None
+) -> T:
     """The work's result, committed.
+
+    threads: where it runs; the event loop's own threads, which others wait for too, where none are given.
 
     Raises Unavailable when all of it, the connecting and the commit too, takes longer than `patience_s` seconds. Then,
     and where this is cancelled, the connection is cut: the thread ends, and the server undoes what is not committed.
@@ -25,9 +30,9 @@ async def in_transaction(engine: Engine, work: Callable[[Connection], T], patien
     line = _Line()
     try:
         async with asyncio.timeout(patience_s):
-            return await asyncio.to_thread(line.run, engine, work)
+            return await asyncio.get_running_loop().run_in_executor(threads, line.run, engine, work)
     except TimeoutError:
-        raise Unavailable("postgres", f"has not finished a batch within {patience_s:g} s") from None
+        raise Unavailable("postgres", f"has not finished within {patience_s:g} s") from None
     finally:
         line.cut()
 

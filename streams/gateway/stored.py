@@ -1,14 +1,22 @@
-"""Stored predictions, read from Postgres in a thread, in the form of the result they were."""
+"""Stored predictions, read from Postgres in threads, in the form of the result they were."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Protocol
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from infra.database import FeedbackRepository, create_db_session
+from infra.database.transaction import in_transaction
+from schemas.errors import Unavailable
 from schemas.result import SCHEMA_VERSION
 from streams.gateway.predictions import Predictions
+
+PATIENCE_S = 3.0
+AT_ONCE = 5
+IN_LINE = 200
+"""Look-ups that wait, those being read among them: a burst of this many is through within PATIENCE_S."""
 
 
 class Row(Protocol):
@@ -34,17 +42,40 @@ class Row(Protocol):
     extra: dict[str, Any] | None
 
 
-def stored_predictions(engine: Engine) -> Predictions:
-    """Reads one request's rows per call, each in a session of its own."""
+def stored_predictions(
+    engine: Engine, *, patience_s: float = PATIENCE_S, at_once: int = AT_ONCE, in_line: int = IN_LINE
+) -> Predictions:
+    """Reads one request's rows per call, each in a session of its own.
 
-    def read(request_id: str) -> Mapping[str, Any] | None:
-        with create_db_session(engine) as session:
-            return as_result(FeedbackRepository(session).get_prediction(request_id))
+    A call raises Unavailable after `patience_s` seconds, and at once while `in_line` others wait. The `at_once` threads
+    are its own: those that a frozen Postgres holds up are missed nowhere else.
+    """
+    threads = ThreadPoolExecutor(at_once, "stored-predictions")
+    waiting = 0
+
+    async def read(request_id: str) -> Mapping[str, Any] | None:
+        return await in_transaction(engine, partial(_read, request_id), patience_s, threads)
 
     async def predictions(request_id: str) -> Mapping[str, Any] | None:
-        return await asyncio.to_thread(read, request_id)
+        nonlocal waiting
+        if waiting >= in_line:
+            raise Unavailable("postgres", f"{in_line} look-ups wait for it already")
+        waiting += 1
+        try:
+            return await read(request_id)
+        except Unavailable as error:
+            if not getattr(error.__cause__, "connection_invalidated", False):
+                raise
+            return await read(request_id)  # that was a connection from before Postgres was started anew
+        finally:
+            waiting -= 1
 
     return predictions
+
+
+def _read(request_id: str, connection: Connection) -> Mapping[str, Any] | None:
+    with create_db_session(connection) as session:
+        return as_result(FeedbackRepository(session).get_prediction(request_id))
 
 
 def as_result(rows: Sequence[Row]) -> dict[str, Any] | None:
