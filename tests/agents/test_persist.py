@@ -87,6 +87,7 @@ async def test_an_answer_of_several_rows_is_as_many_rows_in_order() -> None:
         (1, 0.75, 1, {"n": 0.75}),
     ]
     assert {row.model_version for row in rows} == {"v1"}
+    assert [row.metadata for row in rows] == [{"many": True}] * 2
 
 
 @pytest.mark.contract("R6")
