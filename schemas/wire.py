@@ -9,6 +9,8 @@ import orjson
 from schemas.errors import Undecodable
 
 MAX_BODY_BYTES = 1024 * 1024
+MAX_RECORD_BYTES = 4 * 1024 * 1024
+"""What producer and topics take as one record."""
 MAX_DEPTH = 32
 LONGEST_INTEGER = 19
 """Characters that 64 bits may not hold."""

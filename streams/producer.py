@@ -11,6 +11,7 @@ from confluent_kafka import Producer as Client
 
 from schemas.errors import Unavailable
 from schemas.message import Emission
+from schemas.wire import MAX_RECORD_BYTES
 
 log = logging.getLogger("weir.producer")
 
@@ -22,7 +23,7 @@ OPTIONS: Mapping[str, Any] = {
     "compression.type": "lz4",
     "queue.buffering.max.messages": 200_000,
     "queue.buffering.max.kbytes": 256 * 1024,
-    "message.max.bytes": 4 * 1024 * 1024,
+    "message.max.bytes": MAX_RECORD_BYTES,
     # As aiokafka and the Java clients do it: librdkafka's own default sends a key to another partition.
     "partitioner": "murmur2_random",
 }

@@ -12,6 +12,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from infra.kafka import client_options
 from schemas.errors import BadSettings, Unavailable
+from schemas.wire import MAX_RECORD_BYTES
 from streams.settings import Settings
 
 log = logging.getLogger("weir.topics")
@@ -39,19 +40,13 @@ class Topic:
             policy = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1"}
         else:
             policy = {"cleanup.policy": "delete", "retention.ms": str(self.retention_ms)}
-        return {**policy, MAX_MESSAGE: str(4 * 1024 * 1024), **self.config}
+        return {**policy, MAX_MESSAGE: str(MAX_RECORD_BYTES), **self.config}
 
 
 # The five-minute rule of signatures holds against the broker's clock: a producer could write any time of its own.
 SIGNED = {"message.timestamp.type": "LogAppendTime"}
 
-PREDICTION_REQUESTS = Topic(
-    "prediction-requests",
-    "entity",
-    6,
-    7 * DAY_MS,
-    SIGNED,
-)
+PREDICTION_REQUESTS = Topic("prediction-requests", "entity", 6, 7 * DAY_MS, SIGNED)
 PREDICTION_RESULTS = Topic("prediction-results", "entity", 6, 7 * DAY_MS)
 PREDICTION_REPLIES = Topic("prediction-replies", "none: the partition is named", 12, 10 * 60 * 1000)
 FEEDBACK = Topic("feedback", "request id", 3, 30 * DAY_MS, SIGNED)
@@ -59,6 +54,9 @@ API_KEYS = Topic("api-keys", "key id", 1, None)
 DEAD_LETTERS = Topic("dead-letters", "the original record's", 3, 30 * DAY_MS)
 
 TOPICS = (PREDICTION_REQUESTS, PREDICTION_RESULTS, PREDICTION_REPLIES, FEEDBACK, API_KEYS, DEAD_LETTERS)
+
+WHOLE_RESULTS = (PREDICTION_RESULTS, PREDICTION_REPLIES)
+"""A result that they do not take would fail, and end its worker, again and again."""
 
 PATIENCE_S = 30.0
 
@@ -90,7 +88,7 @@ def create_topics(settings: Settings) -> list[str]:
 
 def check_topics(settings: Settings, topics: Sequence[Topic] = TOPICS) -> dict[str, int]:
     """Partition counts of the topics. Raises BadSettings naming every one that is missing or kept otherwise than
-    it must be; warns of those that take smaller records than declared."""
+    it must be, or too small for results; warns of others that take smaller records than declared."""
     admin = _admin(settings)
     existing = _partitions(admin)
     names = [settings.topic(topic.name) for topic in topics]
@@ -114,7 +112,11 @@ def _deviations(admin: AdminClient, settings: Settings, topics: Sequence[Topic])
         if differing := [key for key in RELIED_ON if key in declared and found[key] != declared[key]]:
             wrong.append(_advice(name, differing, found, declared))
         if int(found[MAX_MESSAGE]) < int(declared[MAX_MESSAGE]):
-            log.warning("%s", _advice(name, [MAX_MESSAGE], found, declared))
+            advice = _advice(name, [MAX_MESSAGE], found, declared)
+            if topic in WHOLE_RESULTS:
+                wrong.append(advice)
+            else:
+                log.warning("%s", advice)
     return wrong
 
 

@@ -8,22 +8,50 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from infra.local.process import wait_until
+from schemas.errors import BadSettings
+from schemas.wire import MAX_RECORD_BYTES
 from streams.settings import Settings
-from streams.topics import PREDICTION_RESULTS, check_topics
+from streams.topics import DEAD_LETTERS, PREDICTION_REPLIES, PREDICTION_RESULTS, Topic, check_topics
+
+
+@pytest.fixture
+def settings(bootstrap: str, unique: Callable[[str], str]) -> Settings:
+    return Settings(kafka_bootstrap_servers=bootstrap, topic_prefix=f"{unique('topics')}-")
+
+
+def make(settings: Settings, topic: Topic, config: dict[str, str]) -> str:
+    name = settings.topic(topic.name)
+    admin = AdminClient({"bootstrap.servers": settings.kafka_bootstrap_servers})
+    [made] = admin.create_topics([NewTopic(name, 2, 1, config=config)]).values()
+    made.result(30)
+    assert wait_until(lambda: name in admin.list_topics(timeout=10).topics, 20)
+    return name
 
 
 @pytest.mark.real_broker
-@pytest.mark.parametrize(("most_bytes", "warned"), [(1_048_588, True), (8 * 1024 * 1024, False)])
-def test_a_topic_that_takes_smaller_records_than_results_may_be_is_warned_of(
-    bootstrap: str, unique: Callable[[str], str], caplog: pytest.LogCaptureFixture, most_bytes: int, warned: bool
+@pytest.mark.contract("R6")
+@pytest.mark.parametrize("topic", [PREDICTION_RESULTS, PREDICTION_REPLIES], ids=lambda topic: topic.name)
+def test_a_topic_that_does_not_take_every_result_is_refused(settings: Settings, topic: Topic) -> None:
+    name = make(settings, topic, {"max.message.bytes": str(MAX_RECORD_BYTES - 1)})
+    with pytest.raises(BadSettings, match=f"{name} has max.message.bytes={MAX_RECORD_BYTES - 1}: run `kafka-configs"):
+        check_topics(settings, [topic])
+
+
+@pytest.mark.real_broker
+@pytest.mark.parametrize(
+    ("topic", "most_bytes", "warned"),
+    [
+        (DEAD_LETTERS, MAX_RECORD_BYTES - 1, True),
+        (DEAD_LETTERS, MAX_RECORD_BYTES, False),
+        (PREDICTION_RESULTS, MAX_RECORD_BYTES, False),
+        (PREDICTION_RESULTS, 2 * MAX_RECORD_BYTES, False),
+    ],
+)
+def test_another_topic_that_takes_smaller_records_than_declared_is_warned_of(
+    settings: Settings, caplog: pytest.LogCaptureFixture, topic: Topic, most_bytes: int, warned: bool
 ) -> None:
-    settings = Settings(kafka_bootstrap_servers=bootstrap, topic_prefix=f"{unique('topics')}-")
-    name = settings.topic(PREDICTION_RESULTS.name)
-    admin = AdminClient({"bootstrap.servers": bootstrap})
-    [made] = admin.create_topics([NewTopic(name, 2, 1, config={"max.message.bytes": str(most_bytes)})]).values()
-    made.result(30)
-    assert wait_until(lambda: name in admin.list_topics(timeout=10).topics, 20)
+    name = make(settings, topic, {"max.message.bytes": str(most_bytes)})
     with caplog.at_level(logging.WARNING):
-        assert check_topics(settings, [PREDICTION_RESULTS]) == {name: 2}
+        assert check_topics(settings, [topic]) == {name: 2}
     said = f"{name} has max.message.bytes={most_bytes}: run"
     assert [record.getMessage().startswith(said) for record in caplog.records] == ([True] if warned else [])
