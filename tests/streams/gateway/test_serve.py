@@ -14,7 +14,8 @@ from infra.database import FeedbackRepository, create_db_engine, create_db_sessi
 from infra.kafka import client_options
 from schemas import headers as h
 from schemas.errors import BadSettings
-from streams.gateway.http import MAX_HEAD_BYTES, listen
+from streams.gateway.connection import Limits
+from streams.gateway.http import listen
 from streams.gateway.serve import run
 from streams.producer import Producer
 from streams.settings import Settings
@@ -55,7 +56,7 @@ async def test_a_body_just_within_the_limit_passes_whole(gateway: Running) -> No
 
 
 CHUNKED = b"POST /predict HTTP/1.1\r\nHost: w\r\nTransfer-Encoding: chunked\r\n\r\n"
-ENDLESS = b"a" * (MAX_HEAD_BYTES + 1)
+ENDLESS = b"a" * (Limits().head_bytes + 1)
 
 
 @pytest.mark.contract("R3")
