@@ -50,7 +50,7 @@ def examine(record: Record, *, keys: KeyRing, now: datetime) -> Candidate | Refu
             {},
             "invalid",
             refusal(error.reason, str(error)),
-            _lone_request_id(record),
+            lone_request_id(record),
             _entity(record),
             dead_letter=error.reason,
         )
@@ -182,7 +182,8 @@ def _entity(record: Record) -> str | None:
     return None if record.key is None else record.key[:256].decode("utf-8", "replace").replace("\x00", "�")
 
 
-def _lone_request_id(record: Record) -> str | None:
+def lone_request_id(record: Record) -> str | None:
+    """The request id of a record whose headers are not in order otherwise."""
     values = [value for name, value in record.headers if name == h.REQUEST_ID]
     return values[0].decode() if len(values) == 1 and is_request_id(values[0] or b"") else None
 

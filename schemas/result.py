@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from schemas.errors import MAX_MESSAGE, FieldError
 from schemas.request import MAX_NAMED
+from schemas.wire import MAX_RECORD_BYTES
 
 Status = Literal["ok", "unauthorized", "forbidden", "rate_limited", "invalid", "expired", "error"]
 STATUSES: tuple[Status, ...] = (
@@ -24,6 +25,13 @@ STATUSES: tuple[Status, ...] = (
 )
 SCHEMA_VERSION = 1
 MAX_NAME = 128
+MAX_RESULT_BYTES = MAX_RECORD_BYTES - 32 * 1024
+"""A result's; the rest is room for its key (1 KiB), the headers it carries on (16 KiB) and the record's frame.
+
+What a request of 1 MiB asks for fits: its features come back as 23/9 of what they were at most (`"a":1e15,` as
+`"a":1000000000000000.0,`), which are 2.6 MiB, and MAX_ROWS answers of 190 bytes add 0.4 MiB. The third that is left
+takes a target and a class with names of 500 bytes together; beyond that the request ends as an `error`.
+"""
 LAST_MS = 253_402_300_799_999
 """The calendar's last millisecond, of the year 9999."""
 

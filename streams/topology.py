@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from agents.answer import Outlets, Scorer
+from agents.answer import Scorer
+from agents.ending import Outlets
 from agents.persist import persist_keys, persist_labels, persist_results
 from agents.ports import Clock, Counters, KeyRing, Limiter, Router, Store
 from schemas.dead_letter import dead_letter
