@@ -1,6 +1,6 @@
 """A batch of charges as the token buckets are asked, and their answer as decisions; no I/O."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,8 +17,8 @@ redelivered record that had been admitted."""
 class Asked:
     """The charges of one batch, column by column: a script decodes few long arrays faster than many objects.
 
-    rates, sizes: tokens per hour and at most, of each of `buckets`. floors: of each of `partitions`.
-    of_bucket, of_partition: which of them each charge concerns, from 0.
+    rates, sizes: tokens per hour and at most, of each of `buckets`. of_bucket, of_partition: which bucket and
+    which partition each charge concerns, from 0.
     """
 
     log: str
@@ -26,7 +26,6 @@ class Asked:
     rates: Sequence[int]
     sizes: Sequence[int]
     partitions: Sequence[int]
-    floors: Sequence[int]
     of_bucket: Sequence[int]
     of_partition: Sequence[int]
     offsets: Sequence[int]
@@ -43,7 +42,7 @@ class Verdict(NamedTuple):
     now_us: int
 
 
-def ask(log: str, charges: Sequence[Charge], floors: Mapping[int, int], share: float = 1.0) -> Asked:
+def ask(log: str, charges: Sequence[Charge], share: float = 1.0) -> Asked:
     """The batch, with every limit cut to this share of it but never below one token."""
     # One setting per bucket: where a key's limits change between two records of a batch, the later hold.
     limits = {charge.bucket: charge for charge in charges}
@@ -56,7 +55,6 @@ def ask(log: str, charges: Sequence[Charge], floors: Mapping[int, int], share: f
         rates=[max(1, int(charge.per_hour * share)) for charge in limits.values()],
         sizes=[max(1, int(charge.capacity * share)) for charge in limits.values()],
         partitions=partitions,
-        floors=[floors.get(partition, 0) for partition in partitions],
         of_bucket=[bucket_index[charge.bucket] for charge in charges],
         of_partition=[partition_index[charge.partition] for charge in charges],
         offsets=[charge.offset for charge in charges],

@@ -6,13 +6,33 @@ from dataclasses import dataclass, field
 from infra.bucket import UNITS, Level, settle
 from infra.charging import CHARGED, DENIED, EXPIRED, FREE, SECOND_US, Asked, Verdict
 
+CHUNK = 4096
+CHUNKS = 1024
+"""Of each partition the newest four million offsets are remembered, in 4 MiB at most: no outage's refusals fill the
+memory."""
+
 
 @dataclass(slots=True)
 class Past:
-    """What was decided of one partition: up to where, and what was refused above the floor."""
+    """What was decided of one partition: up to where, and the letters of the chunks in which anything was refused."""
 
     seen: int = -1
-    refused: dict[int, str] = field(default_factory=dict)
+    chunks: dict[int, bytearray] = field(default_factory=dict)
+
+    def decided(self, offset: int) -> str:
+        """The decision on an offset up to `seen`."""
+        chunk = self.chunks.get(offset // CHUNK)
+        return FREE if chunk is None else chr(chunk[offset % CHUNK])
+
+    def refuse(self, offset: int, letter: str) -> str:
+        """The letter, once it is remembered."""
+        number = offset // CHUNK
+        if number not in self.chunks:
+            self.chunks[number] = bytearray(FREE.encode() * CHUNK)
+            if len(self.chunks) > CHUNKS:
+                del self.chunks[next(iter(self.chunks))]
+        self.chunks[number][offset % CHUNK] = ord(letter)
+        return letter
 
 
 class LocalBuckets:
@@ -51,7 +71,7 @@ class LocalBuckets:
         offset, cost = asked.offsets[index], asked.costs[index]
         past = self._pasts[asked.log, asked.partitions[asked.of_partition[index]]]
         if offset <= past.seen:
-            return past.refused.get(offset, FREE)
+            return past.decided(offset)
         past.seen = offset
         identity = (asked.buckets[bucket], asked.identities[index])
         if any(identity in admitted for admitted in self._admitted.values()):
@@ -60,14 +80,10 @@ class LocalBuckets:
             levels[bucket] = levels[bucket].less(cost)
             self._admitted[max(self._admitted)].add(identity)
             return CHARGED
-        past.refused[offset] = EXPIRED if asked.expired[index] else DENIED
-        return past.refused[offset]
+        return past.refuse(offset, EXPIRED if asked.expired[index] else DENIED)
 
     def _keep(self, asked: Asked, levels: list[Level], before: list[Level]) -> None:
         for name, level, was in zip(asked.buckets, levels, before, strict=True):
             known = self._levels.get(name)
             if level is not was or (known is not None and known[2:] != level[2:]):
                 self._levels[name] = level
-        for partition, floor in zip(asked.partitions, asked.floors, strict=True):
-            past = self._pasts[asked.log, partition]
-            past.refused = {offset: letter for offset, letter in past.refused.items() if offset >= floor}

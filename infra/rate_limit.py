@@ -27,7 +27,7 @@ REOPEN_S = 1.0
 """How long Redis is left alone after a failure, before one batch tries it again."""
 
 KEEP_S = 30 * 24 * 3600
-"""How long an idle partition's offsets are kept: longer than its records."""
+"""How long a partition's end and the refusals near it are kept after the last of them: longer than the records."""
 
 _log = logging.getLogger("weir.rate_limit")
 
@@ -86,23 +86,23 @@ class RedisLimiter:
         """
         if not charges or not self._enabled:
             return [_free(charge, self._now_us()) for charge in charges]
-        asked = ask(self._logs[topic], charges, floors)
+        asked = ask(self._logs[topic], charges)
         verdict = await self._verdict(asked)
         if verdict is not None:
             return list(decide(asked, charges, verdict))
-        asked = ask(self._logs[topic], charges, floors, share)
+        asked = ask(self._logs[topic], charges, share)
         verdict = self._local.charge(asked, self._now_us())
         return list(decide(asked, charges, verdict, degraded=True))
 
     async def peek(self, bucket: str, per_hour: int, capacity: int) -> Decision:
         """A bucket's state, charging nothing."""
         charge = Charge(bucket, per_hour, capacity, 0, 0, 0, "")
-        asked = Asked("", [bucket], [per_hour], [capacity], [], [], [], [], [], [], [], [])
+        asked = Asked("", [bucket], [per_hour], [capacity], [], [], [], [], [], [], [])
         verdict = await self._verdict(asked)
         degraded = verdict is None
         verdict = verdict or self._local.charge(asked, self._now_us())
         state = Verdict(FREE, verdict.levels, verdict.now_us)
-        return next(decide(ask("", [charge], {}), [charge], state, degraded=degraded))
+        return next(decide(ask("", [charge]), [charge], state, degraded=degraded))
 
     async def reset(self, bucket: str) -> None:
         """Fills a bucket. Raises redis's own error where Redis is away."""

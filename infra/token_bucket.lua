@@ -18,7 +18,7 @@ if not now then
 end
 
 -- `unpack` takes a few thousand values at most.
-local function in_chunks(list, visit)
+local function in_slices(list, visit)
   for first = 1, #list, 1000 do
     visit(first, math.min(first + 999, #list))
   end
@@ -58,7 +58,7 @@ for b, id in ipairs(asked.buckets) do
   names[b] = prefix .. ':bucket:' .. id
 end
 local tokens, units, at, changed = {}, {}, {}, {}
-in_chunks(names, function(first, last)
+in_slices(names, function(first, last)
   local packed = redis.call('MGET', unpack(names, first, last))
   for b = first, last do
     tokens[b], units[b], at[b], changed[b] = settle(packed[b - first + 1], asked.rates[b], asked.sizes[b])
@@ -70,28 +70,38 @@ end)
 
 local of_bucket, of_partition = asked.of_bucket, asked.of_partition
 local offsets, identities, costs = asked.offsets, asked.identities, asked.costs
-local seen, again = {}, {}
-for p, partition in ipairs(asked.partitions) do
+local partitions, seen = asked.partitions, {}
+for p, partition in ipairs(partitions) do
   seen[p] = tonumber(redis.call('GET', prefix .. ':seen:' .. log .. ':' .. partition) or -1)
+end
+
+-- Two bits an offset, in strings of CHUNK offsets that are there only where something was refused.
+local CHUNK, LETTERS, CODES = 2048, {[0] = 'f', 'd', 'x'}, {d = 1, x = 2}
+local chunks, refused = {}, {}
+
+-- A number for each chunk of each partition.
+local function place(p, offset)
+  return floor(offset / CHUNK) * #partitions + p - 1
+end
+
+local function chunk_name(here)
+  local p, chunk = here % #partitions + 1, floor(here / #partitions)
+  return format('%s:refused:%s:%.0f:%.0f', prefix, log, partitions[p], chunk)
+end
+
+local function decided(p, offset)
+  local here, n = place(p, offset), offset % CHUNK
+  chunks[here] = chunks[here] or redis.call('GET', chunk_name(here)) or ''
+  local octet = byte(chunks[here], floor(n / 4) + 1) or 0
+  return refused[here] and refused[here][n] or LETTERS[floor(octet / 4 ^ (3 - n % 4)) % 4]
 end
 
 local asking, admitted, generation = {}, {}, floor(now / MICRO / given.window)
 for i, offset in ipairs(offsets) do
-  local b, p = of_bucket[i] + 1, of_partition[i] + 1
-  if offset > seen[p] then
-    local list = asking[b]
-    if not list then
-      list = {}
-      asking[b], admitted[b] = list, {}
-    end
-    list[#list + 1] = identities[i]
-  else
-    local range = again[p]
-    if not range then
-      again[p] = {offset, offset}
-    else
-      range[1], range[2] = math.min(range[1], offset), math.max(range[2], offset)
-    end
+  local b = of_bucket[i] + 1
+  if offset > seen[of_partition[i] + 1] then
+    asking[b], admitted[b] = asking[b] or {}, admitted[b] or {}
+    asking[b][#asking[b] + 1] = identities[i]
   end
 end
 
@@ -101,7 +111,7 @@ end
 
 for b, list in pairs(asking) do
   for age = 0, 1 do
-    in_chunks(list, function(first, last)
+    in_slices(list, function(first, last)
       local known = redis.call('SMISMEMBER', ids(b, age), unpack(list, first, last))
       for n = first, last do
         if known[n - first + 1] == 1 then
@@ -112,25 +122,15 @@ for b, list in pairs(asking) do
   end
 end
 
-local refused = {}
-for p, range in pairs(again) do
-  local key = prefix .. ':refused:' .. log .. ':' .. asked.partitions[p]
-  refused[p] = {}
-  for _, member in ipairs(redis.call('ZRANGEBYSCORE', key, range[1], range[2])) do
-    refused[p][tonumber(string.sub(member, 2))] = string.sub(member, 1, 1)
-  end
-end
-
 -- Decisions -------------------------------------------------------------------------------------------
 
-local letters, fresh, remembered = {}, {}, {}
+local letters, fresh, moved = {}, {}, {}
 for i, offset in ipairs(offsets) do
   local b, p, letter = of_bucket[i] + 1, of_partition[i] + 1, nil
   if offset <= seen[p] then
-    letter = refused[p] and refused[p][offset] or 'f'
+    letter = decided(p, offset)
   else
-    seen[p] = offset
-    remembered[p] = remembered[p] or {}
+    seen[p], moved[p] = offset, true
     local identity, cost = identities[i], costs[i]
     if admitted[b][identity] then
       letter = 'f'
@@ -146,10 +146,10 @@ for i, offset in ipairs(offsets) do
     else
       letter = 'd'
     end
-    if letter == 'x' or letter == 'd' then
-      local list = remembered[p]
-      list[#list + 1] = offset
-      list[#list + 1] = format('%s%.0f', letter, offset)
+    if CODES[letter] then
+      local here = place(p, offset)
+      refused[here] = refused[here] or {}
+      refused[here][offset % CHUNK] = letter
     end
   end
   letters[i] = letter
@@ -168,24 +168,26 @@ for b, name in ipairs(names) do
 end
 
 for b, list in pairs(fresh) do
-  in_chunks(list, function(first, last)
+  in_slices(list, function(first, last)
     redis.call('SADD', ids(b, 0), unpack(list, first, last))
   end)
   redis.call('EXPIRE', ids(b, 0), format('%.0f', 2 * given.window))
 end
 
-for p, partition in ipairs(asked.partitions) do
-  local key, list = prefix .. ':refused:' .. log .. ':' .. partition, remembered[p]
-  if list then
-    redis.call('SET', prefix .. ':seen:' .. log .. ':' .. partition, format('%.0f', seen[p]), 'EX', given.keep)
-    if #list > 0 then
-      in_chunks(list, function(first, last)
-        redis.call('ZADD', key, unpack(list, first, last))
-      end)
-      redis.call('EXPIRE', key, given.keep)
-    end
+for here, those in pairs(refused) do
+  local name, list = chunk_name(here), {}
+  for n, letter in pairs(those) do
+    local last = #list
+    list[last + 1], list[last + 2], list[last + 3], list[last + 4] = 'SET', 'u2', n * 2, CODES[letter]
   end
-  redis.call('ZREMRANGEBYSCORE', key, '-inf', format('(%.0f', asked.floors[p]))
+  in_slices(list, function(first, last)
+    redis.call('BITFIELD', name, unpack(list, first, last))
+  end)
+  redis.call('EXPIRE', name, given.keep)
+end
+
+for p in pairs(moved) do
+  redis.call('SET', prefix .. ':seen:' .. log .. ':' .. partitions[p], format('%.0f', seen[p]), 'EX', given.keep)
 end
 
 return answer

@@ -65,11 +65,8 @@ class BatchConsumer(Consumer):
         for tp in tps:
             self._read_offset[tp] = records[tp][-1].offset
         message: Any = self._to_message(tps[0], records[tps[0]][-1])
-        message.value = Batch(tps[0].topic, raws, self._floors(tps), self._share(tps[0].topic))
+        message.value = Batch(tps[0].topic, raws, share=self._share(tps[0].topic))
         return message  # type: ignore[no-any-return]
-
-    def _floors(self, tps: Sequence[TP]) -> dict[int, int]:
-        return {tp.partition: self._committed_offset[tp] or 0 for tp in tps}
 
     def _share(self, topic: str) -> float:
         total = self.topic_partitions(topic) or 0

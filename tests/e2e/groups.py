@@ -45,6 +45,17 @@ def committed(bootstrap: str, group: str, topic: str, partitions: Sequence[int])
         consumer.close()
 
 
+def rewind(bootstrap: str, group: str, topic: str, partitions: Sequence[int]) -> None:
+    """Takes a group without members back to the beginning, as kafka-consumer-groups.sh --reset-offsets does."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False})
+    try:
+        wanted = [TopicPartition(topic, partition, 0) for partition in partitions]
+        done = consumer.commit(offsets=wanted, asynchronous=False)
+        assert not [tp.error for tp in done or () if tp.error]
+    finally:
+        consumer.close()
+
+
 def shares(bootstrap: str, group: str) -> list[int]:
     """How many partitions each member of a stable group holds, fewest first; nothing while it is not stable."""
     reader = Reader(_describe(bootstrap, group))
