@@ -29,6 +29,8 @@ REOPEN_S = 1.0
 KEEP_S = 30 * 24 * 3600
 """How long a partition's end and the refusals near it are kept after the last of them: longer than the records."""
 
+AWAY = (RedisError, OSError, TimeoutError)
+
 _log = logging.getLogger("weir.rate_limit")
 
 
@@ -115,12 +117,22 @@ class RedisLimiter:
             return None
         patience_s, self._patience_s = self._patience_s, self._timeout_s
         try:
-            answer = await _within(patience_s, self._run(self._payload(asked)))
-        except (RedisError, OSError, TimeoutError) as error:
+            answer = await self._ask(self._payload(asked), patience_s)
+        except AWAY as error:
             self._leave_redis(error)
             return None
         self._return_to_redis()
         return _read(asked, answer)
+
+    async def _ask(self, payload: bytes, patience_s: float) -> Any:
+        """Redis's answer, asked for twice while Redis is not away yet: a stall of the event loop or a connection
+        that has ended is no outage. Where the script had run for the first, the second finds every offset decided."""
+        if not self.degraded:
+            try:
+                return await _within(patience_s, self._run(payload))
+            except AWAY as error:
+                _log.debug("Redis is asked again: %r", error)
+        return await _within(patience_s, self._run(payload))
 
     async def _run(self, payload: bytes) -> Any:
         text, digest = script()
@@ -162,6 +174,8 @@ def script() -> tuple[str, str]:
 async def _within(seconds: float, work: Coroutine[Any, Any, Any]) -> Any:
     """The work's result. Raises TimeoutError where it takes longer."""
     task = asyncio.ensure_future(work)
+    # One that was given up may end with an error of its own, which nobody else would look at.
+    task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
     try:
         await asyncio.wait({task}, timeout=seconds)
         # After a stall of the event loop the timer may run before the answer that came in time is read.

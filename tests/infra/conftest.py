@@ -1,16 +1,20 @@
 """Redis servers of a test module's own, and a key manager over a store in memory."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 
 from infra.auth import KeyManager
 from infra.local.ladder import choose_redis, look_around
-from infra.local.process import stop
+from infra.local.process import free_port, stop
 from infra.local.redis import start_redis
 from infra.local.service import Surroundings
+from infra.rate_limit import connect
 from tests.infra.keys import SEALER, Clock, DictStore
+from tests.infra.outages import Server
 
 
 @pytest.fixture(scope="module", params=["server", "wheel"])
@@ -23,6 +27,21 @@ def own_redis_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
     yield service.url
     assert service.process is not None
     stop(service.process)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    server = Server(free_port(), tmp_path)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def own_redis(server: Server) -> AsyncIterator[Redis]:
+    client = connect(f"redis://127.0.0.1:{server.port}/0")
+    yield client
+    await client.aclose()
 
 
 @pytest.fixture
