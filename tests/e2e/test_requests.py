@@ -122,6 +122,23 @@ def test_what_reaches_a_limit_is_read_and_judged_by_its_fields(
     assert over_http(platform, key, how["body"]).status_code == 422
 
 
+@pytest.mark.contract("R3", "R6")
+def test_a_body_of_1_mib_full_of_rows_is_answered_row_by_row_and_stored(
+    platform: Platform, key: Key, customers: Customers
+) -> None:
+    rows: list[dict[str, Any]] = []
+    while len(body := json.dumps({"entity": "c-42", "rows": [*rows, *map(customers, range(25))]}).encode()) <= MIB:
+        rows += map(customers, range(25))
+    body = json.dumps({"entity": "c-42", "rows": rows}).encode().ljust(MIB)
+    result = over_kafka(platform, key, body=body)
+    assert [row["features"] for row in result["rows"]] == rows
+    answer = over_http(platform, key, body)
+    assert answer.status_code == 200
+    assert [row["predictions"] for row in answer.json()["rows"]] == [row["predictions"] for row in result["rows"]]
+    platform.settle("sink")
+    assert platform.rows_of(result["request_id"]) == [("ok",)] * len(rows)
+
+
 @pytest.mark.contract("R3")
 def test_thirty_two_headers_are_read(platform: Platform, key: Key, customers: Customers) -> None:
     assert over_kafka(platform, key, customers(0), extra=extra_headers(27))["status"] == "ok"
