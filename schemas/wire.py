@@ -1,5 +1,6 @@
 """JSON on the wire: limits first, then orjson."""
 
+import codecs
 import json
 import re
 from typing import Any
@@ -19,6 +20,7 @@ ENDLESS_DIGITS = 4000
 
 _DIGITS_AS_0 = bytes(ord("0") if byte in b"0123456789" else byte for byte in range(256))
 
+_BYTE_ORDER_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _OPENING, _CLOSING = b"{[", b"}]"
 _BRACKETS_AND_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
 
@@ -76,9 +78,11 @@ def depth(body: bytes) -> int:
 
 
 def _decode_leniently(body: bytes, why: str) -> Any:
+    if body.startswith(_BYTE_ORDER_MARKS):
+        raise Undecodable("not_json", "the body begins with a byte order mark: send JSON as UTF-8 without one")
     try:
         # As text: bytes might be UTF-16, in which nobody counted the brackets.
-        value = json.loads(body.decode("utf-8-sig"), parse_int=_number)
+        value = json.loads(body.decode(), parse_int=_number)
         # A lone surrogate could be repeated in no result and no refusal.
         encode(value)
     except (ValueError, TypeError, RecursionError):

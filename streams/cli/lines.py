@@ -1,5 +1,6 @@
 """Lines of a JSONL or CSV file as asks, and what is wrong with those that are none."""
 
+import codecs
 import csv
 import io
 import re
@@ -65,10 +66,15 @@ class Reading:
 
 
 def read_jsonl(file: BinaryIO, reading: Reading) -> Iterator[Ask | Bad]:
-    """One ask per line that is not blank: the features, or the whole request with entity and model."""
+    """One ask per line that is not blank: the features, or the whole request with entity and model.
+
+    A byte order mark at the file's beginning is passed over, as in CSV.
+    """
     number = 0
     while line := file.readline(MAX_BODY_BYTES + 2):
         number += 1
+        if number == 1:
+            line = line.removeprefix(codecs.BOM_UTF8)
         if len(line) > MAX_BODY_BYTES and not line.endswith(b"\n"):
             _skip_line(file)
         if not line.strip():

@@ -10,7 +10,7 @@ from schemas import headers as h
 from schemas.message import Record
 from schemas.result import LAST_MS
 from schemas.signing import MAX_AGE_MS
-from schemas.wire import MAX_BODY_BYTES
+from schemas.wire import MAX_BODY_BYTES, encode
 from tests.agents.scorer import NOW, NOW_MS, FakeKeys, FakeLimiter, batch, clock, credential, record
 
 GOOD = {"entity": "c-42", "features": {"a": 1}}
@@ -89,6 +89,7 @@ async def test_a_key_is_good_at_its_expiry_and_refused_without_the_permission() 
     ("given", "reason", "request_id"),
     [
         (record(b"{"), "not_json", "r-1"),
+        (record(b"\xef\xbb\xbf" + encode(GOOD)), "not_json", "r-1"),
         (record(b""), "empty", "r-1"),
         (record(b"[" * 40 + b"]" * 40), "too_deep", "r-1"),
         (record(b" " * (MAX_BODY_BYTES + 1)), "too_large", "r-1"),

@@ -36,6 +36,14 @@ def test_what_cannot_be_read_says_why(body: bytes | None, reason: str) -> None:
     assert caught.value.reason == reason
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_is_refused_by_its_name(encoding: str) -> None:
+    """Windows' editors and shells write one; JSON has none."""
+    with pytest.raises(Undecodable, match="byte order mark: send JSON as UTF-8") as caught:
+        decode('{"a": NaN}'.encode(encoding))
+    assert caught.value.reason == "not_json"
+
+
 @pytest.mark.contract("R3")
 def test_the_limits_themselves_are_allowed() -> None:
     assert decode(nested(MAX_DEPTH)) is not None

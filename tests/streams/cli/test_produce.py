@@ -105,6 +105,13 @@ def test_cells_that_look_like_no_number_stay_text(cell: str, value: Any) -> None
     assert type(typed(cell)) is type(value)
 
 
+def test_a_byte_order_mark_at_the_beginning_of_a_file_is_no_part_of_its_first_line() -> None:
+    assert jsonl('\ufeff{"a": 1}', '\ufeff{"a": 2}') == [
+        Ask({"a": 1}),
+        Bad(2, "the body begins with a byte order mark: send JSON as UTF-8 without one"),
+    ]
+
+
 def test_a_csv_row_of_another_length_or_not_utf8_is_a_bad_line() -> None:
     rows = list(read_csv(io.BytesIO(b"a,b\n1\n1,2\n1,\xff\n"), Reading()))
     assert [row.line for row in rows if isinstance(row, Bad)] == [2, 4]

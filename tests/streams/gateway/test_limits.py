@@ -19,6 +19,8 @@ from tests.streams.gateway.fakes import FULL, Gateway, post
         (b"", 400, "empty"),
         (b"{", 400, "not_json"),
         (b"\xff", 400, "not_json"),
+        (b'\xef\xbb\xbf{"entity": "c-1", "features": {"a": 1}}', 400, "not_json"),
+        (b'\xef\xbb\xbf{"a": 1}', 400, "not_json"),
         (b'{"entity": "\\ud800", "features": {}}', 400, "not_json"),
     ],
 )
