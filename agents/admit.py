@@ -35,7 +35,7 @@ async def charge(batch: Batch, examined: list[Candidate | Refusal], limiter: Lim
     if not candidates:
         return examined
     charges = [_charge(candidate) for candidate in candidates]
-    decisions = await limiter.charge(batch.topic, charges, batch.floors, batch.share)
+    decisions = await limiter.charge(batch.topic, charges, batch.share)
     decided = iter([_decide(*pair) for pair in zip(candidates, decisions, strict=True)])
     return [next(decided) if isinstance(item, Candidate) else item for item in examined]
 

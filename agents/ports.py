@@ -24,12 +24,9 @@ class KeyRing(Protocol):
 class Limiter(Protocol):
     """The token buckets."""
 
-    async def charge(
-        self, topic: str, charges: Sequence[Charge], floors: Mapping[int, int], share: float
-    ) -> Sequence[Decision]:
+    async def charge(self, topic: str, charges: Sequence[Charge], share: float) -> Sequence[Decision]:
         """One decision per charge, in order, in one round trip.
 
-        floors: partition -> lowest offset that can be delivered again; older decisions are forgotten.
         share: this worker's part of the partitions: of every limit, while Redis is away.
         """
         ...

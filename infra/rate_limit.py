@@ -77,9 +77,7 @@ class RedisLimiter:
         self.degraded = False
         """Whether the last batch was decided without Redis."""
 
-    async def charge(
-        self, topic: str, charges: Sequence[Charge], floors: Mapping[int, int], share: float
-    ) -> Sequence[Decision]:
+    async def charge(self, topic: str, charges: Sequence[Charge], share: float) -> Sequence[Decision]:
         """One decision per charge, in order; see `agents.ports.Limiter`.
 
         A partition's batches must come in order, one at a time: what lies below an offset decided counts as

@@ -1,7 +1,7 @@
 """What a stage is given and what it returns: raw records in, emissions out."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -28,12 +28,11 @@ class Record(NamedTuple):
 class Batch:
     """Records of one topic, in offset order within each partition.
 
-    floors: of no use any more. share: this worker's part of the topic's partitions, 0..1.
+    share: this worker's part of the topic's partitions, 0..1.
     """
 
     topic: str
     records: Sequence[Record]
-    floors: Mapping[int, int] = field(default_factory=dict)
     share: float = 1.0
 
     def last_offsets(self) -> dict[int, int]:

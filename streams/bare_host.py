@@ -66,7 +66,7 @@ class BareHost:
         self, topic: str, tps: Sequence[TopicPartition], records: dict[TopicPartition, Any], stop: asyncio.Event
     ) -> bool:
         ends = {tp: records[tp][-1].offset + 1 for tp in tps}
-        batch = Batch(topic, [raw for tp in tps for raw in records[tp]], share=self._share(topic))
+        batch = Batch(topic, [raw for tp in tps for raw in records[tp]], self._share(topic))
         return await self._pipelines[topic].process(
             batch, lambda: self._acked.update(ends), lambda: self._rebalancing or stop.is_set()
         )

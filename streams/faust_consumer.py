@@ -65,7 +65,7 @@ class BatchConsumer(Consumer):
         for tp in tps:
             self._read_offset[tp] = records[tp][-1].offset
         message: Any = self._to_message(tps[0], records[tps[0]][-1])
-        message.value = Batch(tps[0].topic, raws, share=self._share(tps[0].topic))
+        message.value = Batch(tps[0].topic, raws, self._share(tps[0].topic))
         return message  # type: ignore[no-any-return]
 
     def _share(self, topic: str) -> float:

@@ -46,9 +46,7 @@ class FakeLimiter:
     charges: list[Charge] = field(default_factory=list)
     calls: int = 0
 
-    async def charge(
-        self, topic: str, charges: Sequence[Charge], floors: Mapping[int, int], share: float
-    ) -> Sequence[Decision]:
+    async def charge(self, topic: str, charges: Sequence[Charge], share: float) -> Sequence[Decision]:
         self.calls += 1
         self.charges += charges
         return [self._decide(charge) for charge in charges]
@@ -112,4 +110,4 @@ def record(
 
 
 def batch(*records: Record) -> Batch:
-    return Batch(TOPIC, records, {0: 0})
+    return Batch(TOPIC, records)

@@ -56,7 +56,7 @@ def batch_of(*values: Any, topic: str = "topic", partition: int = 0, first: int 
     records = [
         Record(topic, partition, first + place, 1_700_000_000_000, key, body, ()) for place, body in enumerate(bodies)
     ]
-    return Batch(topic, records, {partition: 0})
+    return Batch(topic, records)
 
 
 def letter(emission: Emission) -> dict[str, Any]:

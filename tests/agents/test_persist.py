@@ -165,7 +165,7 @@ async def test_a_row_that_is_refused_is_one_dead_letter_per_record() -> None:
 async def test_each_partition_moves_to_the_offset_after_its_last_record() -> None:
     store = KeptInMemory()
     records = [*batch_of(result("a"), result("b")).records, *batch_of(result("c"), partition=4, first=7).records]
-    await persist_results(Batch("topic", records, {}), store=store, dead_letters="dead")
+    await persist_results(Batch("topic", records), store=store, dead_letters="dead")
     assert store.positions == [Position("topic", 0, 12), Position("topic", 4, 8)]
 
 

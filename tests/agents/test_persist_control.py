@@ -23,7 +23,7 @@ async def test_a_key_is_dropped_by_a_null_and_comes_back_after_it() -> None:
     ]
     records = [record for batch in written for record in batch.records]
     store = KeptInMemory()
-    assert await persist_keys(Batch("topic", records, {}), store=store, dead_letters="dead") == []
+    assert await persist_keys(Batch("topic", records), store=store, dead_letters="dead") == []
     assert [each.name for each in store.keys] == ["again"]
     assert store.deleted == [a, b]
     assert store.positions == [Position("topic", 0, 5)]

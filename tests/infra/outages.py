@@ -82,7 +82,7 @@ def limiter(redis: Redis | Mute, **options: object) -> RedisLimiter:
 async def until_redis_decides(buckets: RedisLimiter, offset: int) -> None:
     """One probe charge at a time, on another bucket, until Redis is asked again."""
     deadline = time.monotonic() + 20
-    while (await buckets.charge(TOPIC, [charge(offset, bucket="probe", partition=9)], {}, 1))[0].degraded:
+    while (await buckets.charge(TOPIC, [charge(offset, bucket="probe", partition=9)], 1))[0].degraded:
         assert time.monotonic() < deadline, "Redis is not asked again"
         offset += 1
         await asyncio.sleep(0.05)

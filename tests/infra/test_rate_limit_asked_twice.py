@@ -18,10 +18,10 @@ from tests.infra.outages import Mute, limiter
 async def test_a_stalled_event_loop_is_not_taken_for_slow_redis(own_redis: Redis, stalls: int, connected: bool) -> None:
     """Two stalls outlast a whole try that has to connect first."""
     buckets = limiter(own_redis, timeout_s=0.15)
-    await buckets.charge(TOPIC, [charge(0, 9)], {}, 1)
+    await buckets.charge(TOPIC, [charge(0, 9)], 1)
     if not connected:
         await own_redis.connection_pool.disconnect()
-    waiting = asyncio.create_task(buckets.charge(TOPIC, [charge(1), charge(2)], {}, 1))
+    waiting = asyncio.create_task(buckets.charge(TOPIC, [charge(1), charge(2)], 1))
     for _ in range(stalls):
         for _turn_of_the_loop in range(3):
             await asyncio.sleep(0)
@@ -42,11 +42,11 @@ async def test_an_answer_that_does_not_come_is_asked_for_again_and_nothing_is_ch
         charge(13),
         charge(14),
     ]
-    heard = await limiter(own_redis, prefix="heard").charge(TOPIC, batch, {}, 1)
+    heard = await limiter(own_redis, prefix="heard").charge(TOPIC, batch, 1)
     buckets = limiter(mute := Mute(own_redis))
-    await buckets.charge(TOPIC, [charge(0, partition=1, bucket="other")], {}, 1)
+    await buckets.charge(TOPIC, [charge(0, partition=1, bucket="other")], 1)
     mute.silent = 1
-    decisions = await buckets.charge(TOPIC, batch, {}, 1)
+    decisions = await buckets.charge(TOPIC, batch, 1)
     assert mute.payloads[-2] == mute.payloads[-1]
     assert outcomes(decisions) == outcomes(heard) == "aaaaaaaadaaeaad"
     assert not any(decision.degraded for decision in decisions)
@@ -57,9 +57,9 @@ async def test_an_answer_that_does_not_come_is_asked_for_again_and_nothing_is_ch
 async def test_redis_standing_still_for_less_than_two_tries_is_not_left(own_redis: Redis) -> None:
     told: list[bool] = []
     buckets = limiter(own_redis, on_degraded=told.append, timeout_s=0.4)
-    await buckets.charge(TOPIC, [charge(0, 5)], {}, 1)
+    await buckets.charge(TOPIC, [charge(0, 5)], 1)
     await own_redis.execute_command("CLIENT", "PAUSE", "600")
-    decisions = await buckets.charge(TOPIC, [charge(1, 4), charge(2, 2), charge(3)], {}, 1)
+    decisions = await buckets.charge(TOPIC, [charge(1, 4), charge(2, 2), charge(3)], 1)
     assert (outcomes(decisions), decisions[-1].degraded, told) == ("ada", False, [])
     assert (await buckets.peek("key", 10, 10)).remaining == 0
 
@@ -67,9 +67,9 @@ async def test_redis_standing_still_for_less_than_two_tries_is_not_left(own_redi
 @pytest.mark.contract("B6")
 async def test_a_connection_that_ended_is_no_outage(own_redis: Redis) -> None:
     buckets = limiter(own_redis)
-    await buckets.charge(TOPIC, [charge(0)], {}, 1)
+    await buckets.charge(TOPIC, [charge(0)], 1)
     await own_redis.client_kill_filter(_type="normal", skipme=False)
-    assert not (await buckets.charge(TOPIC, [charge(1)], {}, 1))[0].degraded
+    assert not (await buckets.charge(TOPIC, [charge(1)], 1))[0].degraded
 
 
 class CutOff:
@@ -88,6 +88,6 @@ async def test_what_is_given_up_ends_without_a_word_in_the_log() -> None:
     client: Any = CutOff()
     buckets = limiter(client, timeout_s=0.01)
     buckets._patience_s = 0.01
-    assert (await buckets.charge(TOPIC, [charge(0)], {}, 1))[0].degraded
+    assert (await buckets.charge(TOPIC, [charge(0)], 1))[0].degraded
     gc.collect()
     assert said == []

@@ -40,7 +40,7 @@ def log_of_requests(chance: Random) -> list[Charge]:
 async def delivered(buckets: RedisLimiter, log: Sequence[Charge], size: int) -> str:
     """The outcomes of the whole log, in batches of such a size."""
     batches = [log[first : first + size] for first in range(0, len(log), size)]
-    return "".join([outcomes(await buckets.charge(TOPIC, batch, {}, 1)) for batch in batches])
+    return "".join([outcomes(await buckets.charge(TOPIC, batch, 1)) for batch in batches])
 
 
 @pytest.mark.contract("B7", "R6")
@@ -101,7 +101,7 @@ def test_decisions_are_kept_longer_than_the_records_they_are_about(own_redis_url
 
     async def work(redis: Redis) -> None:
         buckets = limiter(redis, Clock(), prefix := uuid4().hex)
-        await buckets.charge(TOPIC, [charge(0, 11)], {}, 1)
+        await buckets.charge(TOPIC, [charge(0, 11)], 1)
         for kind in ("seen", "refused"):
             [name] = [name async for name in redis.scan_iter(f"{prefix}:{kind}:*")]
             assert KEEP_S - 60 < await redis.ttl(name) <= KEEP_S
@@ -113,7 +113,7 @@ def test_decisions_are_kept_longer_than_the_records_they_are_about(own_redis_url
 def test_an_offset_that_stands_twice_in_one_batch_is_decided_once(own_redis_url: str) -> None:
     async def work(redis: Redis) -> None:
         batch = [charge(0, 11), charge(0, 11), charge(1), charge(1)]
-        assert outcomes(await limiter(redis, Clock()).charge(TOPIC, batch, {}, 1)) == "ddaa"
+        assert outcomes(await limiter(redis, Clock()).charge(TOPIC, batch, 1)) == "ddaa"
         assert LocalBuckets(WINDOW_S).charge(ask("log", batch), 0).letters == "ddcf"
 
     on_redis(own_redis_url, work)

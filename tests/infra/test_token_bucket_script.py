@@ -59,7 +59,7 @@ def test_script_and_pure_arithmetic_agree(own_redis_url: str, history: Sequence[
             clock.now_us += passes_us
             asked = ask("log-1", charges)
             expected = list(decide(asked, charges, pure.charge(asked, clock.now_us))) if charges else []
-            assert list(await buckets.charge(TOPIC, charges, {}, 1)) == expected
+            assert list(await buckets.charge(TOPIC, charges, 1)) == expected
         assert not buckets.degraded
 
     on_redis(own_redis_url, work)
@@ -81,10 +81,10 @@ def test_replaying_from_anywhere_gives_the_first_decisions_and_the_same_buckets(
 
     async def work(redis: Redis) -> None:
         buckets = limiter(redis, Clock())
-        first = outcomes(await buckets.charge(TOPIC, charges[:cut], {}, 1))
-        first += outcomes(await buckets.charge(TOPIC, charges[cut:late], {}, 1))
+        first = outcomes(await buckets.charge(TOPIC, charges[:cut], 1))
+        first += outcomes(await buckets.charge(TOPIC, charges[cut:late], 1))
         before = [await buckets.peek(name, 1000, 100) for name in "ab"]
-        again = [await buckets.charge(TOPIC, charges[a:b], {}, 1) for a, b in pairwise([*restarts, late])]
+        again = [await buckets.charge(TOPIC, charges[a:b], 1) for a, b in pairwise([*restarts, late])]
         assert "".join(map(outcomes, again)) == first[restarts[0] if restarts else late :]
         assert [await buckets.peek(name, 1000, 100) for name in "ab"] == before
 

@@ -10,7 +10,7 @@ from tests.fakes import FakeAttempts, FakeObserver, FakeSender
 
 
 def batch(first: int, count: int = 1) -> Batch:
-    return Batch("t", [Record("t", 0, i, 0, None, b"%d" % i, ()) for i in range(first, first + count)], {0: 0})
+    return Batch("t", [Record("t", 0, i, 0, None, b"%d" % i, ()) for i in range(first, first + count)])
 
 
 async def copy(given: Batch) -> list[Emission]:

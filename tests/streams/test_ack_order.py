@@ -14,7 +14,7 @@ async def echo(batch: Batch) -> list[Emission]:
 
 
 def batch(offset: int) -> Batch:
-    return Batch("source", [Record("source", 0, offset, 0, None, b"%d" % offset, ())], {0: 0})
+    return Batch("source", [Record("source", 0, offset, 0, None, b"%d" % offset, ())])
 
 
 async def turns(count: int = 5) -> None:

@@ -26,7 +26,7 @@ ANSWER: dict[str, Any] = {"predictions": [0.25, 0.75], "risk_score": 75.0, "labe
 
 
 def delivered(topic: str, values: list[bytes]) -> Batch:
-    return Batch(topic, [Record(topic, 0, offset, 0, b"c-42", value, ()) for offset, value in enumerate(values)], {})
+    return Batch(topic, [Record(topic, 0, offset, 0, b"c-42", value, ()) for offset, value in enumerate(values)])
 
 
 @pytest.mark.contract("R7", "R9", "R10")
