@@ -10,7 +10,8 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]
 from confluent_kafka.cimpl import NewTopic
 
-from infra.kafka import client_options
+from infra.bootstrap import await_listener
+from infra.kafka import ADVICE, client_options
 from schemas.errors import BadSettings, Unavailable
 from schemas.wire import MAX_RECORD_BYTES
 from streams.settings import Settings
@@ -66,6 +67,7 @@ RELIED_ON = ("cleanup.policy", "message.timestamp.type")
 
 def create_topics(settings: Settings) -> list[str]:
     """Create the topics that do not exist and return their names. Raises Unavailable, BadSettings."""
+    await_listener(settings.kafka_bootstrap_servers)
     admin = _admin(settings)
     existing = _partitions(admin)
     missing = [topic for topic in TOPICS if settings.topic(topic.name) not in existing]
@@ -89,6 +91,7 @@ def create_topics(settings: Settings) -> list[str]:
 def check_topics(settings: Settings, topics: Sequence[Topic] = TOPICS) -> dict[str, int]:
     """Partition counts of the topics. Raises BadSettings naming every one that is missing or kept otherwise than
     it must be, or too small for results; warns of others that take smaller records than declared."""
+    await_listener(settings.kafka_bootstrap_servers)
     admin = _admin(settings)
     existing = _partitions(admin)
     names = [settings.topic(topic.name) for topic in topics]
@@ -167,7 +170,7 @@ def _partitions(admin: AdminClient) -> dict[str, int]:
     try:
         metadata: Any = admin.list_topics(timeout=PATIENCE_S)
     except KafkaException as error:
-        raise Unavailable("kafka", f"no broker answers ({error.args[0].str()}); see `weir doctor`") from error
+        raise Unavailable("kafka", f"the broker tells no topics ({error.args[0].str()}); {ADVICE}") from error
     return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from infra.auth import KeyManager, get_key_manager
+from infra.bootstrap import await_listener
 from schemas.keys import PERMISSIONS, TIERS, ApiKey
 from streams.bring_up import local_settings
 
@@ -64,7 +65,9 @@ def revoke(key_id: str) -> None:
 
 
 def _manager() -> KeyManager:
-    return get_key_manager(local_settings(os.environ))
+    settings = local_settings(os.environ)
+    await_listener(settings.kafka_bootstrap_servers)
+    return get_key_manager(settings)
 
 
 def _described(key: ApiKey) -> dict[str, Any]:

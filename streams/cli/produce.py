@@ -1,6 +1,7 @@
 """`weir produce`: a file's rows as signed requests on Kafka."""
 
 import asyncio
+import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from infra.bootstrap import await_listener
 from schemas.errors import BadSettings, Unavailable
 from streams.bring_up import local_settings
 from streams.cli.lines import Bad, Reading, read_csv, read_jsonl
@@ -20,6 +22,8 @@ from streams.cli.sent import Sent
 from streams.client import Ask, WeirClient
 
 BATCH = 500
+TOLD_ONCE = ("weir.producer", "weir.gateway.replies", "aiokafka")
+"""Loggers of what fails, which the verb tells in the end: with no handler they would print each attempt to connect."""
 
 
 @click.command()
@@ -49,7 +53,7 @@ def produce(
     it is never an argument, which other users could see.
     """
     api_key = _api_key(api_key_env, stdin_is_taken=str(file) == "-")
-    client = WeirClient(api_key=api_key, key_id=key_id, settings=local_settings(os.environ), replies=wait)
+    client = _client(api_key, key_id, wait)
     read = read_csv if (kind or file.suffix.lower().lstrip(".")) == "csv" else read_jsonl
     with cast(BinaryIO, click.open_file(str(file), "rb")) as opened:
         lines = _followed(read(opened, Reading(entity_field, model)), opened)
@@ -89,6 +93,16 @@ async def _send(client: WeirClient, asks: Sequence[Ask], wait_s: float | None, s
     else:
         sent.count_results(await client.predict_many(asks, timeout=wait_s))
     sent.delivered += len(asks)
+
+
+def _client(api_key: str, key_id: str, wait: bool) -> WeirClient:
+    """Raises BadSettings, and Unavailable where no broker listens."""
+    for name in TOLD_ONCE:
+        logging.getLogger(name).addHandler(logging.NullHandler())
+    settings = local_settings(os.environ)
+    client = WeirClient(api_key=api_key, key_id=key_id, settings=settings, replies=wait)
+    await_listener(settings.kafka_bootstrap_servers)
+    return client
 
 
 def _followed(lines: Iterator[Ask | Bad], file: BinaryIO) -> Iterator[Ask | Bad]:

@@ -1,0 +1,79 @@
+"""Verbs without a broker end soon, with one line that says what to do."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+VERBS = {
+    "topics check": ["topics", "check"],
+    "topics create": ["topics", "create"],
+    "keys list": ["keys", "list"],
+    "keys create": ["keys", "create", "--name", "shop"],
+    "produce": ["produce", "one.jsonl", "--key-id", "A" * 11],
+    "produce --wait": ["produce", "one.jsonl", "--key-id", "A" * 11, "--wait"],
+    "run scorer": ["run", "scorer"],
+    "run sink": ["run", "sink"],
+}
+
+
+def started(arguments: list[str], broker: str, folder: Path) -> "subprocess.Popen[str]":
+    (folder / "one.jsonl").write_text('{"total_orders": 1}\n')
+    own = {"KAFKA_BOOTSTRAP_SERVERS": broker, "DATA_DIR": str(folder / ".weir"), "WEIR_API_KEY": "sk_live_" + "A" * 43}
+    command = [sys.executable, "-m", "streams.cli", *arguments]
+    environ = {**os.environ, "PYTHONPATH": os.getcwd(), **own}
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=folder, env=environ)
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, str, float]]:
+    """Exit code, standard error and seconds of each verb where nobody listens; they run at once."""
+    began = monotonic()
+    folder = tmp_path_factory.mktemp("away")
+    running = {name: started(arguments, "127.0.0.1:1", folder) for name, arguments in VERBS.items()}
+    return {name: (verb.wait(60), verb.communicate()[1], monotonic() - began) for name, verb in running.items()}
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_without_a_broker_a_verb_names_the_address_and_what_to_do(
+    name: str, ended: dict[str, tuple[int, str, float]]
+) -> None:
+    code, told, seconds = ended[name]
+    assert code == 1
+    [line] = told.splitlines()
+    assert "no broker answers at 127.0.0.1:1 (Connection refused): start one with `weir up`" in line
+    assert "KAFKA_BOOTSTRAP_SERVERS" in line
+    assert seconds < 25, "all of them together"
+
+
+@contextmanager
+def hanging_up() -> Iterator[str]:
+    """The address of one who takes each connection and ends it."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            while True:
+                try:
+                    listening.accept()[0].close()
+                except OSError:
+                    return
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+def test_what_the_client_libraries_say_is_not_printed_beside_the_error(tmp_path: Path) -> None:
+    with hanging_up() as broker:
+        verb = started(VERBS["produce --wait"], broker, tmp_path)
+        told = verb.communicate(timeout=60)[1]
+    assert verb.returncode == 1
+    [line] = told.splitlines()
+    assert line.startswith("weir: kafka: replies on prediction-replies cannot be read")
