@@ -1,20 +1,40 @@
-"""`weir run ROLE`: one process of one role, as the Procfile starts it."""
+"""`weir run ROLE`: one process of one role, as the Procfile starts it, or several of them."""
 
 import logging
 import os
+import sys
 
 import click
 
+from schemas.errors import BadSettings
 from streams.settings import Settings
 
 
 @click.command()
 @click.argument("role", type=click.Choice(["gateway", "scorer", "sink"]))
-def run(role: str) -> None:
+@click.option(
+    "--processes", type=click.IntRange(1, 64), default=1, show_default=True, help="Of this role, in one consumer group."
+)
+def run(role: str, processes: int) -> None:
     """Run one role until SIGTERM; exits non-zero when it crashed, and a restart then loses nothing."""
-    from streams.worker import run_role
-
-    code = run_role(role, Settings.read(os.environ))
+    settings = Settings.read(os.environ)
+    code = _run_one(role, settings) if processes == 1 else _run_several(role, settings, processes)
     if code:  # a crash can leave a library's thread behind for which the interpreter would wait for ever
         logging.shutdown()
         os._exit(code)
+
+
+def _run_one(role: str, settings: Settings) -> int:
+    from streams.worker import run_role
+
+    return run_role(role, settings)
+
+
+def _run_several(role: str, settings: Settings, processes: int) -> int:
+    from streams.fleet import Fleet
+    from streams.observe import configure_logging
+
+    if role == "gateway":
+        raise BadSettings("--processes: a gateway listens on a port of its own, start each with its PORT")
+    configure_logging(role, settings.log_level)
+    return Fleet([sys.executable, "-m", "streams.cli", "run", role], processes).run()

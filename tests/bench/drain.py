@@ -16,7 +16,7 @@ from tests.bench.options import Options
 from tests.bench.place import Lane, Place, Started
 
 FAUST, BARE, STOCK, LOOP = "weir on Faust", "weir on the bare host", "stock Faust agent", "bare confluent loop"
-PAIR = "weir on Faust, two scorers"
+PAIR = "weir on Faust, two processes"
 SLOWEST_PER_S = 100
 START_S = 60.0
 
@@ -36,7 +36,7 @@ class Drain:
 
 
 def drains(place: Place, lane: Lane, options: Options, turn: int) -> Iterator[tuple[str, Drain]]:
-    """One turn; who begins changes from turn to turn. The bare host and the two scorers read lanes of their own.
+    """One turn; who begins changes from turn to turn. The bare host and the two processes read lanes of their own.
 
     Where drains are not asked for, `weir on Faust` runs alone: the sink needs its results.
     """
@@ -62,16 +62,16 @@ def drain_weir(place: Place, lane: Lane, count: int) -> Drain:
 
 
 def drain_pair(place: Place, lane: Lane, count: int) -> Drain:
-    """The same by two processes of one consumer group, a core each; they get the records once both have joined, or one
-    of them would wait through a rebalance for most of the time. Timed from when the broker has every record."""
+    """The same by two processes of one scorer, a core each; they get the records once both have joined, or one of them
+    would wait through a rebalance for most of the time. Timed from when the broker has every record."""
     load = Load(lane)
     signed = load.signed(count)
-    with place.role("scorer", lane) as one, place.role("scorer", lane) as other:
+    with place.role("scorer", lane, "--processes", "2") as started:
         group = Group(lane, "scorer")
-        one.await_true(lambda: group.members() == 2, "both joined", START_S)
+        started.await_true(lambda: group.members() == 2, "both joined", START_S)
         load.send(signed)
         signed.clear()
-        return _rest(lane, one, [psutil.Process(started.process.pid) for started in (one, other)], count)
+        return _rest(lane, started, psutil.Process(started.process.pid).children(recursive=True), count)
 
 
 def _rest(lane: Lane, watched: Started, processes: Sequence[psutil.Process], count: int) -> Drain:

@@ -124,9 +124,9 @@ class Place:
         return Lane(settings, given, tuple(_new_key(settings, number) for number in range(KEYS)))
 
     @contextmanager
-    def role(self, name: str, lane: Lane) -> Iterator[Started]:
+    def role(self, name: str, lane: Lane, *options: str) -> Iterator[Started]:
         """`weir run ROLE` on a lane."""
-        with self.python(name, lane, "-m", "streams.cli", "run", name) as started:
+        with self.python(name, lane, "-m", "streams.cli", "run", name, *options) as started:
             yield started
 
     @contextmanager

@@ -12,7 +12,7 @@ from tests.bench.memory import Sample
 RATIOS = {
     "weir / stock Faust": (FAUST, STOCK, 20.0),
     "weir / bare loop": (FAUST, LOOP, 0.25),
-    "two scorers / one stock Faust": (PAIR, STOCK, 20.0),
+    "weir with two processes / stock Faust": (PAIR, STOCK, 20.0),
 }
 """Name -> who is held against whom, and the least that the ratio shall be."""
 FLAT = 1.10
