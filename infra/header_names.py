@@ -4,9 +4,12 @@ Kafka calls the names strings and checks nothing; one producer's mistake must no
 with replacement characters, and then it is a header that nobody knows.
 """
 
+from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 from aiokafka.consumer import fetcher
+from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords, _MemoryRecordsPy
 
@@ -20,31 +23,44 @@ class KeptRecords(MemoryRecords):  # type: ignore[misc]
 
 
 class TolerantRecords(fetcher.PartitionRecords):  # type: ignore[misc]
-    """Reads on past what aiokafka's compiled reader stops at, with its Python one."""
+    """Reads on past what aiokafka's readers stop at."""
 
     _records: Any
 
     def __next__(self) -> Any:
         try:
             return super().__next__()
-        except UnicodeDecodeError:
-            # What was handed out already lies below next_fetch_offset and is passed over.
-            self._records = _TolerantLog(self._records.data)
+        except (UnicodeDecodeError, CorruptRecordException) as error:
+            # The reader written in Python wraps what the compiled one raises.
+            if isinstance(error, CorruptRecordException) and not isinstance(error.__cause__, UnicodeDecodeError):
+                raise
+            self._records = _TolerantLog(self._records.data, self.next_fetch_offset)
             self._records_iterator = self._unpack_records()
             return super().__next__()
 
 
 class _TolerantLog:
-    """A part of the log as PartitionRecords asks for it."""
+    """A part of the log from an offset on, as PartitionRecords asks for it.
 
-    def __init__(self, data: bytes) -> None:
+    Batches that were handed out are left out: the end of each would set the next offset back.
+    """
+
+    def __init__(self, data: bytes, start: int) -> None:
         self.data = data
-        self._slices = _MemoryRecordsPy(data)
-        self.has_next = self._slices.has_next
+        self._left = deque(batch for batch in _batches(data) if batch.next_offset > start)
+
+    def has_next(self) -> bool:
+        return bool(self._left)
 
     def next_batch(self) -> Any:
-        slice_, batch = self._slices._next_slice, self._slices.next_batch()
-        return _TolerantBatch(slice_) if slice_ is not None and batch.magic >= 2 else batch
+        return self._left.popleft()
+
+
+def _batches(data: bytes) -> Iterator[Any]:
+    slices = _MemoryRecordsPy(data)
+    while slices.has_next():
+        slice_, batch = slices._next_slice, slices.next_batch()
+        yield _TolerantBatch(slice_) if batch.magic >= 2 else batch
 
 
 class _TolerantBatch(_DefaultRecordBatchPy):  # type: ignore[misc]

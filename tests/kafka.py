@@ -41,19 +41,30 @@ class NotText(str):
         return b"\xff\xfe"
 
 
+UNTOLD = [(NotText("x"), b"1")]
+
+
 async def put_untold_header(bootstrap: str, topic: str, partitions: int, key: bytes) -> None:
     """One record on each partition whose header's name is no text; other clients refuse to write such."""
+    for partition in range(partitions):
+        await put_batch(bootstrap, topic, partition, [(key, UNTOLD)])
+
+
+async def put_batch(
+    bootstrap: str, topic: str, partition: int, records: Sequence[tuple[bytes, list[tuple[str, bytes]]]]
+) -> None:
+    """Records of these keys and headers, as one batch."""
+    batch = _DefaultRecordBatchBuilderPy(2, 0, 0, -1, -1, -1, 16_384)
+    for offset, (key, headers) in enumerate(records):
+        batch.append(offset, int(time.time() * 1000), key, b"{}", headers)
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
     await producer.start()
     try:
-        for partition in range(partitions):
-            batch = _DefaultRecordBatchBuilderPy(2, 0, 0, -1, -1, -1, 16_384)
-            batch.append(0, int(time.time() * 1000), key, b"{}", [(NotText("x"), b"1")])
-            made = producer.create_batch()
-            made._builder = batch
-            made._relative_offset = 1
-            made.close()
-            await (await producer.send_batch(made, topic, partition=partition))
+        made = producer.create_batch()
+        made._builder = batch
+        made._relative_offset = len(records)
+        made.close()
+        await (await producer.send_batch(made, topic, partition=partition))
     finally:
         await producer.stop()
 
