@@ -3,9 +3,10 @@
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from schemas.errors import FieldError, InvalidRequest
-from schemas.request import describe
+from schemas.request import MAX_NAMED, describe
 
 
 class Feedback(BaseModel):
@@ -24,13 +25,30 @@ class Feedback(BaseModel):
     observed_at: Annotated[AwareDatetime | None, Field(strict=False)] = None
 
 
+REQUIREMENTS = {
+    "request_id": "must be a prediction's id, 1 to 128 of letters, digits and ._:~+/=@-",
+    "label": "must be 0 or 1",
+    "row": "must be a row's place in its request, a whole number from 0 to 2147483647",
+    "source": "must be a string of 1 to 64 characters without control characters",
+    "observed_at": "must be a time with its zone, such as 2026-01-31T12:00:00Z",
+}
+
+
 def read_feedback(value: Any) -> Feedback:
     """The feedback in a decoded body. Raises InvalidRequest naming every offending field."""
     try:
         return Feedback.model_validate(value)
     except ValidationError as error:
-        fields = [
-            FieldError(".".join(map(str, item["loc"])) or "body", item["msg"], describe(item["input"]))
-            for item in error.errors(include_url=False)
-        ]
+        fields = [_field_error(item) for item in error.errors(include_url=False)[:MAX_NAMED]]
         raise InvalidRequest("the feedback is not of the expected form", fields) from None
+
+
+def _field_error(item: ErrorDetails) -> FieldError:
+    if not item["loc"]:
+        return FieldError("body", "must be an object with request_id and label", describe(item["input"]))
+    name = str(item["loc"][0])
+    if name not in REQUIREMENTS:
+        return FieldError(name, f"unknown field; known are {', '.join(REQUIREMENTS)}", describe(item["input"]))
+    if item["type"] == "missing":
+        return FieldError(name, f"is missing: {REQUIREMENTS[name]}", "nothing")
+    return FieldError(name, REQUIREMENTS[name], describe(item["input"]))
