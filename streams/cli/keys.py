@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
 
 from infra.auth import KeyManager, get_key_manager
@@ -15,6 +16,9 @@ from schemas.keys import PERMISSIONS, TIERS, ApiKey
 from streams.bring_up import local_settings
 
 COLUMNS = ("id", "name", "permissions", "limit", "created", "expires", "state")
+FOLDED = ("name", "permissions")
+WIDE = 100
+"""Characters that a table with every column needs; a narrower one leaves the least important out."""
 
 
 @click.group()
@@ -92,14 +96,17 @@ def _state(key: ApiKey) -> str:
 
 
 def _print_table(described: list[dict[str, Any]]) -> None:
-    table = Table(Column("id", no_wrap=True), *COLUMNS[1:])
+    console = Console()
+    columns = [name for name in COLUMNS if name != "created" or console.width >= WIDE]
+    table = Table(*(Column(name, overflow="fold", no_wrap=name not in FOLDED) for name in columns))
     for key in described:
         shown = {
             **key,
+            "name": escape(key["name"]),
             "permissions": ", ".join(key["permissions"]),
             "limit": f"{key['limit']}/h",
             "created": key["created"][:10],
             "expires": (key["expires"] or "never")[:10],
         }
-        table.add_row(*(shown[column] for column in COLUMNS))
-    Console().print(table)
+        table.add_row(*(shown[column] for column in columns))
+    console.print(table)

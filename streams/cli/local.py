@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
 
 from infra.local.doctor import DEFAULT_PORT, Finding, bindable, examine, examine_machine
@@ -173,11 +174,14 @@ def doctor(data_dir: Path, as_json: bool) -> None:
 
 
 def print_findings(findings: Sequence[Finding], *, slower: bool) -> None:
-    console = Console()
-    table = Table("", "component", "found", "used", "what to do")
+    """What to do stands below the table, uncut: it is there to be copied."""
+    table = Table("", Column("component", no_wrap=True), Column("found", overflow="fold"), "used")
     for finding in findings:
         mark = "[red]needed[/]" if not finding.ok else "[yellow]better[/]" if finding.advice else "[green]ok[/]"
-        table.add_row(mark, finding.component, finding.found, "yes" if finding.used else "", finding.advice)
-    console.print(table)
+        table.add_row(mark, finding.component, escape(finding.found), "yes" if finding.used else "")
+    Console().print(table)
+    for finding in findings:
+        if finding.advice:
+            click.echo(f"{finding.component}: {finding.advice}")
     if slower:
-        console.print(SLOWER)
+        click.echo(SLOWER)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
 
 from infra import artifacts
@@ -88,16 +89,20 @@ def _summary(store: str, name: str, version: str) -> dict[str, Any]:
 
 
 def _print_list(found: list[dict[str, Any]]) -> None:
-    uncut = (Column(heading, overflow="fold", no_wrap=True) for heading in ("model", "version"))
-    table = Table(*uncut, "algorithm", "rows", "ROC AUC", "F1")
+    """Names may fold, versions do not; why a bundle is refused stands below, where it has room."""
+    folded = {name: Column(name, overflow="fold") for name in ("model", "algorithm")}
+    table = Table(folded["model"], Column("version", no_wrap=True), folded["algorithm"], "ROC AUC", "F1")
     for entry in found:
-        name, version = entry["name"], entry["version"]
+        name, version = escape(entry["name"]), escape(entry["version"])
         if "refused" in entry:
-            table.add_row(name, version, f"refused: {entry['refused']}")
+            table.add_row(name, version, "refused")
             continue
         quality = (f"{entry['metrics'][metric]:.3f}" for metric in ("roc_auc", "f1"))
-        table.add_row(name, version, entry["algorithm"], str(entry["training"]["rows"]), *quality)
+        table.add_row(name, version, entry["algorithm"], *quality)
     Console().print(table)
+    for entry in found:
+        if "refused" in entry:
+            click.echo(f"{entry['name']} {entry['version']} is refused: {entry['refused']}")
 
 
 def _print(manifest: Manifest, as_json: bool) -> None:
@@ -108,7 +113,7 @@ def _print(manifest: Manifest, as_json: bool) -> None:
     for metric, value in manifest.metrics.items():
         facts.add_row(metric, f"{value:.4g}")
     facts.add_row("threshold", f"{manifest.threshold:.4g}")
-    features = Table("feature", "type", "bounds or categories")
+    features = Table(Column("feature", overflow="fold"), "type", Column("bounds or categories", overflow="fold"))
     for feature in manifest.signature.features:
         low, high = feature.minimum, feature.maximum
         bounds = f"{'' if low is None else f'{low:g}'} .. {'' if high is None else f'{high:g}'}"

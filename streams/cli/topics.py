@@ -5,7 +5,7 @@ import os
 import click
 import orjson
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from streams.bring_up import local_settings
 from streams.topics import DAY_MS, TOPICS, check_topics, create_topics
@@ -36,7 +36,7 @@ def check(as_json: bool) -> None:
     if as_json:
         click.echo(orjson.dumps(found).decode())
         return
-    table = Table("topic", "partitions", "key", "keeps")
+    table = Table(Column("topic", overflow="fold"), "partitions", "key", "keeps")
     for topic in TOPICS:
         name = settings.topic(topic.name)
         table.add_row(name, str(found[name]), topic.key, kept(topic.retention_ms))
