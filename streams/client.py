@@ -1,44 +1,29 @@
 """The client of upstream services: signed requests straight to Kafka, with replies or without."""
 
 import asyncio
-import re
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import NamedTuple, Self
+from typing import Self
 
 from infra.kafka import aiokafka_options, client_options
 from schemas.errors import BadSettings, Unavailable
 from schemas.feedback import read_feedback
-from schemas.keys import looks_like_key
 from schemas.message import Emission
-from schemas.request import new_request_id
 from schemas.result import PredictionResult
-from schemas.signing import signing_key
 from schemas.wire import encode
-from streams.gateway.pending import Pending
+from streams.gateway.pending import Pending, Reply
 from streams.gateway.replies import ReplyReader
+from streams.limit_wait import OnLimit, until_admitted
 from streams.producer import Producer
-from streams.requests import Features, ReplyTo, check_entity, check_request_id, request_body, signed_request
+from streams.requests import Features
 from streams.settings import Settings
+from streams.signer import Ask, Signer
 from streams.topics import FEEDBACK, PREDICTION_REPLIES, PREDICTION_REQUESTS
+
+__all__ = ["Ask", "OnLimit", "WeirClient"]
 
 MAX_PENDING = 20_000
 DELIVERY_S = 30.0
-_KEY_ID = re.compile(r"[A-Za-z0-9_-]{11}\Z")
-
-
-class Ask(NamedTuple):
-    """One prediction asked for.
-
-    features: of one row, or a list of several rows' (answered together under `rows`). entity: whom it is about,
-    the request id where it is left out. request_id: the same id twice is one request.
-    """
-
-    features: Features
-    entity: str | None = None
-    model: str | None = None
-    request_id: str | None = None
 
 
 class WeirClient:
@@ -61,10 +46,8 @@ class WeirClient:
         settings: Settings | None = None,
         replies: bool = True,
     ) -> None:
-        _check_key(api_key, key_id)
         self._settings = settings = _settings(settings, bootstrap_servers)
-        self._key_id = key_id
-        self._signing_key = signing_key(api_key)
+        self._signer = Signer(api_key, key_id)
         self._requests = settings.topic(PREDICTION_REQUESTS.name)
         self._producer = Producer(client_options(settings))
         self._replies: ReplyReader | None = None
@@ -92,10 +75,12 @@ class WeirClient:
         model: str | None = None,
         request_id: str | None = None,
         timeout: float = 10.0,  # noqa: ASYNC109 - it travels as the request's deadline too
+        on_limit: OnLimit = "return",
     ) -> PredictionResult:
         """The result, whatever its status. Raises TimeoutError without a reply in `timeout` seconds, Unavailable,
-        InvalidRequest."""
-        [result] = await self.predict_many([Ask(features, entity, model, request_id)], timeout=timeout)
+        InvalidRequest. on_limit: as for `predict_many`."""
+        ask = Ask(features, entity, model, request_id)
+        [result] = await self.predict_many([ask], timeout=timeout, on_limit=on_limit)
         if result is None:
             raise TimeoutError(f"no reply within {timeout:g} s: retry with the same request_id")
         return result
@@ -105,21 +90,35 @@ class WeirClient:
         asks: Sequence[Ask],
         *,
         timeout: float = 10.0,  # noqa: ASYNC109 - as in predict
+        on_limit: OnLimit = "return",
     ) -> list[PredictionResult | None]:
         """One result per ask, in order; None where no reply came in `timeout` seconds. All are sent before any is
-        awaited. Raises Unavailable, and then some may have been sent; InvalidRequest, and then none was."""
+        awaited. Raises Unavailable, and then some may have been sent; InvalidRequest, and then none was.
+
+        on_limit: "wait" asks again, under the same id, for what was rate_limited, once the bucket has a token and
+        where that is within the timeout.
+        """
         if self._replies is None:
             raise BadSettings("this client was made with replies=False: it can submit, not predict")
-        deadline = asyncio.get_running_loop().time() + timeout
+        if on_limit == "return":
+            replies = await self._ask(asks, timeout)
+        else:
+            replies = await until_admitted(self._ask, [ask.named() for ask in asks], timeout)
+        return [None if reply is None else _result(reply.body) for reply in replies]
+
+    async def _ask(self, asks: Sequence[Ask], within_s: float) -> list[Reply | None]:
+        assert self._replies is not None
+        deadline = asyncio.get_running_loop().time() + within_s
         with ExitStack() as stack:
             expected = [stack.enter_context(self._replies.expect()) for _ in asks]
             pairs = zip(asks, expected, strict=True)
-            await self._send([self._record(ask, timeout, to.to)[1] for ask, to in pairs], timeout)
+            signed = [self._signer.request(self._requests, ask.named(), within_s, to.to) for ask, to in pairs]
+            await self._send(signed, within_s)
             waiting = [item.reply for item in expected]
             if waiting:
                 left = max(0.0, deadline - asyncio.get_running_loop().time())
                 await asyncio.wait(waiting, timeout=left)
-            return [_result(reply.result().body) if reply.done() else None for reply in waiting]
+            return [reply.result() if reply.done() else None for reply in waiting]
 
     async def submit(
         self,
@@ -134,16 +133,16 @@ class WeirClient:
 
     async def submit_many(self, asks: Sequence[Ask]) -> list[str]:
         """The request ids, once the broker has every record. Raises as predict_many does."""
-        records = [self._record(ask) for ask in asks]
-        await self._send([record for _, record in records], DELIVERY_S)
-        return [request_id for request_id, _ in records]
+        named = [ask.named() for ask in asks]
+        await self._send([self._signer.request(self._requests, ask) for ask in named], DELIVERY_S)
+        return [str(ask.request_id) for ask in named]
 
     async def feedback(self, request_id: str, label: int, *, row: int = 0, source: str = "client") -> None:
         """Ground truth for a prediction, once the broker has it. Raises Unavailable, InvalidRequest."""
         value = {"request_id": request_id, "label": label, "row": row, "source": source}
         read_feedback(value)
         topic = self._settings.topic(FEEDBACK.name)
-        await self._send([self._signed(topic, encode(value), request_id, request_id)], DELIVERY_S)
+        await self._send([self._signer.sign(topic, encode(value), request_id, request_id)], DELIVERY_S)
 
     async def _send(self, records: Sequence[Emission], within_s: float) -> None:
         try:
@@ -151,41 +150,6 @@ class WeirClient:
                 await self._producer.send(records)
         except TimeoutError:
             raise Unavailable("kafka", f"the records were not confirmed within {within_s:g} s") from None
-
-    def _record(self, ask: Ask, timeout_s: float | None = None, reply: ReplyTo | None = None) -> tuple[str, Emission]:
-        request_id = new_request_id() if ask.request_id is None else check_request_id(ask.request_id)
-        entity = request_id if ask.entity is None else check_entity(ask.entity)
-        body = request_body(ask.features, entity=entity, model=ask.model)
-        return request_id, self._signed(self._requests, body, entity, request_id, timeout_s, reply)
-
-    def _signed(
-        self,
-        topic: str,
-        body: bytes,
-        entity: str,
-        request_id: str,
-        timeout_s: float | None = None,
-        reply: ReplyTo | None = None,
-    ) -> Emission:
-        now_ms = time.time_ns() // 1_000_000
-        return signed_request(
-            topic,
-            body,
-            entity=entity,
-            request_id=request_id,
-            key_id=self._key_id,
-            signing_key=self._signing_key,
-            now_ms=now_ms,
-            deadline_ms=None if timeout_s is None else now_ms + int(timeout_s * 1000),
-            reply=reply,
-        )
-
-
-def _check_key(api_key: str, key_id: str) -> None:
-    if not isinstance(api_key, str) or not looks_like_key(api_key):
-        raise BadSettings("api_key is not of the form sk_live_… with 51 characters; see `weir keys create`")
-    if not isinstance(key_id, str) or _KEY_ID.match(key_id) is None:
-        raise BadSettings("key_id is missing or not 11 characters: `weir keys list` shows it beside the name")
 
 
 def _settings(settings: Settings | None, bootstrap_servers: str | None) -> Settings:

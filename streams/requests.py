@@ -91,7 +91,7 @@ def request_body(features: Features, *, entity: str, model: str | None = None) -
     return body
 
 
-def check_request_id(request_id: str) -> str:
+def check_request_id(request_id: object) -> str:
     """The request id, or InvalidRequest."""
     if isinstance(request_id, str) and is_request_id(request_id.encode("utf-8", "replace")):
         return request_id

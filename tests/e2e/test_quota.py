@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 import redis
 
+from streams.client import Ask, WeirClient
 from tests.e2e.cases import Customers
 from tests.e2e.platform import Platform
 from tests.e2e.upstream import Key
@@ -75,3 +76,20 @@ def test_what_was_charged_before_a_kill_is_not_charged_again_and_keeps_its_decis
     events = {request_id: [event["status"] for event in platform.results(request_id)] for request_id in asked}
     assert events == {request_id: [status] * 2 for request_id, status in first.items()}
     assert Counter(first[request_id] for request_id in asked[5:]) == {"ok": 2, "rate_limited": 3}
+
+
+@pytest.mark.contract("B5")
+async def test_a_client_told_to_wait_has_every_request_answered_and_is_charged_for_each_once(
+    platform: Platform, customers: Customers
+) -> None:
+    key = platform.create_key(rate_limit=3600, burst=2)
+    asks = [Ask(customers(0), f"c-{number}") for number in range(5)]
+    async with WeirClient(api_key=key.api_key, key_id=key.key_id, settings=platform.settings) as client:
+        refused = await client.predict_many(asks[:3], timeout=30)
+        answered = await client.predict_many(asks, timeout=30, on_limit="wait")
+    assert Counter(result and result.status for result in refused) == {"ok": 2, "rate_limited": 1}
+    assert [result and result.status for result in answered] == ["ok"] * 5
+    platform.tap("prediction-results").to_end()
+    ends = [[event["status"] for event in platform.results(result.request_id)] for result in answered if result]
+    assert [statuses.count("ok") for statuses in ends] == [1] * 5
+    assert any("rate_limited" in statuses for statuses in ends)
