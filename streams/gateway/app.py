@@ -12,10 +12,12 @@ from starlette.routing import Route
 
 from schemas.errors import WeirError
 from streams.gateway import answers
+from streams.gateway.failures import Failures
 from streams.gateway.feedback import feedback
 from streams.gateway.health import Checks, healthz, metrics, readyz
 from streams.gateway.predict import Replies, Sender, predict
 from streams.gateway.predictions import Predictions, prediction
+from streams.gateway.quota import Peek, Quota
 from streams.gateway.security import Clock, Guard, Keys, Observe, Shield
 from streams.gateway.underway import Underway
 from streams.settings import Settings
@@ -31,10 +33,11 @@ def create_app(
     predictions: Predictions,
     checks: Checks,
     metrics_text: Callable[[], bytes],
+    peek: Peek | None = None,
     clock: Clock = lambda: datetime.now(UTC),
     observe: Observe = lambda route, status, seconds: None,
 ) -> Starlette:
-    """The gateway over these things; nothing is connected here."""
+    """The gateway over these things; nothing is connected here. peek: None where nobody is limited."""
     underway = Underway()
 
     def clock_ms() -> int:
@@ -66,9 +69,15 @@ def create_app(
         Route("/metrics", partial(metrics, text=metrics_text, public=settings.metrics_public)),
     ]
     public = {"/healthz", "/readyz"} | ({"/metrics"} if settings.metrics_public else set())
+    layers = [
+        Middleware(Shield, observe=observe),
+        Middleware(Guard, keys=keys, clock=clock, public=public, failures=Failures()),
+    ]
+    if peek is not None:
+        layers.insert(0, Middleware(Quota, peek=peek, clock=clock))
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(Shield, observe=observe), Middleware(Guard, keys=keys, clock=clock, public=public)],
+        middleware=layers,
         exception_handlers={
             WeirError: answers.refuse,
             HTTPException: answers.http_error,

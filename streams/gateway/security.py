@@ -9,6 +9,7 @@ from typing import Protocol
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from schemas.errors import Refused, Unavailable, Undecodable
@@ -16,6 +17,7 @@ from schemas.headers import MAX_HEADER_BYTES, MAX_HEADERS
 from schemas.keys import Credential, looks_like_key
 from schemas.wire import MAX_BODY_BYTES
 from streams.gateway.answers import crashed, error_response, refuse, unauthorized
+from streams.gateway.failures import Failures
 
 BODY_S = 15
 """How long a body may take to arrive."""
@@ -77,14 +79,16 @@ def _route(path: str) -> str:
 class Guard:
     """Lets through who shows a valid key, and anyone to the public paths.
 
-    The credential is left in `request.state`; the key itself goes no further.
+    The credential is left in `request.state`; the key itself goes no further. A source that fails too often is told
+    to wait; a valid key from there passes all the same.
     """
 
-    def __init__(self, app: ASGIApp, *, keys: Keys, clock: Clock, public: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp, *, keys: Keys, clock: Clock, public: Collection[str], failures: Failures) -> None:
         self._app = app
         self._keys = keys
         self._clock = clock
         self._public = public
+        self._failures = failures
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -98,9 +102,17 @@ class Guard:
             except Unavailable as error:
                 return await refuse(Request(scope), error)(scope, receive, send)
             if credential is None:
-                return await unauthorized()(scope, receive, send)
+                return await self._refused(scope)(scope, receive, send)
             scope.setdefault("state", {})["credential"] = credential
         return await self._app(scope, receive, send)
+
+    def _refused(self, scope: Scope) -> Response:
+        source = scope["client"][0] if scope.get("client") else ""
+        wait_s = self._failures.add(source)
+        if wait_s == 0:
+            return unauthorized()
+        message = f"too many requests without a valid API key come from here: wait {wait_s} s"
+        return error_response(429, "too_many_failures", message, headers={"Retry-After": str(wait_s)})
 
     def _credential(self, scope: Scope) -> Credential | None:
         shown = [value for name, value in scope["headers"] if name == b"x-api-key"]

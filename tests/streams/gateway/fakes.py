@@ -19,6 +19,7 @@ from schemas.signing import signing_key
 from schemas.wire import encode
 from streams.gateway.app import create_app
 from streams.gateway.pending import Expected, Pending
+from streams.gateway.quota import Peek
 from streams.settings import Settings
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -100,6 +101,7 @@ class Gateway:
     stored: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     reasons: dict[str, str | None] = field(default_factory=dict)
     predictions: Callable[[str], Awaitable[Mapping[str, Any] | None]] | None = None
+    peek: Peek | None = None
 
     def app(self) -> Starlette:
         async def look_up(request_id: str) -> Mapping[str, Any] | None:
@@ -113,12 +115,16 @@ class Gateway:
             predictions=self.predictions or look_up,
             checks={name: lambda name=name: self.reasons[name] for name in self.reasons},  # type: ignore[misc]
             metrics_text=lambda: b"up 1\n",
+            peek=self.peek,
             clock=lambda: NOW,
         )
 
     def client(self, api_key: str | None = None) -> httpx.AsyncClient:
+        return self.client_of(self.app(), api_key)
+
+    def client_of(self, app: Starlette, api_key: str | None = None) -> httpx.AsyncClient:
         headers = {} if api_key is None else {"X-API-Key": api_key}
-        transport = httpx.ASGITransport(self.app())
+        transport = httpx.ASGITransport(app)
         return httpx.AsyncClient(transport=transport, base_url="http://gateway", headers=headers)
 
 
