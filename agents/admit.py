@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 from agents.candidate import Candidate, Refusal
+from agents.charge import charge
 from agents.fast_lane import FastLane
 from agents.ports import Clock, KeyRing, Limiter
 from schemas import headers as h
@@ -13,7 +14,6 @@ from schemas import signing, wire
 from schemas.errors import InvalidRequest, Refused, Undecodable
 from schemas.keys import ApiKey
 from schemas.message import Batch, Record
-from schemas.quota import Charge, Decision
 from schemas.request import is_request_id, read_request
 from schemas.result import LAST_MS, Status, named, refusal
 
@@ -27,17 +27,6 @@ def examine_all(batch: Batch, *, keys: KeyRing, now: datetime) -> list[Candidate
     """Every record of the batch up to its charge, in order."""
     lane = FastLane(keys, now)
     return [lane(record) or examine(record, keys=keys, now=now) for record in batch.records]
-
-
-async def charge(batch: Batch, examined: list[Candidate | Refusal], limiter: Limiter) -> list[Candidate | Refusal]:
-    """The examined records of the batch with the limiter's decision on each candidate."""
-    candidates = [item for item in examined if isinstance(item, Candidate)]
-    if not candidates:
-        return examined
-    charges = [_charge(candidate) for candidate in candidates]
-    decisions = await limiter.charge(batch.topic, charges, batch.share)
-    decided = iter([_decide(*pair) for pair in zip(candidates, decisions, strict=True)])
-    return [next(decided) if isinstance(item, Candidate) else item for item in examined]
 
 
 def examine(record: Record, *, keys: KeyRing, now: datetime) -> Candidate | Refusal:
@@ -122,51 +111,6 @@ def _is_past(deadline: bytes | None, now: datetime) -> bool:
     if not (deadline.isdigit() and len(deadline) <= signing.LONGEST_EPOCH):
         raise InvalidRequest(f"the header {h.DEADLINE} must be epoch milliseconds")
     return int(now.timestamp() * 1000) > int(deadline)
-
-
-def _charge(candidate: Candidate) -> Charge:
-    key, record = candidate.key, candidate.record
-    return Charge(
-        key.key_id,
-        key.rate_limit,
-        key.capacity,
-        len(candidate.request.rows),
-        record.partition,
-        record.offset,
-        f"{candidate.request_id}:{candidate.body_digest[:24]}",
-        candidate.expired,
-    )
-
-
-def _decide(candidate: Candidate, decision: Decision) -> Candidate | Refusal:
-    if decision.outcome == "admitted":
-        candidate.decision = decision
-        return candidate
-    if decision.outcome == "denied":
-        status: Status = "rate_limited"
-        details = refusal(status, f"the limit of {decision.limit} per hour is used up: {_advice(decision)}")
-    else:
-        status, details = (
-            "expired",
-            refusal("expired", "the deadline had passed before the request was scored"),
-        )
-    return Refusal(
-        candidate.record,
-        candidate.headers,
-        status,
-        details,
-        candidate.request_id,
-        candidate.request.entity,
-        candidate.key.key_id,
-        decision,
-        dead_letter="expired" if status == "expired" else None,
-    )
-
-
-def _advice(decision: Decision) -> str:
-    if decision.retry_after > 0:
-        return f"retry in {decision.retry_after} s"
-    return "this request has more rows than the bucket ever holds, send fewer at once"
 
 
 def _record_key(record: Record) -> str | None:

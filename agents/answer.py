@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from agents.admit import charge, examine, examine_all, requested_ms
+from agents.admit import examine, examine_all, requested_ms
 from agents.candidate import Candidate, Refusal
+from agents.charge import charge
 from agents.ending import Outlets, bare_error, emit
 from agents.ports import Clock, Counters, KeyRing, Limiter, Router
 from agents.score import Answer, score
@@ -98,7 +99,14 @@ def _count(answers: Sequence[Answer], unseen: Mapping[str, int], now_ms: int, co
         counters.results(version, status, seconds)
         if status == "rate_limited":
             counters.rate_limited(len(seconds))
+    if past_limit := sum(1 for answer in answers if _would_refuse(answer)):
+        counters.would_refuse(past_limit)
     if unseen:
         counters.unseen_categories(unseen)
     for reason, count in Counter(answer.dead_letter for answer in answers if answer.dead_letter).items():
         counters.dead_letters(reason, count)
+
+
+def _would_refuse(answer: Answer) -> bool:
+    decision = answer.item.decision
+    return decision is not None and decision.would_refuse

@@ -24,6 +24,11 @@ class KeyRing(Protocol):
 class Limiter(Protocol):
     """The token buckets."""
 
+    @property
+    def refuses(self) -> bool:
+        """Whether anyone is refused for the limit's sake: not while limits are switched off or only tried out."""
+        ...
+
     async def charge(self, topic: str, charges: Sequence[Charge], share: float) -> Sequence[Decision]:
         """One decision per charge, in order, in one round trip.
 
@@ -68,6 +73,8 @@ class Counters(Protocol):
     def results(self, model_version: str, status: str, latencies_s: Sequence[float]) -> None: ...
 
     def rate_limited(self, count: int) -> None: ...
+
+    def would_refuse(self, count: int) -> None: ...
 
     def unseen_categories(self, counts: Mapping[str, int]) -> None: ...
 

@@ -4,19 +4,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from infra.bucket import UNITS, Level, full_at_us, wait_us
 from schemas.quota import Charge, Decision, Outcome
 
 SECOND_US = 1_000_000
-CHARGED, FREE, DENIED, EXPIRED = "cfdx"
+CHARGED, FREE, DENIED, EXPIRED, WAIVED = "cfdxw"
 """What a batch's answer says of each charge. FREE: admitted, as it was before under another offset, or as a
-redelivered record that had been admitted."""
+redelivered record that had been admitted. WAIVED: admitted at no cost, as a dry run denies nobody."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """The charges of one batch, column by column: a script decodes few long arrays faster than many objects.
 
+    log: of the records, which may come again; empty for a charge of no record, which comes once and alone.
     rates, sizes: tokens per hour and at most, of each of `buckets`. of_bucket, of_partition: which bucket and
     which partition each charge concerns, from 0.
     """
@@ -73,6 +76,8 @@ def decide(asked: Asked, charges: Sequence[Charge], verdict: Verdict, *, degrade
         left, level = units[bucket], verdict.levels[bucket]
         if letter == DENIED:
             yield _denied(charge, level._replace(units=left), verdict.now_us, degraded)
+        elif letter == WAIVED:
+            yield _waived(_denied(charge, level._replace(units=left), verdict.now_us, degraded))
         else:
             # Written out for the rate of it: one of these ends every request.
             full_at_us = level.at_us - (left - level.capacity * UNITS) // level.per_hour
@@ -86,6 +91,16 @@ def _denied(charge: Charge, level: Level, now_us: int, degraded: bool) -> Decisi
     reset_at = _second(level.at_us + wait_us(level, charge.cost))
     retry_after = max(1, reset_at - now_us // SECOND_US)
     return Decision("denied", charge.per_hour, level.tokens, reset_at, retry_after, degraded)
+
+
+def _waived(denied: Decision) -> Decision:
+    return replace(denied, outcome="admitted", remaining=0, retry_after=0, would_refuse=True)
+
+
+def free(charge: Charge, now_us: int) -> Decision:
+    """The decision where no limits hold."""
+    outcome: Outcome = "expired" if charge.expired else "admitted"
+    return Decision(outcome, charge.per_hour, charge.capacity, _second(now_us))
 
 
 def _second(moment_us: int) -> int:

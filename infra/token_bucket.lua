@@ -1,7 +1,8 @@
 -- One batch of charges against the token buckets, decided in order and at one moment.
 --
--- ARGV[1]: JSON made by infra/rate_limit.py. Answers with one letter per charge (c charged, f admitted free,
--- d denied, x expired), the time, then (tokens, units, at) of each bucket as it was before the first charge.
+-- ARGV[1]: JSON made by infra/token_bucket.py. Answers with one letter per charge (c charged, f admitted free,
+-- d denied, x expired, w admitted by a dry run alone), the time, then (tokens, units, at) of each bucket as it was
+-- before the first charge.
 -- Key names are made here from what is asked, so this needs one Redis, not a cluster.
 -- The arithmetic is that of infra/bucket.py on pairs (tokens, units), so that no number passes 2^53.
 
@@ -10,9 +11,9 @@ redis.replicate_commands() -- before Redis 7, TIME and writes would else not go 
 local UNITS, MICRO = 3600000000, 1000000
 local floor, format, byte = math.floor, string.format, string.byte
 local given = cjson.decode(ARGV[1])
-local asked, prefix, now = given.asked, given.prefix, given.now
-local log = asked.log
-if not now then
+local asked, terms, now = given.asked, given.terms, given.now
+local log, prefix = asked.log, terms.prefix
+if now == cjson.null then
   local time = redis.call('TIME')
   now = time[1] * MICRO + time[2]
 end
@@ -76,7 +77,7 @@ for p, partition in ipairs(partitions) do
 end
 
 -- Two bits an offset, in strings of CHUNK offsets that are there only where something was refused.
-local CHUNK, LETTERS, CODES = 2048, {[0] = 'f', 'd', 'x'}, {d = 1, x = 2}
+local CHUNK, LETTERS, CODES = 2048, {[0] = 'f', 'd', 'x', 'w'}, {d = 1, x = 2, w = 3}
 local chunks, refused = {}, {}
 
 -- A number for each chunk of each partition.
@@ -96,7 +97,7 @@ local function decided(p, offset)
   return refused[here] and refused[here][n] or LETTERS[floor(octet / 4 ^ (3 - n % 4)) % 4]
 end
 
-local asking, admitted, generation = {}, {}, floor(now / MICRO / given.window)
+local asking, admitted, generation = {}, {}, floor(now / MICRO / terms.window)
 for i, offset in ipairs(offsets) do
   local b = of_bucket[i] + 1
   if offset > seen[of_partition[i] + 1] then
@@ -124,7 +125,7 @@ end
 
 -- Decisions -------------------------------------------------------------------------------------------
 
-local letters, fresh, moved = {}, {}, {}
+local letters, fresh, moved, denied = {}, {}, {}, terms.dry_run and 'w' or 'd'
 for i, offset in ipairs(offsets) do
   local b, p, letter = of_bucket[i] + 1, of_partition[i] + 1, nil
   if offset <= seen[p] then
@@ -140,11 +141,13 @@ for i, offset in ipairs(offsets) do
       letter = 'c'
       tokens[b] = tokens[b] - cost
       changed[b] = true
+    else
+      letter = denied
+    end
+    if letter == 'c' or letter == 'w' then
       admitted[b][identity] = true
       fresh[b] = fresh[b] or {}
       fresh[b][#fresh[b] + 1] = identity
-    else
-      letter = 'd'
     end
     if CODES[letter] then
       local here = place(p, offset)
@@ -167,11 +170,16 @@ for b, name in ipairs(names) do
   end
 end
 
+-- A charge of no record does not come again: nothing more is kept of it.
+if log == '' then
+  return answer
+end
+
 for b, list in pairs(fresh) do
   in_slices(list, function(first, last)
     redis.call('SADD', ids(b, 0), unpack(list, first, last))
   end)
-  redis.call('EXPIRE', ids(b, 0), format('%.0f', 2 * given.window))
+  redis.call('EXPIRE', ids(b, 0), format('%.0f', 2 * terms.window))
 end
 
 for here, those in pairs(refused) do
@@ -183,11 +191,11 @@ for here, those in pairs(refused) do
   in_slices(list, function(first, last)
     redis.call('BITFIELD', name, unpack(list, first, last))
   end)
-  redis.call('EXPIRE', name, given.keep)
+  redis.call('EXPIRE', name, terms.keep)
 end
 
 for p in pairs(moved) do
-  redis.call('SET', prefix .. ':seen:' .. log .. ':' .. partitions[p], format('%.0f', seen[p]), 'EX', given.keep)
+  redis.call('SET', prefix .. ':seen:' .. log .. ':' .. partitions[p], format('%.0f', seen[p]), 'EX', terms.keep)
 end
 
 return answer

@@ -33,7 +33,7 @@ class Decision(Struct, frozen=True, gc=False):
     limit: tokens per hour. remaining: whole tokens left. reset_at: epoch second at which as many tokens exist
     as the charge costs (denied) or the bucket is full again. retry_after: seconds until then, 0 where it was
     admitted and where it can never be: the cost exceeds the bucket. degraded: decided by the local bucket, as
-    Redis was away.
+    Redis was away. would_refuse: admitted by a dry run alone; `remaining` is 0, `reset_at` as if it was denied.
     """
 
     outcome: Outcome
@@ -42,3 +42,4 @@ class Decision(Struct, frozen=True, gc=False):
     reset_at: int
     retry_after: int = 0
     degraded: bool = False
+    would_refuse: bool = False

@@ -39,6 +39,9 @@ class Metrics:
         self._rate_limited = Counter(
             "rate_limit_exceeded", "Requests refused for their key's limit.", registry=registry
         )
+        self._would_refuse = Counter(
+            "rate_limit_would_refuse", "Requests past their key's limit that a dry run let pass.", registry=registry
+        )
         self._unseen = Counter("unseen_category", "Values no model saw in training.", ["feature"], registry=registry)
         self._dead = Counter("dead_letters", "Records that could not be processed.", ["reason"], registry=registry)
         self._batches = Histogram("batch_records", "Records in a batch.", ["topic"], buckets=BATCH, registry=registry)
@@ -86,6 +89,9 @@ class Metrics:
 
     def rate_limited(self, count: int) -> None:
         self._rate_limited.inc(count)
+
+    def would_refuse(self, count: int) -> None:
+        self._would_refuse.inc(count)
 
     def unseen_categories(self, counts: Mapping[str, int]) -> None:
         for feature, count in counts.items():

@@ -53,6 +53,9 @@ class Settings(BaseModel):
     ] = "development"
 
     rate_limit_enabled: Annotated[bool, Field(description="Whether buckets are charged at all.")] = True
+    rate_limit_dry_run: Annotated[
+        bool, Field(description="Buckets are charged, who is out of tokens is counted, and nobody is refused.")
+    ] = False
     rate_limit_per_hour: Annotated[int, Field(ge=1, description="Limit of a key that names none.")] = 1000
     rate_limit_burst: Annotated[int, Field(ge=1, description="Bucket size of a key with the default limit.")] = 100
     idempotency_window_s: Annotated[

@@ -126,6 +126,7 @@ async def _scorer(
         logs=logs,
         window_s=settings.idempotency_window_s,
         enabled=settings.rate_limit_enabled,
+        dry_run=settings.rate_limit_dry_run,
         on_degraded=metrics.degraded.set,
     )
     steps = topology.scorer(

@@ -43,6 +43,9 @@ class FakeLimiter:
 
     outcomes: Mapping[int, Outcome] = field(default_factory=dict)
     degraded: bool = False
+    refuses: bool = True
+    retry_after: int = 4
+    would_refuse: bool = False
     charges: list[Charge] = field(default_factory=list)
     calls: int = 0
 
@@ -53,8 +56,9 @@ class FakeLimiter:
 
     def _decide(self, charge: Charge) -> Decision:
         outcome = self.outcomes.get(charge.offset, "expired" if charge.expired else "admitted")
-        retry_after = 4 if outcome == "denied" else 0
-        return Decision(outcome, charge.per_hour, 7, NOW_MS // 1000 + 4, retry_after, self.degraded)
+        retry_after = self.retry_after if outcome == "denied" else 0
+        reset_at = NOW_MS // 1000 + 4
+        return Decision(outcome, charge.per_hour, 7, reset_at, retry_after, self.degraded, self.would_refuse)
 
 
 @dataclass
@@ -63,6 +67,7 @@ class FakeCounters:
 
     ended: list[tuple[str, str, int]] = field(default_factory=list)
     limited: int = 0
+    past_limit: int = 0
     unseen: dict[str, int] = field(default_factory=dict)
     dead: dict[str, int] = field(default_factory=dict)
 
@@ -71,6 +76,9 @@ class FakeCounters:
 
     def rate_limited(self, count: int) -> None:
         self.limited += count
+
+    def would_refuse(self, count: int) -> None:
+        self.past_limit += count
 
     def unseen_categories(self, counts: Mapping[str, int]) -> None:
         self.unseen.update(counts)

@@ -214,6 +214,17 @@ async def test_an_answer_given_without_redis_is_flagged(scorer: Scorer, features
     assert (await scorer.result(asking(features)))["degraded"] is True
 
 
+@pytest.mark.contract("B1")
+async def test_what_a_dry_run_lets_pass_is_scored_and_counted_apart(scorer: Scorer, features: dict[str, Any]) -> None:
+    scorer.limiter.would_refuse = True
+    await scorer(asking(features), asking({}, offset=1))
+    assert [status for _, status, _ in scorer.counters.ended] == ["ok", "invalid"]
+    assert (scorer.counters.past_limit, scorer.counters.limited) == (2, 0)
+    scorer.limiter.would_refuse = False
+    await scorer(asking(features))
+    assert scorer.counters.past_limit == 2
+
+
 @pytest.mark.contract("R6", "R9")
 async def test_a_record_that_is_given_up_ends_as_error_with_an_id_and_no_internals(
     scorer: Scorer, features: dict[str, Any]

@@ -10,7 +10,8 @@ from redis.asyncio import Redis
 
 from infra.charging import ask
 from infra.local_buckets import CHUNK, CHUNKS, LocalBuckets
-from infra.rate_limit import KEEP_S, RedisLimiter
+from infra.rate_limit import RedisLimiter
+from infra.token_bucket import KEEP_S
 from schemas.quota import Charge
 from streams.topics import PREDICTION_REQUESTS
 from tests.infra.charges import TOPIC, WINDOW_S, Clock, S, charge, limiter, on_redis, outcomes

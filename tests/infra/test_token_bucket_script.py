@@ -3,14 +3,17 @@
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
+from infra.bucket import spend
 from infra.charging import ask, decide
 from infra.local_buckets import LocalBuckets
+from infra.rate_limit import RedisLimiter
 from schemas.quota import Charge
 from tests.infra.charges import TOPIC, WINDOW_S, Clock, S, limiter, on_redis, outcomes
 
@@ -50,17 +53,48 @@ def batches(history: Sequence[dict[str, Any]], start: int) -> Iterator[tuple[int
 
 @pytest.mark.contract("B2", "B7")
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(history=st.lists(steps, min_size=1, max_size=8), start=starts)
-def test_script_and_pure_arithmetic_agree(own_redis_url: str, history: Sequence[dict[str, Any]], start: int) -> None:
+@given(history=st.lists(steps, min_size=1, max_size=8), start=starts, dry_run=st.booleans())
+def test_script_and_pure_arithmetic_agree(
+    own_redis_url: str, history: Sequence[dict[str, Any]], start: int, dry_run: bool
+) -> None:
     async def work(redis: Redis) -> None:
         clock = Clock(1_700_000_000)
-        buckets, pure = limiter(redis, clock), LocalBuckets(WINDOW_S)
+        buckets, pure = limiter(redis, clock, dry_run=dry_run), LocalBuckets(WINDOW_S, dry_run=dry_run)
         for passes_us, charges in batches(history, start):
             clock.now_us += passes_us
             asked = ask("log-1", charges)
             expected = list(decide(asked, charges, pure.charge(asked, clock.now_us))) if charges else []
             assert list(await buckets.charge(TOPIC, charges, 1)) == expected
         assert not buckets.degraded
+
+    on_redis(own_redis_url, work)
+
+
+charges_of_no_record = st.tuples(
+    st.integers(-60 * S, 2 * 3600 * S),
+    st.sampled_from([1, 7, 1000, 9_999_999]),
+    st.sampled_from([1, 3, 100, 10_000_000]),
+    st.sampled_from([1, 2, 3, 9_999_999]),
+)
+"""Time that passes, tokens an hour, capacity, cost."""
+
+
+@pytest.mark.contract("B2")
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(history=st.lists(charges_of_no_record, min_size=1, max_size=12))
+def test_charges_of_no_record_are_the_pure_function_one_after_the_other(
+    own_redis_url: str, history: Sequence[tuple[int, int, int, int]]
+) -> None:
+    async def work(redis: Redis) -> None:
+        clock, level = Clock(1_700_000_000), None
+        buckets = RedisLimiter(redis, logs={"none": ""}, prefix=uuid4().hex, timeout_s=5, clock_us=clock)
+        for passes_us, per_hour, capacity, cost in history:
+            clock.now_us += passes_us
+            spent = spend(level, clock.now_us, per_hour, capacity, cost)
+            if level is not None or spent.admitted:  # until something is taken from it a bucket is as good as new
+                level = spent.level
+            [decision] = await buckets.charge("none", [Charge("key", per_hour, capacity, cost, 0, 0, "")], 1)
+            assert (decision.outcome == "admitted", decision.remaining) == (spent.admitted, spent.remaining)
 
     on_redis(own_redis_url, work)
 

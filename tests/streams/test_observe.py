@@ -22,6 +22,7 @@ def test_every_count_is_a_metric() -> None:
     metrics = Metrics(registry)
     metrics.results("v1", "ok", [0.002, 0.0025, 0.2, 60])
     metrics.rate_limited(3)
+    metrics.would_refuse(7)
     metrics.unseen_categories({"payment_method": 4})
     metrics.dead_letters("not_json", 5)
     metrics.batch("requests", 100, 0.01)
@@ -38,6 +39,7 @@ def test_every_count_is_a_metric() -> None:
         'prediction_latency_seconds_bucket{le="+Inf",model_version="v1"} 4.0',
         'prediction_latency_seconds_sum{model_version="v1"} 60.2045',
         "rate_limit_exceeded_total 3.0",
+        "rate_limit_would_refuse_total 7.0",
         'unseen_category_total{feature="payment_method"} 4.0',
         'dead_letters_total{reason="not_json"} 5.0',
         'batch_records_count{topic="requests"} 1.0',

@@ -1,0 +1,93 @@
+"""Charging: a token for every row, and what becomes of a request whose bucket has not as many."""
+
+from typing import Any
+
+from agents.candidate import Candidate, Refusal
+from agents.ports import Limiter
+from schemas.errors import FieldError
+from schemas.message import Batch
+from schemas.quota import Charge, Decision
+from schemas.result import Status, named, refusal
+
+TOO_MANY_ROWS = "too_many_rows"
+
+
+async def charge(batch: Batch, examined: list[Candidate | Refusal], limiter: Limiter) -> list[Candidate | Refusal]:
+    """The examined records of the batch with the limiter's decision on each candidate.
+
+    One with more rows than its bucket ever holds ends as invalid: no waiting helps, so Redis is not asked.
+    """
+    candidates = [item for item in examined if isinstance(item, Candidate)]
+    if not candidates:
+        return examined
+    charges = [_charge(candidate) for candidate in candidates]
+    if limiter.refuses and any(charge.cost > charge.capacity for charge in charges):
+        return await charge(batch, [_bounded(item) for item in examined], limiter)
+    decisions = await limiter.charge(batch.topic, charges, batch.share)
+    decided = iter([_decide(*pair) for pair in zip(candidates, decisions, strict=True)])
+    return [next(decided) if isinstance(item, Candidate) else item for item in examined]
+
+
+def _charge(candidate: Candidate) -> Charge:
+    key, record = candidate.key, candidate.record
+    return Charge(
+        key.key_id,
+        key.rate_limit,
+        key.capacity,
+        len(candidate.request.rows),
+        record.partition,
+        record.offset,
+        f"{candidate.request_id}:{candidate.body_digest[:24]}",
+        candidate.expired,
+    )
+
+
+def _bounded(item: Candidate | Refusal) -> Candidate | Refusal:
+    """The item, refused where its bucket can never hold what it costs."""
+    if isinstance(item, Refusal) or len(item.request.rows) <= item.key.capacity:
+        return item
+    rows, most = len(item.request.rows), item.key.capacity
+    fields = named([FieldError("rows", f"must be at most {most} for this key", f"array of {rows}")])
+    message = (
+        f"the request has {rows} rows and its key's bucket holds {most} at most: "
+        f"send at most {most} rows at once, or ask for a larger burst"
+    )
+    return _refused(item, "invalid", refusal(TOO_MANY_ROWS, message, fields=fields), dead_letter=TOO_MANY_ROWS)
+
+
+def _decide(candidate: Candidate, decision: Decision) -> Candidate | Refusal:
+    if decision.outcome == "admitted":
+        candidate.decision = decision
+        return candidate
+    if decision.outcome == "denied":
+        message = f"the limit of {decision.limit} per hour is used up: {_advice(decision)}"
+        return _refused(candidate, "rate_limited", refusal("rate_limited", message), decision)
+    error = refusal("expired", "the deadline had passed before the request was scored")
+    return _refused(candidate, "expired", error, decision, dead_letter="expired")
+
+
+def _advice(decision: Decision) -> str:
+    if decision.retry_after > 0:
+        return f"retry in {decision.retry_after} s"
+    return "this request has more rows than the bucket ever holds, send fewer at once"
+
+
+def _refused(
+    candidate: Candidate,
+    status: Status,
+    error: dict[str, Any],
+    decision: Decision | None = None,
+    *,
+    dead_letter: str | None = None,
+) -> Refusal:
+    return Refusal(
+        candidate.record,
+        candidate.headers,
+        status,
+        error,
+        candidate.request_id,
+        candidate.request.entity,
+        candidate.key.key_id,
+        decision,
+        dead_letter,
+    )
