@@ -25,6 +25,8 @@ HTTP_STATUS = {
     "expired": 504,
     "error": 500,
 }
+CODE_STATUS = {"too_many_rows": 413}
+"""Error code -> HTTP status, where it is not that of the result's status."""
 UNAUTHORIZED = "send a valid API key in the header X-API-Key"
 RETRY_AFTER_S = 1
 
@@ -65,7 +67,7 @@ def answer(reply: Reply, request_id: str) -> Response:
         return unauthorized(request_id)
     error = result.get("error") or {"code": status, "message": "the request was not answered"}
     return error_response(
-        HTTP_STATUS.get(status, 500),
+        CODE_STATUS.get(error["code"]) or HTTP_STATUS.get(status, 500),
         error["code"],
         error["message"],
         fields=error.get("fields"),

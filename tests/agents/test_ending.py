@@ -19,7 +19,7 @@ from schemas.request import MAX_ROWS
 from schemas.result import MAX_RESULT_BYTES
 from schemas.wire import MAX_BODY_BYTES
 from tests.agents.largest import NAMES, asking_for_most, largest_request
-from tests.agents.scorer import FakeCounters, FakeKeys, FakeLimiter, batch, clock, record
+from tests.agents.scorer import FakeCounters, FakeKeys, FakeLimiter, batch, clock, credential, record
 from tests.models.conftest import customers, published  # noqa: F401
 
 REPLY = {h.REPLY_PARTITION: b"3", h.REPLY_INSTANCE: b"gateway-1"}
@@ -34,7 +34,8 @@ def bundle(published: dict[str, Mapping[str, bytes]]) -> Bundle:  # noqa: F811
 
 def scorer(bundle: Bundle) -> Scorer:
     limiter = FakeLimiter({DENIED: "denied"})
-    return Scorer(FakeKeys(), limiter, ChampionRoutes({"churn": bundle}), clock, FakeCounters(), OUTLETS)
+    keys = FakeKeys([credential(burst=MAX_ROWS)])
+    return Scorer(keys, limiter, ChampionRoutes({"churn": bundle}), clock, FakeCounters(), OUTLETS)
 
 
 def bodies(emissions: Sequence[Emission]) -> dict[str, dict[str, Any]]:

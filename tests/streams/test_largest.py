@@ -8,13 +8,14 @@ from models.bundle import Bundle, read_bundle
 from models.routing import ChampionRoutes
 from schemas import headers as h
 from schemas.message import Emission
+from schemas.request import MAX_ROWS
 from schemas.result import MAX_RESULT_BYTES
 from streams import topology
 from streams.producer import Producer
 from streams.settings import Settings
 from streams.topics import create_topics
 from tests.agents.largest import asking_for_most, largest_request
-from tests.agents.scorer import FakeCounters, FakeKeys, FakeLimiter, batch, clock, record
+from tests.agents.scorer import FakeCounters, FakeKeys, FakeLimiter, batch, clock, credential, record
 from tests.models.conftest import customers, published  # noqa: F401
 
 pytestmark = [pytest.mark.real_broker, pytest.mark.contract("R6")]
@@ -46,7 +47,7 @@ async def test_the_result_of_the_largest_request_lies_on_the_topics_of_results_a
 ) -> None:
     stage = topology.scorer(
         settings,
-        keys=FakeKeys(),
+        keys=FakeKeys([credential(burst=MAX_ROWS)]),
         limiter=FakeLimiter(),
         router=ChampionRoutes({"churn": bundle}),
         clock=clock,

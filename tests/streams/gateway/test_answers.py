@@ -42,6 +42,16 @@ async def test_offending_fields_and_error_ids_reach_the_caller() -> None:
     assert (await post(gateway, FULL)).json()["error"]["error_id"] == "e1"
 
 
+async def test_more_rows_than_the_bucket_ever_holds_are_413_and_say_what_to_do() -> None:
+    fields = [{"field": "rows", "reason": "must be at most 3 for this key", "got": "array of 4"}]
+    error = {"code": "too_many_rows", "message": "send at most 3 rows at once", "fields": fields}
+    gateway = Gateway(kafka=FakeKafka(scorer=replying("invalid", rate=None, error=error)))
+    response = await post(gateway, FULL, Idempotency_Key="r-1")
+    assert response.status_code == 413
+    assert response.json() == {"error": {**error, "request_id": "r-1"}}
+    assert "Retry-After" not in response.headers
+
+
 @pytest.mark.contract("B5")
 async def test_the_buckets_state_stands_on_every_charged_response() -> None:
     gateway = Gateway()
