@@ -1,14 +1,17 @@
-"""A compacted topic read whole, once: the last value of each key."""
+"""A compacted topic read whole, once."""
 
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from infra.kafka import ADVICE, QUIET
 from schemas.errors import Unavailable
+
+OnRecord = Callable[[bytes, bytes | None], None]
+"""Takes a record: its key, and its value or None."""
 
 _SETTLING = (
     KafkaError.LEADER_NOT_AVAILABLE, KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART,
@@ -16,11 +19,10 @@ _SETTLING = (
 )  # fmt: skip
 
 
-def read_compacted(options: Mapping[str, Any], topic: str, timeout_s: float = 10.0) -> dict[bytes, bytes]:
-    """The last value of each key on a topic, up to the end that the partitions have when asked.
+def read_records(options: Mapping[str, Any], topic: str, on_record: OnRecord, timeout_s: float = 10.0) -> None:
+    """Hand over every record up to the end that the partitions have when asked, those of one partition in order.
 
-    A record without a value removes its key. Raises Unavailable where the topic is missing or its end is not
-    reached within `timeout_s` seconds.
+    Raises Unavailable where the topic is missing or its end is not reached within `timeout_s` seconds.
     """
     deadline = time.monotonic() + timeout_s
     consumer = Consumer(
@@ -36,7 +38,7 @@ def read_compacted(options: Mapping[str, Any], topic: str, timeout_s: float = 10
     try:
         unread = _ends(consumer, topic, deadline)
         consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in unread])
-        return _read_up_to(consumer, topic, unread, deadline)
+        _read_up_to(consumer, topic, unread, on_record, deadline)
     except KafkaException as error:
         raise Unavailable("kafka", f"topic {topic} cannot be read: {error.args[0].str()}; {ADVICE}") from error
     finally:
@@ -67,8 +69,7 @@ def _span(consumer: Consumer, partition: TopicPartition, deadline: float) -> tup
             time.sleep(0.1)
 
 
-def _read_up_to(consumer: Consumer, topic: str, unread: dict[int, int], deadline: float) -> dict[bytes, bytes]:
-    values: dict[bytes, bytes] = {}
+def _read_up_to(consumer: Consumer, topic: str, unread: dict[int, int], on_record: OnRecord, deadline: float) -> None:
     while unread:
         if time.monotonic() > deadline:
             raise Unavailable("kafka", f"topic {topic} was not read to its end in time; {ADVICE}")
@@ -81,19 +82,10 @@ def _read_up_to(consumer: Consumer, topic: str, unread: dict[int, int], deadline
         assert partition is not None
         assert offset is not None
         if error is None:
-            _apply(values, message)
+            on_record(message.key() or b"", message.value())
             offset += 1
         if offset >= unread.get(partition, offset + 1):
             del unread[partition]
-    return values
-
-
-def _apply(values: dict[bytes, bytes], message: Message) -> None:
-    key, value = message.key() or b"", message.value()
-    if value is None:
-        values.pop(key, None)
-    else:
-        values[key] = value
 
 
 def _left(deadline: float) -> float:

@@ -14,7 +14,7 @@ async def follow_keys(settings: Settings, things: AsyncExitStack) -> tuple[Seale
 
     Raises Unavailable where the topic cannot be read, BadSettings where none of the keys opens under the secret.
     """
-    ring = SealedKeyRing(Sealer(settings.weir_master_secret.get_secret_value()))
+    ring = SealedKeyRing(Sealer.of(settings))
     view = CompactedView(settings, settings.topic(API_KEYS.name), ring.update)
     await view.start()
     things.push_async_callback(view.stop)

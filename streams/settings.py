@@ -48,6 +48,10 @@ class Settings(BaseModel):
     weir_master_secret: Annotated[
         SecretStr, Field(min_length=32, description="Seals the signing keys; 32 characters or more.")
     ] = SecretStr(DEVELOPMENT_SECRET)
+    weir_master_secret_previous: Annotated[
+        SecretStr,
+        Field(min_length=32, description="The secret before: what it sealed still opens, see `weir keys reseal`."),
+    ] = SecretStr("")
     weir_env: Annotated[
         Literal["development", "production"], Field(description="production refuses development defaults.")
     ] = "development"

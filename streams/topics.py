@@ -52,9 +52,10 @@ PREDICTION_RESULTS = Topic("prediction-results", "entity", 6, 7 * DAY_MS)
 PREDICTION_REPLIES = Topic("prediction-replies", "none: the partition is named", 12, 10 * 60 * 1000)
 FEEDBACK = Topic("feedback", "request id", 3, 30 * DAY_MS, SIGNED)
 API_KEYS = Topic("api-keys", "key id", 1, None)
+AUDIT_EVENTS = Topic("audit-events", "actor", 1, 365 * DAY_MS)
 DEAD_LETTERS = Topic("dead-letters", "the original record's", 3, 30 * DAY_MS)
 
-TOPICS = (PREDICTION_REQUESTS, PREDICTION_RESULTS, PREDICTION_REPLIES, FEEDBACK, API_KEYS, DEAD_LETTERS)
+TOPICS = (PREDICTION_REQUESTS, PREDICTION_RESULTS, PREDICTION_REPLIES, FEEDBACK, API_KEYS, AUDIT_EVENTS, DEAD_LETTERS)
 
 WHOLE_RESULTS = (PREDICTION_RESULTS, PREDICTION_REPLIES)
 """A result that they do not take would fail, and end its worker, again and again."""
@@ -137,9 +138,7 @@ def _configuration(name: str, future: Any) -> dict[str, str]:
     try:
         return {key: entry.value for key, entry in future.result(PATIENCE_S).items()}
     except (KafkaException, TimeoutError) as error:
-        raise Unavailable(
-            "kafka", f"topic {name} does not tell its settings ({error}); allow DescribeConfigs"
-        ) from error
+        raise Unavailable("kafka", f"topic {name} tells no settings ({error}); allow DescribeConfigs") from error
 
 
 def log_ids(settings: Settings, topics: Sequence[Topic] = TOPICS) -> dict[str, str]:

@@ -115,7 +115,7 @@ def _feeds(settings: Settings, pending: Pending, stack: AsyncExitStack) -> Feeds
     topic = settings.topic(PREDICTION_REPLIES.name)
     lease = Lease(redis, topic, pending.instance)
     stack.push_async_callback(lease.release)
-    ring = SealedKeyRing(Sealer(settings.weir_master_secret.get_secret_value()))
+    ring = SealedKeyRing(Sealer.of(settings))
     feeds = Feeds(settings, ring, ReplyReader(aiokafka_options(settings), topic, pending, lease.choose))
     stack.push_async_callback(feeds.stop)
     return feeds

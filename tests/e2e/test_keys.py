@@ -38,9 +38,9 @@ def made(platform: Platform) -> dict[str, Any]:
 
 def outdated_key(platform: Platform) -> Key:
     """A key that expired yesterday."""
-    store = TopicKeyStore(client_options(platform.settings), platform.topic("api-keys"))
-    sealer = Sealer(platform.settings.weir_master_secret.get_secret_value())
-    past = KeyManager(store, sealer, clock=lambda: datetime.now(UTC) - timedelta(days=2))
+    topics = platform.topic("api-keys"), platform.topic("audit-events")
+    store = TopicKeyStore(client_options(platform.settings), *topics)
+    past = KeyManager(store, Sealer.of(platform.settings), clock=lambda: datetime.now(UTC) - timedelta(days=2))
     api_key = past.create_key(name="outdated", expires_in_days=1)
     platform.secrets.append(api_key)
     hashed = hashlib.sha256(api_key.encode()).hexdigest()

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from infra.key_store import Change
 from infra.sealing import Sealer
+from schemas.events import AuditEvent
 from schemas.keys import ApiKey
 
 SEALER = Sealer("a master secret of more than 32 characters")
@@ -15,6 +17,7 @@ class DictStore:
 
     def __init__(self) -> None:
         self.keys: dict[str, ApiKey] = {}
+        self.events: list[AuditEvent] = []
 
     def get(self, key_id: str) -> ApiKey | None:
         return self.keys.get(key_id)
@@ -22,8 +25,10 @@ class DictStore:
     def all(self) -> Sequence[ApiKey]:
         return list(self.keys.values())
 
-    def put(self, key: ApiKey) -> None:
-        self.keys[key.key_id] = key
+    def put(self, changes: Sequence[Change]) -> None:
+        for key, event in changes:
+            self.keys[key.key_id] = key
+            self.events.append(event)
 
 
 class Clock:

@@ -51,6 +51,28 @@ def test_a_ring_follows_revocation_and_removal(
     ring.update("never-there", None)
 
 
+@pytest.mark.contract("K6")
+def test_a_revocation_stands_whoever_writes_the_key_without_knowing_of_it(
+    manager: KeyManager, store: DictStore, ring: SealedKeyRing
+) -> None:
+    api_key = manager.create_key(name="client")
+    (key,) = store.all()
+    for state in (key, key.revoked(BEGIN), key.model_copy(update={"tier": "free"})):
+        ring.update(*record(state))
+    credential = ring.by_api_key(api_key)
+    assert credential is not None
+    assert (credential.key.revoked_at, credential.key.tier) == (BEGIN, "free")
+
+
+def test_a_ring_knows_which_keys_are_of_one_line(manager: KeyManager, store: DictStore, ring: SealedKeyRing) -> None:
+    first = manager.new_key("client").key
+    manager.rotate_key(first.key_id)
+    for key in store.all():
+        ring.update(*record(key))
+    assert {ring.line(key.key_id) for key in store.all()} == {first.key_id}
+    assert ring.line("unknown-id0") == "unknown-id0"
+
+
 @pytest.mark.parametrize("value", [b"", b"{", b"[]", b'{"key_id": "secret-ish!"}'])
 def test_a_record_that_is_no_key_is_ignored_with_a_warning(
     ring: SealedKeyRing, manager: KeyManager, store: DictStore, value: bytes, caplog: pytest.LogCaptureFixture

@@ -25,7 +25,8 @@ def environ(bootstrap: str, unique: Callable[..., str], monkeypatch: pytest.Monk
     }  # fmt: skip
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    make_topic(bootstrap, given["TOPIC_PREFIX"] + "api-keys", 1)
+    for topic in ("api-keys", "audit-events"):
+        make_topic(bootstrap, given["TOPIC_PREFIX"] + topic, 1)
     return given
 
 
@@ -66,7 +67,7 @@ def test_a_record_that_is_no_key_hides_none_of_the_others(
     settings = Settings.read(environ)
     publish(client_options(settings), settings.topic("api-keys"), [(b"broken-key0", b"{}", ())])
     get_key_manager().create_key(name="client")
-    store = TopicKeyStore(client_options(settings), settings.topic("api-keys"))
+    store = TopicKeyStore(client_options(settings), settings.topic("api-keys"), settings.topic("audit-events"))
     assert [key.name for key in store.all()] == ["client"]
     assert "broken-key0" in caplog.text
 

@@ -48,7 +48,9 @@ def test_a_key_is_its_prefix_and_43_url_safe_characters(test: bool, prefix: str)
 
 @pytest.mark.contract("K1")
 def test_a_key_id_is_11_url_safe_characters() -> None:
-    assert re.fullmatch(r"[A-Za-z0-9_-]{11}", new_key_id())
+    """None begins with a hyphen: `weir keys revoke` would take it for an option."""
+    made = [new_key_id() for _ in range(500)]
+    assert all(re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]{10}", one) for one in made)
 
 
 @pytest.mark.contract("K3")
@@ -94,6 +96,50 @@ def test_a_revoked_key_is_invalid_from_then_on_and_revoking_twice_changes_nothin
     assert once.is_valid_at(CREATED)
     assert not once.is_valid_at(CREATED + timedelta(days=1))
     assert once.revoked(CREATED + timedelta(days=2)) == once
+
+
+def test_a_record_from_before_owners_and_rotation_reads_as_a_key_of_its_own() -> None:
+    """What lies on the topic outlives releases: this text must be read for ever."""
+    old = (
+        '{"key_id":"abcdefghijk","name":"client","key_hash":"' + "0" * 64 + '","sealed_signing_key":"v1.x",'
+        '"permissions":["predict"],"rate_limit":1000,"burst":null,"tier":"basic",'
+        '"created_at":"2026-01-01T00:00:00Z","expires_at":null,"revoked_at":null}'
+    )
+    read = ApiKey.model_validate_json(old)
+    assert (read.owner, read.pooled, read.family, read.rotated_to, read.test) == (None, False, None, None, False)
+    assert read.bucket == read.line == "abcdefghijk"
+
+
+def test_a_pooled_key_without_an_owner_is_no_key() -> None:
+    with pytest.raises(ValueError, match="a pooled key names its owner"):
+        key(pooled=True)
+
+
+LATER, LAST = CREATED + timedelta(days=1), CREATED + timedelta(days=2)
+
+
+@pytest.mark.contract("K6")
+@pytest.mark.parametrize(
+    ("earlier", "later", "expected"),
+    [
+        ({"revoked_at": LATER}, {}, {"revoked_at": LATER}),
+        ({"revoked_at": LATER}, {"revoked_at": LAST}, {"revoked_at": LATER}),
+        ({}, {"revoked_at": LAST}, {"revoked_at": LAST}),
+        ({"expires_at": LATER}, {"expires_at": None}, {"expires_at": LATER}),
+        ({"expires_at": LATER}, {"expires_at": LAST}, {"expires_at": LATER}),
+        ({"expires_at": None}, {"expires_at": LAST}, {"expires_at": LAST}),
+        ({"rotated_to": "BBBBBBBBBBB"}, {}, {"rotated_to": "BBBBBBBBBBB"}),
+        ({"tier": "free"}, {"tier": "premium"}, {"tier": "premium"}),
+    ],
+)
+def test_of_two_states_the_later_counts_but_an_end_once_set_stands(
+    earlier: dict[str, object], later: dict[str, object], expected: dict[str, object]
+) -> None:
+    assert key(**later).after(key(**earlier)) == key(**later).model_copy(update=expected)
+
+
+def test_another_key_under_the_same_id_ends_when_it_says() -> None:
+    assert key(key_hash="1" * 64).after(key(revoked_at=LATER)).revoked_at is None
 
 
 @pytest.mark.contract("B1")

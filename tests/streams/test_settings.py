@@ -57,6 +57,12 @@ def test_secrets_appear_in_no_representation_and_no_error() -> None:
     assert "hush" not in str(caught.value)
 
 
+def test_a_previous_master_secret_is_none_unless_given_and_a_short_one_is_named() -> None:
+    assert Settings.read({}).weir_master_secret_previous.get_secret_value() == ""
+    with pytest.raises(BadSettings, match="WEIR_MASTER_SECRET_PREVIOUS"):
+        Settings.read({"WEIR_MASTER_SECRET_PREVIOUS": "short"})
+
+
 def test_the_prefix_stands_before_every_topic() -> None:
     assert Settings.read({"TOPIC_PREFIX": "eu-"}).topic("feedback") == "eu-feedback"
 

@@ -77,7 +77,7 @@ async def gateway(base: Settings) -> AsyncIterator[Running]:
     api_key = await asyncio.to_thread(manager.create_key, "serve test")
     key = await asyncio.to_thread(manager.validate_key, api_key)
     assert key is not None
-    ring = SealedKeyRing(Sealer(base.weir_master_secret.get_secret_value()))
+    ring = SealedKeyRing(Sealer.of(base))
     ring.update(key.key_id, key.model_dump_json().encode())
     async with echoing(base, ring) as echo, running(base) as (http, stop, serving):
         await until_ready(http, serving)
