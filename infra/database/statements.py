@@ -54,6 +54,8 @@ OWNERS = text(
     """
 )
 
+LINES = text("SELECT key_id, family FROM api_keys WHERE key_id = ANY(:key_ids) AND family IS NOT NULL")
+
 _GIVEN_LABELS = """
     json_to_recordset(CAST(:labels AS json)) AS given(
         request_id text, "row" integer, label integer, source text, observed_at timestamptz,
@@ -122,18 +124,32 @@ MOVE_POSITIONS = text(
     """
 )
 
+_KEY_COLUMNS = {
+    "key_id": "text",
+    "name": "text",
+    "key_hash": "text",
+    "sealed_signing_key": "text",
+    "permissions": "text[]",
+    "rate_limit": "integer",
+    "burst": "integer",
+    "tier": "text",
+    "created_at": "timestamptz",
+    "expires_at": "timestamptz",
+    "revoked_at": "timestamptz",
+    "owner": "text",
+    "pooled": "boolean",
+    "family": "text",
+    "rotated_to": "text",
+    "test": "boolean",
+}
+
 UPSERT_KEYS = text(
-    """
-    INSERT INTO api_keys SELECT given.* FROM json_to_recordset(CAST(:keys AS json)) AS given(
-        key_id text, name text, key_hash text, sealed_signing_key text, permissions text[],
-        rate_limit integer, burst integer, tier text, created_at timestamptz, expires_at timestamptz,
-        revoked_at timestamptz
-    )
-    ON CONFLICT (key_id) DO UPDATE SET name = excluded.name, key_hash = excluded.key_hash,
-        sealed_signing_key = excluded.sealed_signing_key, permissions = excluded.permissions,
-        rate_limit = excluded.rate_limit, burst = excluded.burst, tier = excluded.tier,
-        created_at = excluded.created_at, expires_at = excluded.expires_at, revoked_at = excluded.revoked_at
-    """
+    f"""
+    INSERT INTO api_keys ({", ".join(_KEY_COLUMNS)}) SELECT {", ".join(_KEY_COLUMNS)}
+    FROM json_to_recordset(CAST(:keys AS json)) AS given({", ".join(map(" ".join, _KEY_COLUMNS.items()))})
+    ON CONFLICT (key_id) DO UPDATE
+    SET {", ".join(f"{name} = excluded.{name}" for name in _KEY_COLUMNS if name != "key_id")}
+    """  # noqa: S608
 )
 
 DELETE_KEYS = text("DELETE FROM api_keys WHERE key_id = ANY(:ids)")

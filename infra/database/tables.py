@@ -126,6 +126,11 @@ class StoredKey(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    owner: Mapped[str | None] = mapped_column(String(200))
+    pooled: Mapped[bool] = mapped_column(server_default=text("false"))
+    family: Mapped[str | None] = mapped_column(String(11))
+    rotated_to: Mapped[str | None] = mapped_column(String(11))
+    test: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class SinkOffset(Base):

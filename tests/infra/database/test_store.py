@@ -8,8 +8,9 @@ from sqlalchemy import Engine
 
 from infra.database import PostgresStore
 from schemas.errors import BadSettings
+from schemas.keys import ApiKey
 from schemas.stored import Position, StoredPrediction
-from tests.infra.database.rows import api_key, prediction, request_rows, stored
+from tests.infra.database.rows import MOMENT, api_key, prediction, request_rows, stored
 
 
 @pytest.fixture
@@ -169,6 +170,13 @@ async def test_keys_are_projected_in_their_last_state(store: PostgresStore, engi
         ("AAAAAAAAAAA", "renamed", ["predict"], 1000, None, None),
         ("BBBBBBBBBBB", "a key", ["predict"], 1000, 7, None),
     ]
+    whole = api_key(
+        "AAAAAAAAAAA", name="renamed", owner="shop", pooled=True, family="BBBBBBBBBBB", rotated_to="CCCCCCCCCCC",
+        test=True, tier="free", expires_at=MOMENT, revoked_at=MOMENT,
+    )  # fmt: skip
+    await store.save_keys([whole], [], at(topic, 3))
+    [row] = stored(engine, "SELECT to_jsonb(api_keys)::text FROM api_keys WHERE owner = 'shop'")
+    assert ApiKey.model_validate_json(row) == whole
     await store.save_keys([api_key("AAAAAAAAAAA", name="old")], ["BBBBBBBBBBB"], at(topic, 2))
     assert len(stored(engine, query)) == 2
     refused = await store.save_keys([api_key("CCCCCCCCCCC", name="a\x00b")], ["BBBBBBBBBBB"], at(topic, 5))

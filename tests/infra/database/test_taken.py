@@ -12,7 +12,7 @@ from schemas.result import result_body
 from schemas.stored import Position, RefusedRow, StoredPrediction
 from schemas.wire import encode
 from tests.agents.sink import batch_of, letter
-from tests.infra.database.rows import MOMENT, prediction, request_rows
+from tests.infra.database.rows import MOMENT, api_key, prediction, request_rows
 
 pytestmark = pytest.mark.contract("R7")
 A, B = "AAAAAAAAAAA", "BBBBBBBBBBB"
@@ -85,6 +85,18 @@ async def test_a_replay_and_a_repetition_by_the_same_key_are_told_nothing(
     for end in (3, 3, 1):
         assert await save(store, topic, *rows, end=end) == []
     assert await save(store, topic, prediction(name, key_id=A, status="rate_limited"), end=4) == []
+
+
+@pytest.mark.contract("K6")
+async def test_a_key_and_its_successors_are_one(store: PostgresStore, engine: Engine, topic: str, name: str) -> None:
+    first, second, third = "FIRST-KEY-1", "SECOND-KEY2", "THIRD-KEY-3"
+    keys = [api_key(first), *(api_key(each, family=first) for each in (second, third))]
+    await store.save_keys(keys, [], [Position(topic, 1, 3)])
+    assert await save(store, topic, prediction(name, key_id=first)) == []
+    for end, each in enumerate((second, third, first), 2):
+        assert await save(store, topic, prediction(name, key_id=each), end=end) == []
+    assert told(await save(store, topic, prediction(name, key_id=A), end=9)) == [(0, "request_id_taken")]
+    assert request_rows(engine, name, "key_id") == [first]
 
 
 async def test_who_showed_no_valid_key_neither_takes_an_id_nor_is_told(
