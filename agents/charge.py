@@ -31,7 +31,7 @@ async def charge(batch: Batch, examined: list[Candidate | Refusal], limiter: Lim
 def _charge(candidate: Candidate) -> Charge:
     key, record = candidate.key, candidate.record
     return Charge(
-        key.key_id,
+        key.bucket,
         key.rate_limit,
         key.capacity,
         len(candidate.request.rows),

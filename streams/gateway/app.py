@@ -52,7 +52,7 @@ def create_app(
         clock_ms=clock_ms,
         longest_wait_s=settings.request_timeout_s,
     )
-    look_up = partial(prediction, predictions=predictions, underway=underway)
+    look_up = partial(prediction, predictions=predictions, underway=underway, line=keys.line)
     tell = partial(
         feedback,
         topic=settings.topic(FEEDBACK.name),

@@ -53,6 +53,10 @@ class Feeds:
             raise Unavailable("kafka", "the keys are not read yet")
         return self._ring.by_api_key(api_key)
 
+    def line(self, key_id: str) -> str:
+        """The id that all keys of a rotated line share."""
+        return self._ring.line(key_id)
+
     def keys_not_ready(self) -> str | None:
         """Why the keys cannot be relied on, or None."""
         if self.view is None:

@@ -58,7 +58,7 @@ async def predict(
 
     if ask.later:
         await deliver(producer, record(ask.timeout_s, None), longest_wait_s)
-        underway.add(request_id, credential.key.key_id)
+        underway.add(request_id, credential.key.line)
         return _accepted(request_id)
     wait_s = min(ask.timeout_s or longest_wait_s, longest_wait_s)
     with replies.expect() as expected:
@@ -69,7 +69,7 @@ async def predict(
         except TimeoutError:
             if not sent.done():
                 raise _undelivered(wait_s) from None
-            underway.add(request_id, credential.key.key_id)
+            underway.add(request_id, credential.key.line)
             return _too_late(request_id, wait_s)
 
 

@@ -15,17 +15,28 @@ Predictions = Callable[[str], Awaitable[Mapping[str, Any] | None]]
 """Request id -> the stored result with its `key_id`, or None. Raises Unavailable."""
 
 
-async def prediction(request: Request, *, predictions: Predictions, underway: Underway) -> Response:
-    """200 with the result, 202 while this gateway knows it is coming, 404 for unknown ids and others'."""
-    key_id = require(request, "predict").key.key_id
+Line = Callable[[str], str]
+"""Key id -> the id that all keys of a rotated line share."""
+
+
+async def prediction(request: Request, *, predictions: Predictions, underway: Underway, line: Line) -> Response:
+    """200 with the result, 202 while this gateway knows it is coming, 404 for unknown ids and others'.
+
+    What a key asked for is its successors' and its predecessors' too.
+    """
+    owner = require(request, "predict").key.line
     request_id = request.path_params["request_id"]
     stored = await predictions(request_id) if is_request_id(request_id.encode()) else None
-    if stored is not None and stored["key_id"] == key_id:
-        underway.remove(request_id, key_id)
+    if stored is not None and _is_of(owner, stored["key_id"], line):
+        underway.remove(request_id, owner)
         return json_response({name: value for name, value in stored.items() if name != "key_id"})
     if stored is not None:
-        underway.remove(request_id, key_id)
-    if underway.holds(request_id, key_id):
+        underway.remove(request_id, owner)
+    if underway.holds(request_id, owner):
         return json_response({"request_id": request_id, "status": "pending"}, 202, {"Retry-After": "1"})
     message = "no stored prediction of yours has this request id"
     return error_response(404, "not_found", message, request_id=request_id)
+
+
+def _is_of(owner: str, key_id: str | None, line: Line) -> bool:
+    return key_id is not None and line(key_id) == owner

@@ -38,6 +38,10 @@ class Keys(Protocol):
         """The credential, valid or not, or None where the key is unknown. Raises Unavailable before keys are read."""
         ...
 
+    def line(self, key_id: str) -> str:
+        """The id that all keys of a rotated line share."""
+        ...
+
 
 class Shield:
     """The outermost layer: a bug becomes a 500 with an error id, and every response says how to treat it."""

@@ -44,6 +44,22 @@ async def test_as_many_rows_as_the_bucket_holds_are_put_to_the_limiter() -> None
     assert [charge.cost for charge in limiter.charges] == [3]
 
 
+@pytest.mark.contract("B3")
+@pytest.mark.parametrize(
+    ("facts", "bucket"),
+    [
+        ({}, "aaaaaaaaaaa"),
+        ({"family": "bbbbbbbbbbb"}, "bbbbbbbbbbb"),
+        ({"owner": "shop"}, "aaaaaaaaaaa"),
+        ({"owner": "shop", "pooled": True, "family": "bbbbbbbbbbb"}, "owner:shop"),
+    ],
+)
+async def test_the_bucket_is_the_pools_else_the_lines_else_the_keys_own(facts: dict[str, Any], bucket: str) -> None:
+    limiter = FakeLimiter()
+    await admit(batch(record(GOOD)), keys=FakeKeys([credential(**facts)]), limiter=limiter, clock=clock)
+    assert [charge.bucket for charge in limiter.charges] == [bucket]
+
+
 async def test_the_others_of_the_batch_are_charged_and_keep_their_order() -> None:
     limiter = FakeLimiter({3: "denied"})
     given = [rows(4), record(GOOD, offset=1), rows(3, offset=2), record(GOOD, offset=3), rows(9, offset=4)]

@@ -50,6 +50,9 @@ class FakeKeys:
     def by_api_key(self, api_key: str) -> Credential | None:
         return self.credentials.get(api_key)
 
+    def line(self, key_id: str) -> str:
+        return next((one.key.line for one in self.credentials.values() if one.key.key_id == key_id), key_id)
+
 
 Scorer = Callable[[Emission, Mapping[str, bytes]], list[tuple[bytes | None, list[tuple[str, bytes]]]]]
 

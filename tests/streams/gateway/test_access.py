@@ -8,7 +8,7 @@ import pytest
 from schemas.errors import Unavailable
 from schemas.keys import Credential, new_api_key
 from streams.settings import Settings
-from tests.streams.gateway.fakes import NOW, Gateway
+from tests.streams.gateway.fakes import NOW, FakeKeys, Gateway
 
 ROUTES = [
     ("POST", "/predict"),
@@ -133,12 +133,12 @@ async def test_no_response_may_be_cached_or_sniffed() -> None:
 
 async def test_keys_that_are_not_read_yet_are_503_not_401() -> None:
 
-    class Unread:
+    class Unread(FakeKeys):
         def by_api_key(self, api_key: str) -> Credential | None:
             raise Unavailable("kafka", "the keys are not read yet")
 
     gateway = Gateway()
     api_key = gateway.keys.new("predict")
-    gateway.keys = Unread()  # type: ignore[assignment]
+    gateway.keys = Unread()
     async with gateway.client(api_key) as client:
         assert (await client.post("/predict", json={})).status_code == 503

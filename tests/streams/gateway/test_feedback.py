@@ -66,6 +66,32 @@ async def test_only_ones_own_predictions_are_found() -> None:
     assert (unknown.status_code, others.status_code) == (404, 404)
 
 
+@pytest.mark.contract("K6")
+async def test_what_a_key_asked_for_is_found_by_those_that_rotation_put_in_its_place() -> None:
+    gateway = Gateway()
+    first = gateway.keys.new("predict")
+    key_id = gateway.keys.credentials[first].key.key_id
+    second, third = (gateway.keys.new("predict", family=key_id) for _ in range(2))
+    asked = {key: gateway.keys.credentials[key].key.key_id for key in (first, second)}
+    gateway.stored.update({name: {"status": "ok", "key_id": by} for name, by in zip("ab", asked.values(), strict=True)})
+    for api_key in (first, second, third):
+        async with gateway.client(api_key) as client:
+            assert [(await client.get(f"/predictions/{name}")).status_code for name in "ab"] == [200, 200]
+
+
+@pytest.mark.contract("K6")
+async def test_what_is_underway_is_owed_to_every_key_of_the_line() -> None:
+    gateway = Gateway(kafka=FakeKafka())
+    first = gateway.keys.new("predict")
+    second, third = (gateway.keys.new("predict", family=gateway.keys.credentials[first].key.key_id) for _ in "23")
+    async with gateway.client(second) as client:
+        headers = {"Prefer": "respond-async", "Idempotency-Key": "slow"}
+        assert (await client.post("/predict", json={"entity": "c", "features": {}}, headers=headers)).status_code == 202
+        for api_key in (first, second, third):
+            client.headers["X-API-Key"] = api_key
+            assert (await client.get("/predictions/slow")).status_code == 202
+
+
 async def test_an_accepted_request_is_pending_until_it_is_stored() -> None:
     gateway = Gateway(kafka=FakeKafka())
     api_key, other = gateway.keys.new("predict"), gateway.keys.new("predict")
