@@ -12,7 +12,7 @@ from agents.ports import Clock, KeyRing, Limiter
 from schemas import headers as h
 from schemas import signing, wire
 from schemas.errors import InvalidRequest, Refused, Undecodable
-from schemas.keys import ApiKey
+from schemas.keys import ApiKey, Credential
 from schemas.message import Batch, Record
 from schemas.request import is_request_id, read_request
 from schemas.result import LAST_MS, Status, named, refusal
@@ -88,7 +88,18 @@ def _read(
 def authenticate(
     record: Record, headers: Mapping[str, bytes], body_digest: str, keys: KeyRing, now: datetime
 ) -> ApiKey:
-    """The key that signed the record. Raises Refused, which does not tell what was wrong."""
+    """The key that signed the record, or that it brings as it is. Raises Refused, which does not tell what was
+    wrong."""
+    if h.API_KEY in headers and h.SIGNATURE not in headers:
+        credential = keys.by_plain_key(headers[h.API_KEY].decode("latin-1"))
+    else:
+        credential = _signer(record, headers, body_digest, keys)
+    if credential is None or not credential.key.is_valid_at(now):
+        raise Refused("unauthorized", "the key or the signature is not valid; see docs/producing.md on signing")
+    return credential.key
+
+
+def _signer(record: Record, headers: Mapping[str, bytes], body_digest: str, keys: KeyRing) -> Credential | None:
     record_key, signed_at = record.key or b"", headers.get(h.SIGNED_AT, b"")
     credential = keys.by_id(headers.get(h.KEY_ID, b"").decode("latin-1"))
     given = headers.get(h.SIGNATURE, b"")
@@ -99,10 +110,9 @@ def authenticate(
         or b"\n" in record_key
         or not signing.verify(credential.signing_key, given, *parts)
         or not signing.is_fresh(signed_at, record.timestamp)
-        or not credential.key.is_valid_at(now)
     ):
-        raise Refused("unauthorized", "the key or the signature is not valid; see docs/producing.md on signing")
-    return credential.key
+        return None
+    return credential
 
 
 def _is_past(deadline: bytes | None, now: datetime) -> bool:

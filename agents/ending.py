@@ -103,7 +103,7 @@ def _headers(given: Mapping[str, bytes], key_id: str | None, decision: Decision 
         if name in given:
             headers.append((name, given[name]))
     if key_id is not None:
-        headers.append((h.KEY_ID, given[h.KEY_ID]))
+        headers.append((h.KEY_ID, key_id.encode()))
     if decision is not None:
         headers.append((h.RATE_LIMIT, _bucket(decision)))
     return headers

@@ -20,6 +20,10 @@ class KeyRing(Protocol):
         """The credential, valid or not, or None where the id is unknown."""
         ...
 
+    def by_plain_key(self, api_key: str) -> Credential | None:
+        """The credential of a key that a record brings as it is; None where it is unknown or that is not allowed."""
+        ...
+
 
 class Limiter(Protocol):
     """The token buckets."""

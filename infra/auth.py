@@ -19,13 +19,18 @@ _log = logging.getLogger("weir.keys")
 
 
 class SealedKeyRing:
-    """The current keys as scorers and gateways hold them, fed record by record from the `api-keys` topic."""
+    """The current keys as scorers and gateways hold them, fed record by record from the `api-keys` topic.
 
-    def __init__(self, sealer: Sealer) -> None:
+    allow_plain: whether a record may bring its key as it is.
+    """
+
+    def __init__(self, sealer: Sealer, *, allow_plain: bool = False) -> None:
         self._sealer = sealer
+        self._allow_plain = allow_plain
         self._table = KeyTable()
         self._ids_by_hash: dict[str, str] = {}
         self._opened: dict[str, Credential | None] = {}
+        self._warned: set[str] = set()
 
     def update(self, key_id: str, value: bytes | None) -> None:
         """Takes over one record: a key as JSON, or None, which removes it. What is no key is ignored."""
@@ -53,6 +58,14 @@ class SealedKeyRing:
         """The credential of a plain key, valid or not; None where it is unknown."""
         key_id = self._ids_by_hash.get(hash_api_key(api_key))
         return None if key_id is None else self.by_id(key_id)
+
+    def by_plain_key(self, api_key: str) -> Credential | None:
+        """The credential of a key that a record brings as it is; None where it is unknown or that is not allowed."""
+        credential = self.by_api_key(api_key) if self._allow_plain else None
+        if credential is not None and credential.key.key_id not in self._warned:
+            self._warned.add(credential.key.key_id)
+            _log.warning("records of %s bring the key itself: let their producer sign them", credential.key.key_id)
+        return credential
 
     def check(self) -> None:
         """Raises BadSettings where keys are known and none of them opens: the secret is another one."""

@@ -14,7 +14,7 @@ async def follow_keys(settings: Settings, things: AsyncExitStack) -> tuple[Seale
 
     Raises Unavailable where the topic cannot be read, BadSettings where none of the keys opens under the secret.
     """
-    ring = SealedKeyRing(Sealer.of(settings))
+    ring = SealedKeyRing(Sealer.of(settings), allow_plain=settings.auth_allow_plaintext_keys)
     view = CompactedView(settings, settings.topic(API_KEYS.name), ring.update)
     await view.start()
     things.push_async_callback(view.stop)

@@ -52,6 +52,9 @@ class Settings(BaseModel):
         SecretStr,
         Field(min_length=32, description="The secret before: what it sealed still opens, see `weir keys reseal`."),
     ] = SecretStr("")
+    auth_allow_plaintext_keys: Annotated[
+        bool, Field(description="Whether a record may bring its key in the header x-api-key, unsigned.")
+    ] = False
     weir_env: Annotated[
         Literal["development", "production"], Field(description="production refuses development defaults.")
     ] = "development"

@@ -32,9 +32,13 @@ class FakeKeys:
     """The keys there are."""
 
     credentials: Sequence[Credential] = field(default_factory=lambda: [credential()])
+    plain: Mapping[str, Credential] = field(default_factory=dict)
 
     def by_id(self, key_id: str) -> Credential | None:
         return next((one for one in self.credentials if one.key.key_id == key_id), None)
+
+    def by_plain_key(self, api_key: str) -> Credential | None:
+        return self.plain.get(api_key)
 
 
 @dataclass

@@ -213,3 +213,25 @@ async def test_a_batch_without_a_candidate_charges_nobody() -> None:
     limiter = FakeLimiter()
     await admit(batch(record(GOOD, secret=b"forged")), keys=FakeKeys(), limiter=limiter, clock=clock)
     assert limiter.calls == 0
+
+
+UNSIGNED = (h.KEY_ID, h.SIGNED_AT, h.SIGNATURE)
+PLAIN = "sk_test_" + "p" * 43
+
+
+@pytest.mark.contract("K8")
+async def test_a_record_with_a_plain_key_is_its_owners_only_where_that_is_allowed() -> None:
+    given = record(GOOD, headers={h.API_KEY: PLAIN.encode()}, without=UNSIGNED)
+    allowed = await one(given, keys=FakeKeys(plain={PLAIN: credential("ppppppppppp")}))
+    assert isinstance(allowed, Candidate)
+    assert allowed.key_id == "ppppppppppp"
+    assert (await refused(given)).status == "unauthorized"
+
+
+@pytest.mark.contract("K3", "K8")
+async def test_a_plain_key_beside_a_bad_signature_or_past_its_time_lets_nobody_in() -> None:
+    plain = {PLAIN: credential("ppppppppppp", expires_at=NOW - timedelta(microseconds=1))}
+    late = record(GOOD, headers={h.API_KEY: PLAIN.encode()}, without=UNSIGNED)
+    assert (await refused(late, keys=FakeKeys(plain=plain))).status == "unauthorized"
+    forged = record(GOOD, headers={h.API_KEY: PLAIN.encode(), h.SIGNATURE: b"0" * 64})
+    assert (await refused(forged, keys=FakeKeys(plain={PLAIN: credential()}))).status == "unauthorized"

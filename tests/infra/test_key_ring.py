@@ -115,3 +115,21 @@ def test_under_another_master_secret_no_key_opens_and_check_says_so(manager: Key
     assert other.by_id(key.key_id) is None
     with pytest.raises(BadSettings, match="WEIR_MASTER_SECRET"):
         other.check()
+
+
+def test_a_ring_takes_plain_keys_only_where_told_to_and_warns_once_of_each(
+    manager: KeyManager, store: DictStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    api_key = manager.create_key(name="client")
+    (key,) = store.all()
+    strict, lenient = SealedKeyRing(SEALER), SealedKeyRing(SEALER, allow_plain=True)
+    for ring in (strict, lenient):
+        ring.update(*record(key))
+    assert strict.by_plain_key(api_key) is None
+    found = [lenient.by_plain_key(api_key) for _ in range(2)]
+    assert [one and one.key for one in found] == [key, key]
+    assert lenient.by_plain_key("sk_live_" + "A" * 43) is None
+    assert [entry.message for entry in caplog.records if key.key_id in entry.message] == [
+        f"records of {key.key_id} bring the key itself: let their producer sign them"
+    ]
+    assert api_key not in caplog.text

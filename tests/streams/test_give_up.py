@@ -32,6 +32,9 @@ class Flawed:
             raise ZeroDivisionError
         return self._keys.by_id(key_id)
 
+    def by_plain_key(self, api_key: str) -> Credential | None:
+        return self._keys.by_plain_key(api_key)
+
 
 @pytest.fixture(scope="module")
 def bundle(published: dict[str, Mapping[str, bytes]]) -> Bundle:  # noqa: F811
