@@ -1,13 +1,18 @@
 """Limits come before parsing, and every refusal says its reason."""
 
+import gc
+import json
 import math
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from time import process_time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import Undecodable
-from schemas.wire import MAX_BODY_BYTES, MAX_DEPTH, decode, depth, encode
+from schemas.wire import MAX_BODY_BYTES, MAX_DEPTH, decode, encode, is_deep
 
 
 def nested(levels: int) -> bytes:
@@ -85,10 +90,70 @@ def test_what_is_written_is_read_back(value: object) -> None:
     assert decode(encode(value)) == value
 
 
-@given(json_values)
-def test_depth_agrees_with_a_walk_over_the_value(value: object) -> None:
-    def walk(part: object) -> int:
-        inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
-        return int(isinstance(part, dict | list)) + max(map(walk, inner), default=0)
+def levels(part: object) -> int:
+    """How deep the lists and objects of a value nest."""
+    inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    return int(isinstance(part, dict | list)) + max(map(levels, inner), default=0)
 
-    assert depth(encode(value)) == walk(value)
+
+awkward = json_values | st.text('"\\\\[]{}a', max_size=12)
+
+
+@given(awkward, st.integers(MAX_DEPTH - 4, MAX_DEPTH + 1), st.sampled_from(["list", "object"]))
+def test_depth_agrees_with_a_walk_over_the_value(value: object, around: int, kind: str) -> None:
+    for _ in range(around):
+        value = [value, '"['] if kind == "list" else {"]\\": value, '"': "{"}
+    assert is_deep(encode(value)) == (levels(value) > MAX_DEPTH)
+
+
+@pytest.mark.parametrize("body", [b'{"a": [1, ' * 16, b"]" * 40 + b"[]", nested(3) * 40 + b"]["])
+def test_what_is_left_open_or_closed_too_often_is_no_json_rather_than_deep(body: bytes) -> None:
+    with pytest.raises(Undecodable) as caught:
+        decode(body)
+    assert caught.value.reason == "not_json"
+
+
+WHOLE = MAX_BODY_BYTES
+
+ODD = {
+    "open": b"[" * WHOLE,
+    "pairs": b"[" + b"[]," * (WHOLE // 3 - 1) + b"1]",
+    "towers": b"[" + (nested(MAX_DEPTH - 1) + b",") * (WHOLE // (2 * MAX_DEPTH) - 1) + b"1]",
+    "quotes": b"[" * 40 + b'"' * (WHOLE - 40),
+    "escapes": b"[" * 40 + b'\\"' * (WHOLE // 2 - 20),
+    "strings": b'["",' + b'"[",' * (WHOLE // 4 - 4) + b'""]',
+}
+
+
+def shortest_s(read: Callable[[bytes], object], body: bytes) -> float:
+    """CPU seconds that it takes to read or refuse a body."""
+
+    def took_s() -> float:
+        started = process_time()
+        with suppress(Undecodable):
+            read(body)
+        return process_time() - started
+
+    return min(took_s() for _ in range(5))
+
+
+@pytest.fixture
+def hardly_collected() -> Iterator[None]:
+    """Garbage is collected as seldom as in a worker, see streams/memory.py."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("hardly_collected")
+@pytest.mark.parametrize("body", ODD.values(), ids=ODD)
+def test_no_body_is_long_in_the_reading(body: bytes) -> None:
+    """The event loop waits for it, and nobody needs a key to send one."""
+    assert len(body) <= WHOLE
+    assert shortest_s(decode, body) < 0.35
+
+
+@pytest.mark.usefixtures("hardly_collected")
+def test_small_numbers_are_read_as_fast_beside_nan_as_json_reads_them() -> None:
+    body = b"[" + b"1," * (WHOLE // 2 - 4) + b"NaN]"
+    assert shortest_s(decode, body) < 1.7 * shortest_s(json.loads, body)
