@@ -13,13 +13,16 @@ from starlette.applications import Starlette
 from infra.auth import SealedKeyRing
 from infra.database import create_db_engine
 from infra.kafka import aiokafka_options, client_options
+from infra.rate_limit import RedisLimiter, connect
 from infra.sealing import Sealer
+from schemas.keys import ApiKey
 from streams.gateway.app import create_app
 from streams.gateway.feeds import Feeds
 from streams.gateway.http import http_server, listen
 from streams.gateway.lease import Lease
 from streams.gateway.metrics import GatewayMetrics
-from streams.gateway.pending import Pending
+from streams.gateway.pending import Pending, RateState
+from streams.gateway.quota import Peek
 from streams.gateway.replies import ReplyReader
 from streams.gateway.stored import stored_predictions
 from streams.observe import metrics_text
@@ -104,9 +107,22 @@ async def _gateway(settings: Settings, metrics: GatewayMetrics) -> AsyncIterator
                 "producer": lambda: producer.broken,
             },
             metrics_text=text,
+            peek=_peek(settings, stack) if settings.rate_limit_enabled else None,
             observe=metrics.response,
         )
         yield app, feeds, producer
+
+
+def _peek(settings: Settings, stack: AsyncExitStack) -> Peek:
+    redis = connect(settings.redis_url)
+    stack.push_async_callback(redis.aclose)
+    limiter = RedisLimiter(redis, logs={})
+
+    async def peek(key: ApiKey) -> RateState:
+        found = await limiter.peek(key.bucket, key.rate_limit, key.capacity)
+        return RateState(found.limit, found.remaining, found.reset_at, 0)
+
+    return peek
 
 
 def _feeds(settings: Settings, pending: Pending, stack: AsyncExitStack) -> Feeds:

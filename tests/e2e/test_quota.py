@@ -1,6 +1,7 @@
 """Token buckets as callers meet them (B1), and what a kill between charge and commit does to them (B7)."""
 
 import json
+import re
 import time
 from collections import Counter
 
@@ -76,6 +77,23 @@ def test_what_was_charged_before_a_kill_is_not_charged_again_and_keeps_its_decis
     events = {request_id: [event["status"] for event in platform.results(request_id)] for request_id in asked}
     assert events == {request_id: [status] * 2 for request_id, status in first.items()}
     assert Counter(first[request_id] for request_id in asked[5:]) == {"ok": 2, "rate_limited": 3}
+
+
+@pytest.mark.contract("B5")
+def test_what_charges_and_what_only_asks_tell_the_same_bucket(platform: Platform, customers: Customers) -> None:
+    key = platform.create_key(rate_limit=3600, burst=50)
+    http, shown = platform.http, {"X-API-Key": key.api_key}
+    charged = http.post("/predict", json={"rows": [customers(0)] * 40}, headers=shown)
+    asked = http.post("/predict", content=b"{", headers=shown)
+    assert (charged.status_code, asked.status_code) == (200, 400)
+    left, later = (int(response.headers["X-RateLimit-Remaining"]) for response in (charged, asked))
+    assert left == 10
+    assert left <= later <= left + 20  # one comes back each second
+    assert asked.headers["RateLimit-Policy"] == '"hourly";q=3600;w=3600'
+    full_in = re.fullmatch(r'"hourly";r=\d+;t=(\d+)', asked.headers["RateLimit"])
+    assert full_in is not None
+    assert 20 <= int(full_in[1]) <= 41
+    assert "X-RateLimit-Limit" not in http.get("/healthz", headers=shown).headers
 
 
 @pytest.mark.contract("B5")
