@@ -32,16 +32,22 @@ class Server:
     port: int
     folder: Path
     process: Process | None = None
+    program: str = field(default_factory=wheel_program)
 
     def start(self) -> None:
         log = self.folder / "redis.log"
-        argv = [wheel_program(), *options(self.port, self.folder, keep=False)]
+        argv = [self.program, *options(self.port, self.folder, keep=False)]
         self.process = spawn("redis", argv, log=log, environ=os.environ, leash=True)
         await_ready(self.process, log, lambda: listening(self.port), within=20)
 
     def stop(self) -> None:
         assert self.process is not None
         stop(self.process)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        assert self.process is not None
+        stop(self.process, with_signal=signal.SIGKILL)
 
 
 @contextmanager

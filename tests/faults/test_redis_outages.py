@@ -1,0 +1,147 @@
+"""Redis forgets the script, loses its data, is slow, is killed: each has its outcome, and no caller is unknown (B6)."""
+
+import os
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from infra.local.ladder import choose_redis, look_around
+from infra.local.process import free_port
+from infra.local.redis import wheel_program
+from infra.local.stack import RunningStack
+from streams.observe import metrics_text
+from tests.e2e.cases import Customers
+from tests.e2e.platform import Platform, wait_for
+from tests.e2e.running import platform_on
+from tests.e2e.upstream import Key
+from tests.faults.slow_proxy import SlowProxy, slow_proxy
+from tests.infra.outages import Server
+
+pytestmark = pytest.mark.real_broker
+
+BURST = 20
+PACE_S = 0.05
+SLOW_S = 0.2
+
+
+@pytest.fixture(params=["server", "wheel"])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
+    found = look_around(os.environ)
+    if request.param == "server" and choose_redis(found) != "server":
+        pytest.skip("needs redis-server 7 or newer on PATH")
+    newer = found.redis_server.path if found.redis_server else ""
+    server = Server(free_port(), tmp_path, program=newer if request.param == "server" else wheel_program())
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def proxy(server: Server) -> Iterator[SlowProxy]:
+    with slow_proxy(server.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def platform(
+    stack: RunningStack, proxy: SlowProxy, database_url: str, models: Path, tmp_path: Path
+) -> Iterator[Platform]:
+    given = {**stack.environment, "REDIS_URL": f"redis://127.0.0.1:{proxy.port}/0"}
+    with platform_on(given, database_url, models, tmp_path) as platform:
+        yield platform
+
+
+class Callers:
+    """Asks by two keys: one that always has tokens, all the time, and one that is soon out of them, when told to."""
+
+    def __init__(self, platform: Platform, customers: Customers) -> None:
+        self._platform = platform
+        self._features = customers(0)
+        self._rich = platform.create_key(rate_limit=1, burst=1_000_000)
+        self.poor = platform.create_key(rate_limit=1, burst=BURST)
+        self.asked: list[str] = []
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        done = threading.Event()
+
+        def run() -> None:
+            while not done.wait(PACE_S):
+                self.asked.append(self._ask(self._rich))
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join(30)
+
+    def spend(self, *, by_redis: bool) -> None:
+        """Ask until the poor key's bucket, there or in the scorer, is empty."""
+        wait_for(lambda: self.decided(by_redis=by_redis) == "rate_limited", "an empty bucket")
+
+    def decided(self, *, by_redis: bool) -> str:
+        """How the poor key's next request ends that is decided so."""
+
+        def status() -> str | None:
+            result = self._platform.result(self._ask(self.poor))
+            return None if result["degraded"] is by_redis else str(result["status"])
+
+        return str(wait_for(status, f"decided {'by' if by_redis else 'without'} Redis"))
+
+    def _ask(self, key: Key) -> str:
+        return self._platform.upstream.ask(key, self._features)
+
+
+def says_degraded(platform: Platform) -> bool:
+    folder = platform.environment["PROMETHEUS_MULTIPROC_DIR"]
+    [line] = [line for line in metrics_text(folder).decode().splitlines() if line.startswith("rate_limiter_degraded ")]
+    return float(line.split()[1]) == 1
+
+
+@pytest.mark.timeout(150)
+@pytest.mark.contract("B6", "R6", "K4")
+def test_each_outage_of_redis_ends_as_documented_and_nobody_is_unauthorized(
+    platform: Platform, server: Server, proxy: SlowProxy, customers: Customers
+) -> None:
+    [scorer] = platform.up("scorer")
+    callers = Callers(platform, customers)
+    with callers.at_work(), Redis(port=server.port) as redis:
+        callers.spend(by_redis=True)
+
+        redis.script_flush()
+        assert callers.decided(by_redis=True) == "rate_limited"  # the script is loaded again, the bucket stands
+
+        redis.flushall()
+        assert callers.decided(by_redis=True) == "ok"  # buckets are full again
+        callers.spend(by_redis=True)
+
+        proxy.delay_s = SLOW_S
+        assert callers.decided(by_redis=False) == "ok"  # by a bucket of the scorer's own
+        assert says_degraded(platform)
+        callers.spend(by_redis=False)
+        proxy.delay_s = 0
+        assert callers.decided(by_redis=True) == "rate_limited"  # Redis' bucket is as it was
+        assert not says_degraded(platform)
+
+        server.kill()
+        assert callers.decided(by_redis=False) == "rate_limited"  # another outage fills no bucket anew
+        server.start()
+        assert callers.decided(by_redis=True) == "ok"  # it came back with nothing
+    assert scorer.running
+
+    platform.upstream.flush()
+    platform.settle("scorer")
+    events = [event.body for event in platform.tap("prediction-results").to_end()]
+    ends = Counter(event["request_id"] for event in events)
+    assert {ends[request_id] for request_id in callers.asked} == {1}
+    assert {event["status"] for event in events if event["request_id"] in set(callers.asked)} == {"ok"}
+    assert not [event for event in events if event["status"] not in ("ok", "rate_limited", "expired")]
+    local = [event for event in events if event["degraded"] and event["key_id"] == callers.poor.key_id]
+    assert Counter(event["status"] for event in local)["ok"] == BURST
