@@ -1,29 +1,31 @@
-"""`weir keys`: create, list and revoke API keys."""
+"""`weir keys`: create, show, rotate and revoke API keys, and rotate the secret that seals them."""
 
 import json
-import os
-from datetime import UTC, datetime
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Column, Table
 
-from infra.auth import KeyManager, get_key_manager
-from infra.bootstrap import await_listener
-from schemas.keys import PERMISSIONS, TIERS, ApiKey
-from streams.bring_up import local_settings
+from infra.key_arguments import NOW
+from schemas.keys import PERMISSIONS, TIERS
+from streams.cli.key_output import (
+    described,
+    json_option,
+    manager,
+    print_key,
+    print_keys,
+    print_new,
+    reason_option,
+    unknown,
+)
+from streams.cli.key_secrets import bootstrap, reseal
 
-COLUMNS = ("id", "name", "permissions", "limit", "created", "expires", "state")
-FOLDED = ("name", "permissions")
-WIDE = 100
-"""Characters that a table with every column needs; a narrower one leaves the least important out."""
+# An id made by an earlier release may begin with a hyphen, which is no option here.
+ID_FIRST = {"ignore_unknown_options": True}
 
 
 @click.group()
 def keys() -> None:
-    """Create, list and revoke API keys."""
+    """Create, show, rotate and revoke API keys. Each change is one event on the topic audit-events."""
 
 
 @keys.command()
@@ -33,80 +35,71 @@ def keys() -> None:
 @click.option("--burst", type=int, help="Requests at once; a tenth of the hourly limit unless given.")
 @click.option("--tier", help=f"One of {', '.join(TIERS)}: sets the hourly limit unless given.")
 @click.option("--expires-in-days", type=int, help="Days until the key expires; never unless given.")
+@click.option("--owner", help="Whom the key belongs to.")
+@click.option("--pooled", is_flag=True, help="Share one bucket, and its limits, with the owner's other pooled keys.")
 @click.option("--test", is_flag=True, help="Make a test key, sk_test_...")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@reason_option
+@json_option
 def create(permissions: tuple[str, ...], as_json: bool, **arguments: Any) -> None:
     """Create a key and print it: the only time that it is shown."""
-    manager = _manager()
-    api_key = manager.create_key(permissions=list(permissions) or None, **arguments)
-    key = manager.validate_key(api_key)
-    assert key is not None
-    if as_json:
-        click.echo(json.dumps({"key": api_key, **_described(key)}))
-    else:
-        click.echo(f"key  {api_key}\nid   {key.key_id}\nKeep the key now: it is not shown again.")
+    print_new(manager().new_key(permissions=list(permissions) or None, **arguments), as_json=as_json)
 
 
 @keys.command(name="list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def list_(as_json: bool) -> None:
     """List the keys: who has which, never the keys themselves."""
-    described = [_described(key) for key in _manager().list_keys()]
-    if as_json:
-        click.echo(json.dumps(described))
-    else:
-        _print_table(described)
+    print_keys(manager().list_keys(), as_json=as_json)
 
 
-# A key id may begin with a hyphen, which is no option here.
-@keys.command(context_settings={"ignore_unknown_options": True})
+@keys.command(context_settings=ID_FIRST)
 @click.argument("key_id")
-def revoke(key_id: str) -> None:
+@json_option
+def show(key_id: str, as_json: bool) -> None:
+    """Show everything about one key but the key itself."""
+    print_key(manager().get(key_id) or unknown(key_id), as_json=as_json)
+
+
+@keys.command(context_settings=ID_FIRST)
+@click.argument("key_id")
+@reason_option
+@json_option
+def revoke(key_id: str, reason: str | None, as_json: bool) -> None:
     """Revoke a key by its id: it stops working within two seconds, for good."""
-    if not _manager().revoke_key(key_id):
+    if not manager().revoke_key(key_id, reason=reason):
         raise click.ClickException(f"{key_id} is not the id of a key in force: see `weir keys list`")
-    click.echo(f"revoked {key_id}")
+    click.echo(json.dumps({"revoked": key_id}) if as_json else f"revoked {key_id}")
 
 
-def _manager() -> KeyManager:
-    settings = local_settings(os.environ)
-    await_listener(settings.kafka_bootstrap_servers)
-    return get_key_manager(settings)
+@keys.command(context_settings=ID_FIRST)
+@click.argument("key_id")
+@click.option("--grace", default="24h", show_default=True, help=f"How long the old key lives on, or `{NOW}`.")
+@reason_option
+@json_option
+def rotate(key_id: str, grace: str, reason: str | None, as_json: bool) -> None:
+    """Put a new key in the place of one, with the same rights, limits and bucket; print it, the only time."""
+    made = manager().rotate_key(key_id, grace, reason=reason) or unknown(key_id)
+    print_new(made, as_json=as_json)
+    if not as_json:
+        click.echo(f"{key_id} stops working {NOW if grace == NOW else f'in {grace} at the latest'}.")
 
 
-def _described(key: ApiKey) -> dict[str, Any]:
-    """A key as it is listed; times in ISO 8601."""
-    return {
-        "id": key.key_id,
-        "name": key.name,
-        "permissions": sorted(key.permissions),
-        "limit": key.rate_limit,
-        "burst": key.capacity,
-        "tier": key.tier,
-        "created": key.created_at.isoformat(),
-        "expires": key.expires_at.isoformat() if key.expires_at else None,
-        "state": _state(key),
-    }
+@keys.command(context_settings=ID_FIRST)
+@click.argument("key_id")
+@click.argument("tier", required=False)
+@click.option("--rate-limit", type=int, help="Requests per hour in place of the tier's.")
+@click.option("--burst", type=int, help="Requests at once; a tenth of the hourly limit unless given.")
+@reason_option
+@json_option
+def tier(key_id: str, tier: str | None, as_json: bool, **arguments: Any) -> None:
+    """Give a key, and all that share its bucket, another tier or limit."""
+    changed = manager().set_tier(key_id, tier, **arguments) or unknown(key_id)
+    if as_json:
+        click.echo(json.dumps([described(key) for key in changed]))
+        return
+    for key in changed:
+        click.echo(f"{key.key_id} {key.tier}: {key.rate_limit} an hour, {key.capacity} at once")
 
 
-def _state(key: ApiKey) -> str:
-    if key.revoked_at is not None:
-        return "revoked"
-    return "valid" if key.is_valid_at(datetime.now(UTC)) else "expired"
-
-
-def _print_table(described: list[dict[str, Any]]) -> None:
-    console = Console()
-    columns = [name for name in COLUMNS if name != "created" or console.width >= WIDE]
-    table = Table(*(Column(name, overflow="fold", no_wrap=name not in FOLDED) for name in columns))
-    for key in described:
-        shown = {
-            **key,
-            "name": escape(key["name"]),
-            "permissions": ", ".join(key["permissions"]),
-            "limit": f"{key['limit']}/h",
-            "created": key["created"][:10],
-            "expires": (key["expires"] or "never")[:10],
-        }
-        table.add_row(*(shown[column] for column in columns))
-    console.print(table)
+keys.add_command(bootstrap)
+keys.add_command(reseal)

@@ -1,0 +1,187 @@
+"""`weir keys` on a real topic: rotation, tiers, the first admin key, a new master secret."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from infra.auth import SealedKeyRing, get_key_manager
+from infra.sealing import Sealer
+from schemas.errors import BadSettings, InvalidRequest
+from schemas.events import AuditEvent
+from schemas.signing import signing_key
+from streams.cli.keys import keys
+from tests.kafka import make_topic, read_all
+
+SECRET, NEXT = "a master secret of more than 32 characters", "the next master secret, no shorter than that"
+Environ = dict[str, str]
+
+
+@pytest.fixture
+def environ(bootstrap: str, unique: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Environ:
+    given = {
+        "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+        "WEIR_MASTER_SECRET": SECRET,
+        "TOPIC_PREFIX": unique() + ".",
+        "COLUMNS": "200",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    for topic in ("api-keys", "audit-events"):
+        make_topic(bootstrap, given["TOPIC_PREFIX"] + topic, 1)
+    return given
+
+
+def ran(*arguments: str) -> Result:
+    return CliRunner().invoke(keys, arguments, catch_exceptions=False)
+
+
+def run(*arguments: str) -> str:
+    result = ran(*arguments)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def created(*options: str) -> dict[str, Any]:
+    made: dict[str, Any] = json.loads(run("create", "--name", "client", "--json", *options))
+    return made
+
+
+def shown(key_id: str) -> dict[str, Any]:
+    key: dict[str, Any] = json.loads(run("show", key_id, "--json"))
+    return key
+
+
+def events(environ: Environ) -> list[AuditEvent]:
+    records = read_all(environ["KAFKA_BOOTSTRAP_SERVERS"], environ["TOPIC_PREFIX"] + "audit-events")
+    return [AuditEvent.model_validate_json(record.value() or b"") for record in records]
+
+
+@pytest.mark.contract("K6")
+def test_rotation_prints_a_new_key_once_and_the_old_one_lives_for_the_grace(environ: Environ) -> None:
+    old = created("--test")
+    said = run("rotate", old["id"], "--grace", "2h", "--reason", "yearly")
+    api_key = said.split()[1]
+    assert api_key.startswith("sk_test_")
+    assert said.count(api_key) == 1
+    assert f"{old['id']} stops working in 2h at the latest." in said
+    for each in (old["key"], api_key):
+        key = get_key_manager().validate_key(each)
+        assert key is not None
+        assert key.line == old["id"]
+    ended = shown(old["id"])
+    assert (ended["state"], ended["rotated_to"]) == ("valid", said.split()[3])
+    assert ended["expires"] is not None
+    assert [event.reason for event in events(environ)] == [None, f"in place of {old['id']}", "yearly"]
+
+
+@pytest.mark.contract("K6")
+def test_a_leaked_key_is_rotated_now(environ: Environ) -> None:
+    old = created()
+    new = json.loads(run("rotate", old["id"], "--grace", "now", "--json"))
+    assert (new["family"], new["state"]) == (old["id"], "valid")
+    assert get_key_manager().validate_key(old["key"]) is None
+    assert get_key_manager().validate_key(new["key"]) is not None
+    assert shown(old["id"])["state"] == "revoked"
+
+
+def test_a_tier_changes_all_keys_of_a_pool_and_says_which(environ: Environ) -> None:
+    pool = [created("--owner", "shop", "--pooled")["id"] for _ in range(2)]
+    said = run("tier", pool[0], "premium", "--burst", "50")
+    assert sorted(said.splitlines()) == sorted(f"{key_id} premium: 10000 an hour, 50 at once" for key_id in pool)
+    changed = json.loads(run("tier", pool[1], "--rate-limit", "20", "--json"))
+    assert {(key["id"], key["limit"], key["burst"], key["tier"]) for key in changed} == {
+        (key_id, 20, 2, "premium") for key_id in pool
+    }
+    with pytest.raises(InvalidRequest, match="rate_limit: must be left out, or 20 as the pool has it"):
+        run("create", "--name", "third", "--owner", "shop", "--pooled", "--rate-limit", "21")
+
+
+@pytest.mark.parametrize("verb", [["show"], ["rotate"], ["tier"], ["revoke"]])
+def test_an_unknown_id_is_told(environ: Environ, verb: list[str]) -> None:
+    result = ran(*verb, "-no-such-id", *(["free"] if verb == ["tier"] else []))
+    assert result.exit_code == 1
+    assert "-no-such-id is not the id of a key" in result.stderr
+
+
+@pytest.mark.contract("K2")
+def test_one_key_is_shown_without_what_would_let_anyone_use_it(environ: Environ) -> None:
+    made = created("--owner", "[shop]", "--permission", "monitor", "--permission", "admin")
+    said = run("show", made["id"])
+    assert "permissions  admin, monitor\n" in said
+    assert "owner        [shop]\n" in said
+    assert "1000/h" in said
+    key = get_key_manager().get(made["id"])
+    assert key is not None
+    for secret in (made["key"], key.key_hash, key.sealed_signing_key):
+        assert secret not in said + run("show", made["id"], "--json") + run("list", "--json")
+
+
+def test_the_first_admin_key_is_made_once(environ: Environ) -> None:
+    created()
+    first = json.loads(run("bootstrap", "--json"))
+    assert (first["permissions"], first["name"]) == (["admin", "monitor", "predict"], "first admin")
+    with pytest.raises(InvalidRequest, match=rf"{first['id']} \(first admin\) is an admin key in force.*POST /keys"):
+        run("bootstrap")
+    assert [event.reason for event in events(environ)] == [None, "bootstrap"]
+    run("revoke", first["id"])
+    assert run("bootstrap", "--name", "second").count("sk_live_") == 1
+
+
+def test_an_admin_key_that_no_secret_opens_is_none(environ: Environ, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("bootstrap")
+    monkeypatch.setenv("WEIR_MASTER_SECRET", NEXT)
+    assert run("bootstrap").startswith("key  sk_live_")
+
+
+def ring(environ: Environ, *secrets: str) -> SealedKeyRing:
+    """The keys as a process with these secrets has them after a restart."""
+    keys = SealedKeyRing(Sealer(*secrets))
+    for record in read_all(environ["KAFKA_BOOTSTRAP_SERVERS"], environ["TOPIC_PREFIX"] + "api-keys"):
+        keys.update((record.key() or b"").decode(), record.value())
+    return keys
+
+
+@pytest.mark.contract("K8")
+def test_a_new_master_secret_takes_over_and_a_second_time_nothing_is_done(
+    environ: Environ, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [created()["key"] for _ in range(2)]
+    monkeypatch.setenv("WEIR_MASTER_SECRET", NEXT)
+    monkeypatch.setenv("WEIR_MASTER_SECRET_PREVIOUS", SECRET)
+    made.append(created()["key"])
+    for api_key in made:
+        assert ring(environ, NEXT, SECRET).by_api_key(api_key)
+    assert json.loads(run("reseal", "--json")) == {"resealed": 2, "unopened": []}
+    assert run("reseal") == "0 keys sealed under the present secret\n"
+    for api_key in made:
+        credential = ring(environ, NEXT).by_api_key(api_key)
+        assert credential is not None
+        assert credential.signing_key == signing_key(api_key)
+    assert [event.action for event in events(environ)] == ["key_created"] * 3 + ["key_resealed"] * 2
+
+
+@pytest.mark.contract("K8")
+def test_a_key_that_neither_secret_opens_is_told_left_alone_and_a_failure_until_it_has_ended(
+    environ: Environ, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = created()
+    before = get_key_manager().get(lost["id"])
+    monkeypatch.setenv("WEIR_MASTER_SECRET", NEXT)
+    result = ran("reseal")
+    assert result.exit_code == 1
+    assert f"{lost['id']} (client, valid) opens under neither secret" in result.stderr
+    assert "weir keys rotate ID --grace now" in result.stderr
+    assert get_key_manager().get(lost["id"]) == before
+    run("rotate", lost["id"], "--grace", "now")
+    result = ran("reseal", "--json")
+    assert result.exit_code == 0
+    assert [key["id"] for key in json.loads(result.stdout)["unopened"]] == [lost["id"]]
+
+
+def test_a_short_previous_secret_is_named(environ: Environ, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEIR_MASTER_SECRET_PREVIOUS", "short")
+    with pytest.raises(BadSettings, match="WEIR_MASTER_SECRET_PREVIOUS"):
+        run("reseal")
