@@ -113,6 +113,7 @@ class FeedbackRepository:
                     "label to the feedback topic, where it waits for its prediction"
                 )
             if stored.actual_label != label:
+                now = max(now, stored.labelled_at or now)  # the broker's clock may be ahead
                 stored.actual_label, stored.label_source, stored.labelled_at = label, source, now
                 revision = LabelRevision(request_id=request_id, row=row, label=label, source=source)
                 revision.observed_at, revision.received_at = observed_at, now

@@ -29,16 +29,27 @@ _TYPED = ", ".join(f'"{name}" {kind}' for name, kind in _COLUMNS.items())
 _NAMES = ", ".join(f'"{name}"' for name in _COLUMNS)
 _REPLACED = [*(name for name in _COLUMNS if name not in ("request_id", "row")), *_LABEL]
 
+# What came later counts: by the time of receipt, in a partition by the offset, though its clock was set back or the
+# sink read an older one last. A label written directly has no place, and comes after those of the same instant.
+_HEARD_AT = """
+    max(received_at) OVER (
+        PARTITION BY request_id, "row", log, "partition", CASE WHEN log IS NULL THEN id END ORDER BY "offset"
+    ) AS heard_at
+"""
+_NEWEST_LABEL = f"""
+    SELECT label, source, received_at FROM (
+        SELECT label_revisions.*, {_HEARD_AT} FROM label_revisions
+        WHERE request_id = given.request_id AND "row" = given."row"
+    ) AS said ORDER BY heard_at DESC, log DESC, "partition" DESC, "offset" DESC, id DESC LIMIT 1
+"""  # noqa: S608 - no name is from outside
+
 # Every transaction takes its locks in one order, whatever the database's collation.
 UPSERT_PREDICTIONS = text(
     f"""
     INSERT INTO prediction_feedback ({_NAMES}, {", ".join(_LABEL)})
     SELECT {", ".join(f'given."{name}"' for name in _COLUMNS)}, truth.label, truth.source, truth.received_at
     FROM json_to_recordset(CAST(:rows AS json)) AS given({_TYPED})
-    LEFT JOIN LATERAL (
-        SELECT label, source, received_at FROM label_revisions
-        WHERE request_id = given.request_id AND "row" = given."row" ORDER BY id DESC LIMIT 1
-    ) AS truth ON true
+    LEFT JOIN LATERAL ({_NEWEST_LABEL}) AS truth ON true
     ORDER BY given.request_id COLLATE "C", given."row"
     ON CONFLICT (request_id, "row") DO UPDATE
     SET {", ".join(f'"{name}" = excluded."{name}"' for name in _REPLACED)}
@@ -59,28 +70,34 @@ LINES = text("SELECT key_id, family FROM api_keys WHERE key_id = ANY(:key_ids) A
 _GIVEN_LABELS = """
     json_to_recordset(CAST(:labels AS json)) AS given(
         request_id text, "row" integer, label integer, source text, observed_at timestamptz,
-        received_at timestamptz, log text, "partition" integer, "offset" bigint, place integer
+        received_at timestamptz, log text, "partition" integer, "offset" bigint
     )
 """
 
 # A label that repeats the one before it, in the batch or in the table, is no revision.
 INSERT_REVISIONS = text(
     f"""
-    WITH given AS (
-        SELECT given.*, lag(given.label) OVER (PARTITION BY request_id, "row" ORDER BY place) AS before
-        FROM {_GIVEN_LABELS}
+    WITH given AS (SELECT * FROM {_GIVEN_LABELS}),
+    said AS (
+        SELECT request_id, "row", label, source, observed_at, received_at, log, "partition", "offset", id
+        FROM label_revisions WHERE (request_id, "row") IN (SELECT request_id, "row" FROM given)
+        UNION ALL
+        SELECT given.*, NULL FROM given WHERE NOT EXISTS (
+            SELECT 1 FROM label_revisions AS stored WHERE (stored.log, stored."partition", stored."offset")
+                = (given.log, given."partition", given."offset")
+        )
+    ),
+    heard AS (SELECT said.*, {_HEARD_AT} FROM said),
+    compared AS (
+        SELECT heard.*, lag(label) OVER (
+            PARTITION BY request_id, "row" ORDER BY heard_at, log, "partition", "offset", id
+        ) AS before FROM heard
     )
     INSERT INTO label_revisions
         (request_id, "row", label, source, observed_at, received_at, log, "partition", "offset")
-    SELECT given.request_id, given."row", given.label, given.source, given.observed_at, given.received_at,
-        given.log, given."partition", given."offset"
-    FROM given LEFT JOIN LATERAL (
-        SELECT label FROM label_revisions
-        WHERE request_id = given.request_id AND "row" = given."row" ORDER BY id DESC LIMIT 1
-    ) AS newest ON true
-    WHERE given.label IS DISTINCT FROM coalesce(given.before, newest.label)
-    ORDER BY place
-    ON CONFLICT (log, "partition", "offset") DO NOTHING
+    SELECT request_id, "row", label, source, observed_at, received_at, log, "partition", "offset"
+    FROM compared WHERE id IS NULL AND label IS DISTINCT FROM before
+    ORDER BY log, "partition", "offset"
     """  # noqa: S608
 )
 
@@ -88,10 +105,7 @@ APPLY_LABELS = text(
     f"""
     UPDATE prediction_feedback AS stored
     SET actual_label = newest.label, label_source = newest.source, labelled_at = newest.received_at
-    FROM (SELECT DISTINCT request_id, "row" FROM {_GIVEN_LABELS}) AS given, LATERAL (
-        SELECT label, source, received_at FROM label_revisions
-        WHERE request_id = given.request_id AND "row" = given."row" ORDER BY id DESC LIMIT 1
-    ) AS newest
+    FROM (SELECT DISTINCT request_id, "row" FROM {_GIVEN_LABELS}) AS given, LATERAL ({_NEWEST_LABEL}) AS newest
     WHERE stored.request_id = given.request_id AND stored."row" = given."row"
         AND (stored.actual_label, stored.labelled_at) IS DISTINCT FROM (newest.label, newest.received_at)
     """  # noqa: S608

@@ -1,5 +1,6 @@
 """The sink's store: each batch is one transaction of rows and positions."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import Connection, Engine
@@ -15,16 +16,18 @@ from schemas.keys import ApiKey
 from schemas.stored import Position, ReceivedLabel, RefusedRow, StoredPrediction
 from schemas.wire import encode
 
-Stored = Mapping[tuple[str, int], int]
-Write = Callable[[Connection, Stored], list[RefusedRow]]
+_log = logging.getLogger("weir.store")
+
+Write = Callable[[Connection, bool], list[RefusedRow]]
+"""Writes a batch, told whether every partition's position is beyond its end already."""
 
 
 class PostgresStore:
     """Postgres as the sink sees it.
 
-    logs: topic -> identity of its log. A batch whose every partition has been stored beyond its end is
-    written and undone: it changes nothing, yet reports its refused rows again, as their dead letters may have
-    been lost.
+    logs: topic -> identity of its log. What comes a second time changes nothing by what it is, wherever the position
+    stands: a group may be taken past records and back to them. Its refused rows are reported again, as their dead
+    letters may have been lost.
     patience_s: how long a batch may take, in seconds. Every method raises Unavailable beyond it, and while Postgres is
     away.
     """
@@ -46,7 +49,7 @@ class PostgresStore:
         tried = [(each.index, each) for each in first_or_ok(delivered)]
         encoded, formless = encode_each(tried, encode_request)
 
-        def write(connection: Connection, stored: Stored) -> list[RefusedRow]:
+        def write(connection: Connection, is_behind: bool) -> list[RefusedRow]:
             written = 0
 
             def upsert(some: list[EncodedRequest]) -> None:
@@ -64,33 +67,39 @@ class PostgresStore:
     async def save_labels(self, labels: Sequence[ReceivedLabel], positions: Sequence[Position]) -> list[RefusedRow]:
         """Append the labels that change something, and put the newest of each row beside its prediction."""
 
-        def write(connection: Connection, stored: Stored) -> list[RefusedRow]:
+        def write(connection: Connection, is_behind: bool) -> list[RefusedRow]:
             connection.execute(sql.OWN_JOIN)
-            fresh = [
-                (index, label)
-                for index, label in enumerate(labels)
-                if label.offset >= stored[self._log(label.topic), label.partition]
-            ]
-            return write_isolating(connection, fresh, lambda some: self._write_labels(connection, some))
+            given = list(enumerate(labels))
+            return write_isolating(connection, given, lambda some: self._write_labels(connection, some))
 
         return await self._save(positions, write)
 
     async def save_keys(
         self, keys: Sequence[ApiKey], deleted: Sequence[str], positions: Sequence[Position]
     ) -> list[RefusedRow]:
-        """Keep the last state of each key. The topic has one partition: its position orders all of them."""
-        last = {key.key_id: (index, key.model_dump(mode="json")) for index, key in enumerate(keys)}
-        encoded, refused = encode_each(sorted(last.values(), key=lambda item: item[0]), encode)
+        """Keep the last state of each key, unless later ones may be stored: a key says nothing of its offset.
 
-        def write(connection: Connection, stored: Stored) -> list[RefusedRow]:
+        The topic has one partition, whose position orders all of them.
+        """
+        last = {key.key_id: (index, key.model_dump(mode="json")) for index, key in enumerate(keys)}
+        encoded, formless = encode_each(sorted(last.values(), key=lambda item: item[0]), encode)
+
+        def write(connection: Connection, is_behind: bool) -> list[RefusedRow]:
+            savepoint = connection.begin_nested()
             connection.execute(sql.DELETE_KEYS, {"ids": list(deleted)})
-            return write_isolating(
+            refused = write_isolating(
                 connection,
                 encoded,
                 lambda some: connection.execute(sql.UPSERT_KEYS, {"keys": as_array(some)}),
             )
+            if is_behind:
+                savepoint.rollback()
+                _log.warning("keys left as they are: the position is beyond", extra={"data": {"keys": sorted(last)}})
+            else:
+                savepoint.commit()
+            return refused
 
-        return [*refused, *await self._save(positions, write)]
+        return [*formless, *await self._save(positions, write)]
 
     async def _save(self, positions: Sequence[Position], write: Write) -> list[RefusedRow]:
         ends = {(self._log(p.topic), p.partition): p.next_offset for p in positions}
@@ -100,31 +109,25 @@ class PostgresStore:
         def save(connection: Connection) -> list[RefusedRow]:
             found = connection.execute(sql.LOCK_POSITIONS, {"positions": given})
             stored = {(log, partition): offset for log, partition, offset in found}
-            savepoint = connection.begin_nested()
-            refused = write(connection, stored)
-            if ends and all(stored[place] > end for place, end in ends.items()):
-                savepoint.rollback()
-            else:
-                savepoint.commit()
-                connection.execute(sql.MOVE_POSITIONS, {"positions": given})
+            refused = write(connection, bool(ends) and all(stored[place] > end for place, end in ends.items()))
+            connection.execute(sql.MOVE_POSITIONS, {"positions": given})
             return refused
 
         return await in_transaction(self._engine, save, self._patience_s)
 
     def _write_labels(self, connection: Connection, labels: Sequence[ReceivedLabel]) -> None:
-        rows = [self._as_row(place, label) for place, label in enumerate(labels)]
+        rows = [self._as_row(label) for label in labels]
         given = {"labels": encode(rows).decode()}
         for statement in (sql.INSERT_REVISIONS, sql.APPLY_LABELS):
             connection.execute(statement, given)
 
-    def _as_row(self, place: int, label: ReceivedLabel) -> dict[str, object]:
+    def _as_row(self, label: ReceivedLabel) -> dict[str, object]:
         return {
             **label.feedback.model_dump(),
             "received_at": label.received_at,
             "log": self._log(label.topic),
             "partition": label.partition,
             "offset": label.offset,
-            "place": place,
         }
 
     def _log(self, topic: str) -> str:

@@ -85,7 +85,7 @@ class Prediction(Base):
 
 
 class LabelRevision(Base):
-    """One label as it came; never changed. The one with the highest id counts.
+    """One label as it came; never changed. The one received last counts, in a partition that with the highest offset.
 
     log, partition, offset: where it lies in Kafka; null for a label that was written directly.
     """

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy import Engine
 
 from infra.database import FeedbackRepository, PostgresStore
 from schemas.stored import Position, ReceivedLabel
-from tests.infra.database.rows import label, prediction, request_rows, stored
+from tests.infra.database.rows import MOMENT, label, prediction, request_rows, stored
 
 pytestmark = pytest.mark.contract("F1")
 LABEL = "actual_label, label_source"
@@ -108,9 +109,67 @@ async def test_a_label_written_directly_and_one_from_the_topic_revise_each_other
     await save(store, label(name, 1, 0, topic=topic))
     repo.update_feedback(request_id=name, actual_label=0)
     assert request_rows(engine, name, LABEL) == [(0, "api")]
-    await save(store, label(name, 1, 1, topic=topic))
+    later = replace(label(name, 1, 1, topic=topic), received_at=datetime.now(UTC))
+    await save(store, later)
     assert request_rows(engine, name, LABEL) == [(1, "crm")]
     assert revisions(engine, name) == [1, 0, 1]
+
+
+@pytest.mark.contract("R10")
+async def test_a_replay_outdoes_no_label_that_was_written_directly_since(
+    store: PostgresStore, engine: Engine, repo: FeedbackRepository, topic: str, name: str
+) -> None:
+    await predict(store, name)
+    labels = [label(name, 1, 0, topic=topic), label(name, 1, 1, topic=topic)]
+    await save(store, *labels)
+    repo.update_feedback(request_id=name, actual_label=0)
+    await save(store, *labels[1:])
+    assert request_rows(engine, name, LABEL) == [(0, "api")]
+    assert revisions(engine, name) == [1, 0]
+
+
+async def test_a_label_written_directly_counts_whatever_the_brokers_clock_says(
+    store: PostgresStore, engine: Engine, repo: FeedbackRepository, topic: str, name: str
+) -> None:
+    await predict(store, name, status="rate_limited")
+    ahead = datetime.now(UTC) + timedelta(hours=1)
+    await save(store, replace(label(name, 1, 0, topic=topic), received_at=ahead))
+    repo.update_feedback(request_id=name, actual_label=0)
+    await predict(store, name, next_offset=2)
+    assert request_rows(engine, name, f"status, {LABEL}") == [("ok", 0, "api")]
+
+
+@pytest.mark.contract("R10")
+@pytest.mark.parametrize("step_s", [1, 0, -1], ids=["clock", "one instant", "clock set back"])
+@pytest.mark.parametrize("predicted", ["before", "after"])
+async def test_labels_that_a_group_was_taken_past_are_history_and_the_last_of_the_log_counts(
+    store: PostgresStore, engine: Engine, topic: str, name: str, predicted: str, step_s: int
+) -> None:
+    labels = [
+        replace(label(name, value, place, topic=topic), received_at=MOMENT + place * timedelta(seconds=step_s))
+        for place, value in enumerate((1, 0, 1, 1, 0))
+    ]
+    if predicted == "before":
+        await predict(store, name)
+    await save(store, labels[4])
+    await save(store, *labels[1:3])
+    await save(store, labels[0])
+    await save(store, *labels)
+    if predicted == "after":
+        await predict(store, name)
+    assert request_rows(engine, name, "actual_label, labelled_at") == [(0, labels[4].received_at)]
+    history = 'SELECT "offset", label FROM label_revisions WHERE request_id = :id ORDER BY "offset"'
+    assert stored(engine, history, id=name) == [(0, 1), (1, 0), (2, 1), (4, 0)]
+
+
+async def test_a_label_in_a_log_that_was_made_again_is_newer(
+    store: PostgresStore, engine: Engine, topic: str, name: str
+) -> None:
+    await predict(store, name)
+    await save(store, label(name, 1, 10, topic=topic))
+    again = PostgresStore(engine, {topic: f"{topic}-again"})
+    await save(again, replace(label(name, 0, 0, topic=topic), received_at=MOMENT + timedelta(seconds=1)))
+    assert request_rows(engine, name, "actual_label") == [0]
 
 
 @pytest.mark.contract("R9")

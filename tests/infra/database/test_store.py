@@ -96,14 +96,28 @@ async def test_ok_is_final_and_replaces_any_refusal(
     assert request_rows(engine, name, "status, error IS NULL") == [(kept, kept == "ok")]
 
 
-@pytest.mark.contract("R10")
-async def test_a_zombie_that_comes_late_stores_nothing_and_moves_nothing(
+@pytest.mark.contract("R7", "R10")
+async def test_a_zombie_that_comes_late_changes_no_row_and_moves_nothing(
     store: PostgresStore, engine: Engine, topic: str, name: str
 ) -> None:
-    await store.save_predictions([prediction(name)], at(topic, 100))
-    await store.save_predictions([prediction(f"{name}-zombie")], at(topic, 50))
-    assert request_rows(engine, f"{name}-zombie") == []
+    everything = "row, xmin::text, status, predicted_probability"
+    older = [prediction(name), prediction(f"{name}-limited", status="rate_limited")]
+    await store.save_predictions(older, at(topic, 50))
+    await store.save_predictions([prediction(f"{name}-limited")], at(topic, 100))
+    before = [request_rows(engine, each.request_id, everything) for each in older]
+    assert await store.save_predictions(older, at(topic, 50)) == []
+    assert [request_rows(engine, each.request_id, everything) for each in older] == before
     assert positions(engine, f"{topic}:1") == [(0, 100)]
+
+
+@pytest.mark.contract("R10")
+async def test_what_a_group_was_taken_past_is_stored_once_it_is_taken_back(
+    store: PostgresStore, engine: Engine, topic: str, name: str
+) -> None:
+    await store.save_predictions([prediction(name)], at(topic, 1000))
+    assert await store.save_predictions([prediction(f"{name}-passed")], at(topic, 500)) == []
+    assert request_rows(engine, f"{name}-passed") == [(0, "ok")]
+    assert positions(engine, f"{topic}:1") == [(0, 1000)]
 
 
 @pytest.mark.contract("R10")
