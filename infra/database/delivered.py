@@ -1,14 +1,15 @@
 """Rows, as the requests that they came in: a request is stored whole or not at all."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 from sqlalchemy import Connection
 
-from infra.database.isolate import as_array
+from infra.database.isolate import as_array, encode_each
 from infra.database.statements import UPSERT_PREDICTIONS
-from schemas.stored import StoredPrediction
+from schemas.stored import RefusedRow, StoredPrediction
 from schemas.wire import encode
 
 
@@ -49,32 +50,43 @@ def as_delivered(rows: Sequence[StoredPrediction]) -> list[Delivered]:
     return delivered
 
 
-def first_or_ok(delivered: Iterable[Delivered]) -> list[Delivered]:
-    """One delivery of each request, in the order of their ids: the first `ok`, else the first.
+def by_preference(delivered: Iterable[Delivered]) -> list[list[Delivered]]:
+    """The deliveries of each request, in the order of ids: an `ok` before a refusal of a key's request, and that before
+    one whose sender showed no valid key; of equals the first before the others.
 
     The order is the one that statements lock in: parts of a batch that are written one after the other keep it.
     """
-    kept: dict[str, Delivered] = {}
+    deliveries: dict[str, list[Delivered]] = defaultdict(list)
     for each in delivered:
-        earlier = kept.get(each.request_id)
-        if earlier is None or (each.is_ok and not earlier.is_ok):
-            kept[each.request_id] = each
-    return [kept[request_id] for request_id in sorted(kept)]
+        deliveries[each.request_id].append(each)
+    return [
+        sorted(deliveries[request_id], key=lambda each: (not each.is_ok, each.key_id is None))
+        for request_id in sorted(deliveries)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedRequest:
-    """The rows of one request as JSON."""
+    """The rows of one request as JSON.
+
+    instead: what else was delivered under its id, for where Postgres refuses this.
+    """
 
     request_id: str
     first: bytes
     others: list[bytes]
+    instead: Sequence[Delivered]
 
 
-def encode_request(delivered: Delivered) -> EncodedRequest:
-    """Raises TypeError where a row has no JSON form."""
-    first, *others = map(encode, delivered.rows)
-    return EncodedRequest(delivered.request_id, first, others)
+def encode_best(deliveries: Sequence[Delivered]) -> tuple[list[tuple[int, EncodedRequest]], list[RefusedRow]]:
+    """The first of a request's deliveries that has a JSON form, if one has, and those before it."""
+    formless: list[RefusedRow] = []
+    for place, each in enumerate(deliveries, 1):
+        encoded, refused = encode_each([(each.index, each.rows)], lambda rows: list(map(encode, rows)))
+        formless += refused
+        for index, (first, *others) in encoded:
+            return [(index, EncodedRequest(each.request_id, first, others, deliveries[place:]))], formless
+    return [], formless
 
 
 def write_requests(connection: Connection, requests: Sequence[EncodedRequest]) -> int:

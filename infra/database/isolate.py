@@ -14,11 +14,15 @@ Encoded = TypeVar("Encoded")
 
 
 def write_isolating(
-    connection: Connection, items: Sequence[tuple[int, T]], write: Callable[[list[T]], object]
+    connection: Connection,
+    items: Sequence[tuple[int, T]],
+    write: Callable[[list[T]], object],
+    instead: Callable[[T], tuple[Sequence[tuple[int, T]], list[RefusedRow]]] = lambda _: ((), []),
 ) -> list[RefusedRow]:
     """Write all, or halve until each refused row stands alone.
 
     items: each with the index that it is reported by.
+    instead: what is written in a refused item's place, at once, which keeps the order of locks; and what cannot be.
     """
     if not items:
         return []
@@ -29,12 +33,16 @@ def write_isolating(
     except DBAPIError as error:
         if not lies_in_row(error):
             raise
-        if len(items) == 1:
-            return [RefusedRow(items[0][0], f"{describe(error)} ({sqlstate(error)})")]
+        reason = f"{describe(error)} ({sqlstate(error)})"
+    if len(items) == 1:
+        [(index, item)] = items
+        next_items, unwritten = instead(item)
+        refused = [RefusedRow(index, reason), *unwritten]
+        return [*refused, *write_isolating(connection, next_items, write, instead)]
     middle = len(items) // 2
     return [
-        *write_isolating(connection, items[:middle], write),
-        *write_isolating(connection, items[middle:], write),
+        *write_isolating(connection, items[:middle], write, instead),
+        *write_isolating(connection, items[middle:], write, instead),
     ]
 
 

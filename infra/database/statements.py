@@ -53,7 +53,9 @@ UPSERT_PREDICTIONS = text(
     ORDER BY given.request_id COLLATE "C", given."row"
     ON CONFLICT (request_id, "row") DO UPDATE
     SET {", ".join(f'"{name}" = excluded."{name}"' for name in _REPLACED)}
-    WHERE prediction_feedback.status <> 'ok' AND excluded.status = 'ok'
+    WHERE prediction_feedback.status <> 'ok' AND (
+        excluded.status = 'ok' OR (prediction_feedback.key_id IS NULL AND excluded.key_id IS NOT NULL)
+    )
     RETURNING request_id
     """  # noqa: S608 - the names are the ones above
 )

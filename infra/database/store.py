@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from sqlalchemy import Connection, Engine
 
 from infra.database import statements as sql
-from infra.database.delivered import EncodedRequest, as_delivered, encode_request, first_or_ok, write_requests
+from infra.database.delivered import EncodedRequest, as_delivered, by_preference, encode_best, write_requests
 from infra.database.engine import PATIENCE_S
 from infra.database.isolate import as_array, encode_each, write_isolating
 from infra.database.taken import taken_ids
@@ -40,14 +40,16 @@ class PostgresStore:
     async def save_predictions(
         self, rows: Sequence[StoredPrediction], positions: Sequence[Position]
     ) -> list[RefusedRow]:
-        """Store the requests that are new, each whole: one that is `ok` is final, any other gives way only to an `ok`.
+        """Store the requests that are new, each whole.
 
+        An `ok` is final; any other gives way to an `ok` only, and one without a key to one with a key too.
         rows: each request's from 0 up, one after the other.
         What is not stored as its request id is another key's is reported, each time that it comes.
         """
         delivered = as_delivered(rows)
-        tried = [(each.index, each) for each in first_or_ok(delivered)]
-        encoded, formless = encode_each(tried, encode_request)
+        best = [encode_best(deliveries) for deliveries in by_preference(delivered)]
+        encoded = [item for items, _ in best for item in items]
+        formless = [row for _, refused in best for row in refused]
 
         def write(connection: Connection, is_behind: bool) -> list[RefusedRow]:
             written = 0
@@ -57,7 +59,7 @@ class PostgresStore:
                 written += write_requests(connection, some)
 
             connection.execute(sql.SHARE_JOIN)
-            refused = [*formless, *write_isolating(connection, encoded, upsert)]
+            refused = [*formless, *write_isolating(connection, encoded, upsert, lambda item: encode_best(item.instead))]
             if written + len(refused) == len(delivered):
                 return refused
             return [*refused, *taken_ids(connection, delivered, {row.index for row in refused})]

@@ -15,8 +15,8 @@ def taken_ids(connection: Connection, delivered: Sequence[Delivered], refused: S
     A key and those that rotation put in its place are one.
     refused: the indices of requests that Postgres does not take: their ids may be no text that it could be asked for.
     """
-    strange = {each.request_id for each in delivered if each.index in refused}
-    asked = sorted({each.request_id for each in delivered} - strange)
+    delivered = [each for each in delivered if each.index not in refused]
+    asked = sorted({each.request_id for each in delivered})
     owners = {request_id: key_id for request_id, key_id in connection.execute(OWNERS, {"request_ids": asked})}
     taken = [
         (each, each.key_id, owners[each.request_id])
