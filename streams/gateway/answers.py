@@ -29,6 +29,8 @@ CODE_STATUS = {"too_many_rows": 413}
 """Error code -> HTTP status, where it is not that of the result's status."""
 UNAUTHORIZED = "send a valid API key in the header X-API-Key"
 RETRY_AFTER_S = 1
+CODES = {404: "not_found", 405: "method_not_allowed", 408: "too_slow", 503: "unavailable"}
+"""HTTP status -> error code, of what no error of ours says."""
 
 
 def json_response(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -108,15 +110,16 @@ def refuse(request: Request, error: Exception) -> Response:
         case Unavailable():
             headers = {"Retry-After": str(RETRY_AFTER_S)}
             log.warning("unavailable", extra={"data": {"request_id": request_id, "reason": str(error)}})
-            message = f"{error.dependency} is not available: retry shortly with the same request id"
+            same = " with the same request id" if request_id else ""
+            message = f"{error.dependency} is not available: retry shortly{same}"
             return error_response(503, "unavailable", message, request_id=request_id, headers=headers)
     return crashed(error, request_id)
 
 
 def http_error(_: Request, error: Exception) -> Response:
-    """Starlette's own errors (404, 405) in our form."""
+    """HTTP's own errors in our form."""
     assert isinstance(error, HTTPException)
-    code = {404: "not_found", 405: "method_not_allowed", 408: "too_slow"}.get(error.status_code, "http_error")
+    code = CODES.get(error.status_code, "http_error")
     return error_response(error.status_code, code, str(error.detail), headers=error.headers)
 
 

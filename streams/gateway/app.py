@@ -15,6 +15,7 @@ from streams.gateway import answers
 from streams.gateway.failures import Failures
 from streams.gateway.feedback import feedback
 from streams.gateway.health import Checks, healthz, metrics, readyz
+from streams.gateway.keys import Administer, key_routes
 from streams.gateway.predict import Replies, Sender, predict
 from streams.gateway.predictions import Predictions, prediction
 from streams.gateway.quota import Peek, Quota
@@ -31,6 +32,7 @@ def create_app(
     producer: Sender,
     replies: Replies,
     predictions: Predictions,
+    administer: Administer,
     checks: Checks,
     metrics_text: Callable[[], bytes],
     peek: Peek | None = None,
@@ -52,7 +54,7 @@ def create_app(
         clock_ms=clock_ms,
         longest_wait_s=settings.request_timeout_s,
     )
-    look_up = partial(prediction, predictions=predictions, underway=underway, line=keys.line)
+    look_up = partial(prediction, predictions=predictions, underway=underway, keys=keys)
     tell = partial(
         feedback,
         topic=settings.topic(FEEDBACK.name),
@@ -64,6 +66,7 @@ def create_app(
         Route("/predict", ask, methods=["POST"]),
         Route("/predictions/{request_id:path}", look_up),
         Route("/feedback", tell, methods=["POST"]),
+        *key_routes(administer),
         Route("/healthz", healthz),
         Route("/readyz", partial(readyz, checks=checks)),
         Route("/metrics", partial(metrics, text=metrics_text, public=settings.metrics_public)),

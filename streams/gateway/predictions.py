@@ -8,18 +8,14 @@ from starlette.responses import Response
 
 from schemas.request import is_request_id
 from streams.gateway.answers import error_response, json_response
-from streams.gateway.security import require
+from streams.gateway.security import Keys, require
 from streams.gateway.underway import Underway
 
 Predictions = Callable[[str], Awaitable[Mapping[str, Any] | None]]
 """Request id -> the stored result with its `key_id`, or None. Raises Unavailable."""
 
 
-Line = Callable[[str], str]
-"""Key id -> the id that all keys of a rotated line share."""
-
-
-async def prediction(request: Request, *, predictions: Predictions, underway: Underway, line: Line) -> Response:
+async def prediction(request: Request, *, predictions: Predictions, underway: Underway, keys: Keys) -> Response:
     """200 with the result, 202 while this gateway knows it is coming, 404 for unknown ids and others'.
 
     What a key asked for is its successors' and its predecessors' too.
@@ -27,7 +23,7 @@ async def prediction(request: Request, *, predictions: Predictions, underway: Un
     owner = require(request, "predict").key.line
     request_id = request.path_params["request_id"]
     stored = await predictions(request_id) if is_request_id(request_id.encode()) else None
-    if stored is not None and _is_of(owner, stored["key_id"], line):
+    if stored is not None and _is_of(owner, stored["key_id"], keys):
         underway.remove(request_id, owner)
         return json_response({name: value for name, value in stored.items() if name != "key_id"})
     if stored is not None:
@@ -38,5 +34,5 @@ async def prediction(request: Request, *, predictions: Predictions, underway: Un
     return error_response(404, "not_found", message, request_id=request_id)
 
 
-def _is_of(owner: str, key_id: str | None, line: Line) -> bool:
-    return key_id is not None and line(key_id) == owner
+def _is_of(owner: str, key_id: str | None, keys: Keys) -> bool:
+    return key_id is not None and keys.line(key_id) == owner

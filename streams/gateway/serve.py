@@ -10,12 +10,13 @@ import uvloop
 from redis.asyncio import Redis
 from starlette.applications import Starlette
 
-from infra.auth import SealedKeyRing
+from infra.auth import SealedKeyRing, get_key_manager
 from infra.database import create_db_engine
 from infra.kafka import aiokafka_options, client_options
 from infra.rate_limit import RedisLimiter, connect
 from infra.sealing import Sealer
 from schemas.keys import ApiKey
+from streams.gateway.administration import Administration
 from streams.gateway.app import create_app
 from streams.gateway.feeds import Feeds
 from streams.gateway.http import http_server, listen
@@ -33,6 +34,8 @@ from streams.topics import PREDICTION_REPLIES
 log = logging.getLogger("weir.gateway")
 
 REDIS_S = 0.5
+KEYS_S = 3.0
+"""For each read and each write of the keys that a change takes."""
 
 
 def serve(settings: Settings) -> None:
@@ -86,6 +89,8 @@ async def _gateway(settings: Settings, metrics: GatewayMetrics) -> AsyncIterator
         feeds = _feeds(settings, pending, stack)
         engine = create_db_engine(settings.database_url.get_secret_value(), pool_size=5)
         stack.callback(engine.dispose)
+        administration = Administration(get_key_manager(settings, timeout_s=KEYS_S), settings.request_timeout_s)
+        stack.callback(administration.close)
         await producer.start()
         stack.push_async_callback(producer.stop)
 
@@ -101,6 +106,7 @@ async def _gateway(settings: Settings, metrics: GatewayMetrics) -> AsyncIterator
             producer=producer,
             replies=feeds.replies,
             predictions=stored_predictions(engine),
+            administer=administration,
             checks={
                 "keys": feeds.keys_not_ready,
                 "replies": feeds.replies.why_not_ready,

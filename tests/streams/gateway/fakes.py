@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from starlette.applications import Starlette
 
+from infra.key_manager import KeyManager
 from schemas import headers as h
 from schemas.errors import Unavailable
 from schemas.keys import ApiKey, Credential, check_permissions, hash_api_key, new_api_key, new_key_id
@@ -18,10 +19,13 @@ from schemas.message import Emission
 from schemas.signing import signing_key
 from schemas.wire import encode
 from streams.gateway.app import create_app
+from streams.gateway.keys import Administer
 from streams.gateway.pending import Expected, Pending
 from streams.gateway.quota import Peek
 from streams.settings import Settings
+from tests.infra.keys import SEALER, DictStore
 
+T = TypeVar("T")
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 RATE = {"limit": 1000, "remaining": 7, "reset": 1777636800, "retry_after": 0}
 
@@ -94,6 +98,16 @@ def replying(status: str = "ok", rate: Mapping[str, int] | None = RATE, **more: 
     return scorer
 
 
+def administering(store: DictStore) -> Administer:
+    """Changes the keys in memory, at once."""
+    manager = KeyManager(store, SEALER)
+
+    async def administer(actor: str, work: Callable[[KeyManager], T]) -> T:
+        return work(manager.acting(actor))
+
+    return administer
+
+
 @dataclass
 class Gateway:
     """A gateway over fakes, and a client for it."""
@@ -105,6 +119,8 @@ class Gateway:
     reasons: dict[str, str | None] = field(default_factory=dict)
     predictions: Callable[[str], Awaitable[Mapping[str, Any] | None]] | None = None
     peek: Peek | None = None
+    administered: DictStore = field(default_factory=DictStore)
+    administer: Administer | None = None
 
     def app(self) -> Starlette:
         async def look_up(request_id: str) -> Mapping[str, Any] | None:
@@ -116,6 +132,7 @@ class Gateway:
             producer=self.kafka,
             replies=self.kafka,
             predictions=self.predictions or look_up,
+            administer=self.administer or administering(self.administered),
             checks={name: lambda name=name: self.reasons[name] for name in self.reasons},  # type: ignore[misc]
             metrics_text=lambda: b"up 1\n",
             peek=self.peek,

@@ -16,6 +16,11 @@ ROUTES = [
     ("POST", "/feedback"),
     ("GET", "/metrics"),
     ("GET", "/unknown"),
+    ("GET", "/keys"),
+    ("POST", "/keys"),
+    ("GET", "/keys/AAAAAAAAAAA"),
+    ("DELETE", "/keys/AAAAAAAAAAA"),
+    ("POST", "/keys/AAAAAAAAAAA/rotate"),
     ("DELETE", "/predict"),
     ("GET", "/"),
     ("GET", "/healthz/"),
@@ -68,6 +73,11 @@ async def test_a_key_is_valid_at_its_expiry_instant() -> None:
         ("GET", "/predictions/x", "predict"),
         ("POST", "/feedback", "predict"),
         ("GET", "/metrics", "monitor"),
+        ("GET", "/keys", "admin"),
+        ("POST", "/keys", "admin"),
+        ("GET", "/keys/AAAAAAAAAAA", "admin"),
+        ("DELETE", "/keys/AAAAAAAAAAA", "admin"),
+        ("POST", "/keys/AAAAAAAAAAA/rotate", "admin"),
     ],
 )
 async def test_a_valid_key_without_the_permission_is_403_and_admin_implies_nothing(
