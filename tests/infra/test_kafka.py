@@ -1,3 +1,4 @@
+import logging
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -34,6 +35,17 @@ def test_keys_lie_where_the_java_clients_would_put_them(options: dict[str, Any],
     partitions = len(AdminClient(options).list_topics(topic, timeout=10).topics[topic].partitions)
     for message in read_all(bootstrap, topic):
         assert message.partition() == (murmur2(message.key()) & 0x7FFFFFFF) % partitions
+
+
+@pytest.mark.parametrize(("count", "idempotent"), [(1, "false"), (2, "true")])
+def test_what_is_published_counts_once_every_replica_has_it_and_several_keep_their_order(
+    options: dict[str, Any], topic: str, count: int, idempotent: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    told = {"debug": "conf", "log_level": 7, "logger": logging.getLogger("told")}
+    publish(options | told, topic, [(b"a", b"1", ())] * count)
+    assert "request.required.acks = -1" in caplog.text
+    assert f"enable.idempotence = {idempotent}" in caplog.text
 
 
 def test_writing_without_a_broker_is_an_error_not_a_loss() -> None:

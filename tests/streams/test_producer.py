@@ -1,6 +1,8 @@
 """The producer: a future for each call, resolved once all of its records are delivered, failed when one may not be."""
 
 import asyncio
+import json
+import logging
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from schemas.errors import Unavailable
 from schemas.message import Emission
 from streams.producer import Producer
-from tests.kafka import make_topic, read_all
+from tests.kafka import make_topic, read_all, until
 
 
 @pytest.fixture
@@ -90,6 +92,37 @@ async def test_a_broker_that_is_away_fails_the_call_after_the_delivery_timeout()
     with pytest.raises(Unavailable):
         await away.send([Emission("t", None, b"a")])
     await away.stop()
+
+
+async def test_a_record_counts_as_delivered_once_every_replica_in_sync_has_it(
+    bootstrap: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Told by the library itself: one broker alone would confirm as soon with fewer."""
+    caplog.set_level(logging.DEBUG, "weir.producer")
+    producer = Producer({"bootstrap.servers": bootstrap, "debug": "conf"})
+    await producer.start()
+    await until(lambda: "request.required.acks" in caplog.text, "the configuration")
+    await producer.stop()
+    assert "request.required.acks = -1" in caplog.text
+    assert "enable.idempotence = true" in caplog.text
+
+
+async def test_the_broker_knows_its_records_apart_from_their_repetitions(
+    bootstrap: str, unique: Callable[..., str]
+) -> None:
+    """An idempotent producer has an id from the broker, which drops what that id sends twice."""
+    topic, ids = make_topic(bootstrap, unique("topic")), []
+    producer = Producer(
+        {
+            "bootstrap.servers": bootstrap,
+            "statistics.interval.ms": 50,
+            "stats_cb": lambda text: ids.append(json.loads(text).get("eos", {}).get("producer_id", -1)),
+        }
+    )
+    await producer.start()
+    await producer.send([Emission(topic, None, b"a")])
+    await until(lambda: ids and ids[-1] >= 0, "an id")
+    await producer.stop()
 
 
 async def test_keys_go_to_the_partition_that_aiokafka_and_java_choose(

@@ -4,11 +4,18 @@ import asyncio
 import os
 import signal
 import sys
+from typing import Any
 
 import httpx
+import pytest
 
 from infra.local.stack import RunningStack
-from tests.streams.gateway.conftest import free_port
+from streams.compacted import CompactedView
+from streams.gateway.replies import ReplyReader
+from streams.gateway.serve import run
+from streams.producer import Producer
+from streams.settings import Settings
+from tests.streams.gateway.conftest import METRICS, free_port
 from tests.streams.gateway.echo import topics_on
 
 SERVE = """
@@ -41,3 +48,25 @@ async def is_ready(http: httpx.AsyncClient) -> bool:
         return (await http.get("/readyz")).status_code == 200
     except httpx.ConnectError:
         return False
+
+
+async def die(*_: Any) -> None:
+    raise RuntimeError("it died")
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "dead"),
+    [
+        (CompactedView, "_follow", die),
+        (ReplyReader, "_follow", die),
+        (Producer, "broken", property(lambda _: "it died")),
+    ],
+    ids=["the view of the keys", "the reply reader", "the producer"],
+)
+async def test_what_it_stands_on_ends_it_when_it_dies(
+    base: Settings, monkeypatch: pytest.MonkeyPatch, owner: type, name: str, dead: Any
+) -> None:
+    monkeypatch.setattr(owner, name, dead)
+    settings = base.model_copy(update={"port": free_port()})
+    with pytest.raises(Exception, match="it died"):
+        await asyncio.wait_for(run(settings, asyncio.Event(), METRICS), 60)
