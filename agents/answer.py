@@ -76,6 +76,7 @@ class Scorer:
         except Exception:
             _log.exception("given up unread", extra={"data": {"error_id": error_id}})
             ended = bare_error(record, error, _milliseconds(now), self.outlets)
+        self.counters.dead_letters("crashed", 1)
         return [
             *ended,
             dead_letter(self.outlets.dead_letters, record, "crashed", f"error {error_id}", attempt=attempts),

@@ -1,6 +1,7 @@
 """The sink's stages: results, labels and keys as they lie on their topics become rows."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -8,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from agents.label import read_label
-from agents.ports import KeyRing, Store
+from agents.ports import Counters, KeyRing, Store
 from schemas.dead_letter import dead_letter
 from schemas.errors import InvalidRequest, Refused, Undecodable
 from schemas.keys import ApiKey
@@ -17,40 +18,44 @@ from schemas.result import PredictionResult, RowResult
 from schemas.stored import Position, RefusedRow, StoredPrediction
 
 T = TypeVar("T")
+Lost = tuple[Record, str, str]
+"""What cannot be stored, the reason's code, and the reason for people."""
 Message = TypeVar("Message", bound=BaseModel)
 
 _ESCAPED_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 MAX_ENTITY = 256
 
 
-async def persist_results(batch: Batch, *, store: Store, dead_letters: str) -> list[Emission]:
+async def persist_results(batch: Batch, *, store: Store, counters: Counters, dead_letters: str) -> list[Emission]:
     """Store a batch of terminal events; what cannot be read or stored becomes a dead letter, and so does what has the
     request id of another key's."""
-    results, lost = _read_all(batch.records, read_result, dead_letters)
+    results, lost = _read_all(batch.records, read_result)
     rows = [(record, row) for record, result in results for row in stored_rows(result)]
     refused = await store.save_predictions([row for _, row in rows], positions(batch))
-    return [*lost, *_not_stored([record for record, _ in rows], refused, dead_letters)]
+    return _bury([*lost, *_not_stored([record for record, _ in rows], refused)], counters, dead_letters)
 
 
-async def persist_labels(batch: Batch, *, keys: KeyRing, store: Store, dead_letters: str) -> list[Emission]:
+async def persist_labels(
+    batch: Batch, *, keys: KeyRing, store: Store, counters: Counters, dead_letters: str
+) -> list[Emission]:
     """Store a batch of ground truth, each label beside its prediction, whichever came first.
 
     Only what a key with the permission `predict` has signed counts; the rest becomes dead letters.
     """
-    labels, lost = _read_all(batch.records, partial(read_label, keys=keys), dead_letters)
+    labels, lost = _read_all(batch.records, partial(read_label, keys=keys))
     refused = await store.save_labels([label for _, label in labels], positions(batch))
-    return [*lost, *_not_stored([record for record, _ in labels], refused, dead_letters)]
+    return _bury([*lost, *_not_stored([record for record, _ in labels], refused)], counters, dead_letters)
 
 
-async def persist_keys(batch: Batch, *, store: Store, dead_letters: str) -> list[Emission]:
+async def persist_keys(batch: Batch, *, store: Store, counters: Counters, dead_letters: str) -> list[Emission]:
     """Store the last state of each key in a batch; a null value drops the key."""
     dropped = {record.key: record.offset for record in batch.records if record.value is None}
     written = [record for record in batch.records if record.value is not None]
-    found, lost = _read_all(written, read_key, dead_letters)
+    found, lost = _read_all(written, read_key)
     keys = [(record, key) for record, key in found if record.offset > dropped.get(record.key, -1)]
     deleted = [(key_id or b"").decode(errors="replace") for key_id in dropped]
     refused = await store.save_keys([key for _, key in keys], deleted, positions(batch))
-    return [*lost, *_not_stored([record for record, _ in keys], refused, dead_letters)]
+    return _bury([*lost, *_not_stored([record for record, _ in keys], refused)], counters, dead_letters)
 
 
 def positions(batch: Batch) -> list[Position]:
@@ -136,20 +141,18 @@ def _parse(form: type[Message], value: bytes) -> Message:
         raise Undecodable(reason, f"not a {form.__name__}: {places}: {wrong[0]['msg']}") from None
 
 
-def _read_all(
-    records: Sequence[Record], read: Callable[[Record], T], dead_letters: str
-) -> tuple[list[tuple[Record, T]], list[Emission]]:
+def _read_all(records: Sequence[Record], read: Callable[[Record], T]) -> tuple[list[tuple[Record, T]], list[Lost]]:
     found: list[tuple[Record, T]] = []
-    lost: list[Emission] = []
+    lost: list[Lost] = []
     for record in records:
         try:
             found.append((record, read(record)))
         except Undecodable as error:
-            lost.append(dead_letter(dead_letters, record, error.reason, str(error)))
+            lost.append((record, error.reason, str(error)))
         except InvalidRequest as error:
-            lost.append(dead_letter(dead_letters, record, "invalid", _in_full(error)))
+            lost.append((record, "invalid", _in_full(error)))
         except Refused as error:
-            lost.append(dead_letter(dead_letters, record, error.status, str(error)))
+            lost.append((record, error.status, str(error)))
     return found, lost
 
 
@@ -158,11 +161,17 @@ def _in_full(error: InvalidRequest) -> str:
     return f"{error}: {fields}" if fields else str(error)
 
 
-def _not_stored(records: Sequence[Record], refused: Sequence[RefusedRow], dead_letters: str) -> Iterator[Emission]:
+def _not_stored(records: Sequence[Record], refused: Sequence[RefusedRow]) -> Iterator[Lost]:
     """One dead letter per record, however many of its rows were refused."""
     reasons: dict[tuple[int, int], tuple[Record, RefusedRow]] = {}
     for row in refused:
         record = records[row.index]
         reasons.setdefault((record.partition, record.offset), (record, row))
     for record, row in reasons.values():
-        yield dead_letter(dead_letters, record, row.code, row.reason)
+        yield record, row.code, row.reason
+
+
+def _bury(lost: Sequence[Lost], counters: Counters, dead_letters: str) -> list[Emission]:
+    for code, count in Counter(code for _, code, _ in lost).items():
+        counters.dead_letters(code, count)
+    return [dead_letter(dead_letters, record, code, reason) for record, code, reason in lost]

@@ -74,14 +74,22 @@ def scorer(
     return [Step(PREDICTION_REQUESTS, stage, stage.give_up)]
 
 
-def sink(settings: Settings, *, keys: KeyRing, store: Store) -> list[Step]:
+def sink(settings: Settings, *, keys: KeyRing, store: Store, counters: Counters) -> list[Step]:
     """The steps of the sink."""
     dead_letters = settings.topic(DEAD_LETTERS.name)
-    bury = partial(_bury, dead_letters)
+    bury = partial(_bury, dead_letters, counters)
     return [
-        Step(PREDICTION_RESULTS, partial(persist_results, store=store, dead_letters=dead_letters), bury),
-        Step(FEEDBACK, partial(persist_labels, keys=keys, store=store, dead_letters=dead_letters), bury),
-        Step(API_KEYS, partial(persist_keys, store=store, dead_letters=dead_letters), bury),
+        Step(
+            PREDICTION_RESULTS,
+            partial(persist_results, store=store, counters=counters, dead_letters=dead_letters),
+            bury,
+        ),
+        Step(
+            FEEDBACK,
+            partial(persist_labels, keys=keys, store=store, counters=counters, dead_letters=dead_letters),
+            bury,
+        ),
+        Step(API_KEYS, partial(persist_keys, store=store, counters=counters, dead_letters=dead_letters), bury),
     ]
 
 
@@ -90,5 +98,6 @@ def needed_topics(role: str) -> Sequence[Topic]:
     return TOPICS if role in READS else ()
 
 
-def _bury(dead_letters: str, record: Record, attempts: int, error_id: str) -> list[Emission]:
+def _bury(dead_letters: str, counters: Counters, record: Record, attempts: int, error_id: str) -> list[Emission]:
+    counters.dead_letters("crashed", 1)
     return [dead_letter(dead_letters, record, "crashed", f"error {error_id}", attempt=attempts)]

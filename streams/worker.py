@@ -159,7 +159,7 @@ async def _sink(
     things.push_async_callback(redis.aclose)
     attempts = RedisAttempts(redis, logs, settings.topic("sink"))
     store = PostgresStore(engine, logs, patience_s=settings.batch_timeout_s / 2)
-    steps = topology.sink(settings, keys=ring, store=store)
+    steps = topology.sink(settings, keys=ring, store=store, counters=metrics)
     return _pipelines(settings, steps, producer, attempts, metrics), [view]
 
 

@@ -234,6 +234,7 @@ async def test_a_record_that_is_given_up_ends_as_error_with_an_id_and_no_interna
     assert (body["status"], body["error"]["error_id"]) == ("error", "id-1")
     letter = orjson.loads(dead.value)
     assert (letter["reason"], letter["attempt"]) == ("crashed", 3)
+    assert scorer.counters.dead == {"crashed": 1}
 
 
 class BrokenScorer:

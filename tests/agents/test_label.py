@@ -11,7 +11,7 @@ from schemas import headers as h
 from schemas.message import Record
 from schemas.result import LAST_MS
 from schemas.signing import MAX_AGE_MS
-from tests.agents.scorer import NOW, NOW_MS, FakeKeys, batch, credential, record
+from tests.agents.scorer import NOW, NOW_MS, FakeCounters, FakeKeys, batch, credential, record
 from tests.agents.sink import KeptInMemory, letter
 
 TRUTH = {"request_id": "abc-123", "label": 1}
@@ -25,7 +25,9 @@ def told(value: Any = TRUTH, **changes: Any) -> Record:
 async def kept(*records: Record, keys: FakeKeys | None = None) -> tuple[KeptInMemory, list[dict[str, Any]]]:
     """What the store and the dead letters got of a batch."""
     store = KeptInMemory()
-    lost = await persist_labels(batch(*records), keys=keys or FakeKeys(), store=store, dead_letters="dead")
+    lost = await persist_labels(
+        batch(*records), keys=keys or FakeKeys(), store=store, counters=FakeCounters(), dead_letters="dead"
+    )
     return store, [letter(each) for each in lost]
 
 

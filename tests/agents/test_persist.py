@@ -11,6 +11,7 @@ from schemas.message import Batch
 from schemas.result import refusal
 from schemas.stored import Position, RefusedRow, StoredPrediction
 from schemas.wire import MAX_BODY_BYTES
+from tests.agents.scorer import FakeCounters
 from tests.agents.sink import MOMENT, KeptInMemory, batch_of, letter
 
 
@@ -42,7 +43,7 @@ def refused(request_id: str, status: str, **changes: Any) -> dict[str, Any]:
 
 async def stored(*values: Any) -> list[StoredPrediction]:
     store = KeptInMemory()
-    assert await persist_results(batch_of(*values), store=store, dead_letters="dead") == []
+    assert await persist_results(batch_of(*values), store=store, counters=FakeCounters(), dead_letters="dead") == []
     return store.predictions
 
 
@@ -142,7 +143,7 @@ async def test_a_result_may_be_larger_than_a_request() -> None:
 async def test_what_is_no_result_is_a_dead_letter_and_the_rest_is_stored(value: Any, reason: str, says: str) -> None:
     store = KeptInMemory()
     batch = batch_of(result("a"), value, result("b"))
-    (emission,) = await persist_results(batch, store=store, dead_letters="dead")
+    (emission,) = await persist_results(batch, store=store, counters=FakeCounters(), dead_letters="dead")
     assert [row.request_id for row in store.predictions] == ["a", "b"]
     assert store.positions == [Position("topic", 0, 13)]
     body = letter(emission)
@@ -155,7 +156,9 @@ async def test_a_row_that_is_refused_is_one_dead_letter_per_record() -> None:
     answers = [{"predictions": [0.5, 0.5], "risk_score": 50.0, "label": 1, "features": {}}] * 2
     store = KeptInMemory(refuse=[RefusedRow(1, "too wide"), RefusedRow(2, "too wide"), RefusedRow(3, "too long")])
     batch = batch_of(result("a"), {**result("b"), "rows": answers}, result("c"))
-    letters = [letter(each) for each in await persist_results(batch, store=store, dead_letters="dead")]
+    letters = [
+        letter(each) for each in await persist_results(batch, store=store, counters=FakeCounters(), dead_letters="dead")
+    ]
     assert [(each["offset"], each["reason"], each["message"]) for each in letters] == [
         (11, "not_storable", "too wide"),
         (12, "not_storable", "too long"),
@@ -165,10 +168,22 @@ async def test_a_row_that_is_refused_is_one_dead_letter_per_record() -> None:
 async def test_each_partition_moves_to_the_offset_after_its_last_record() -> None:
     store = KeptInMemory()
     records = [*batch_of(result("a"), result("b")).records, *batch_of(result("c"), partition=4, first=7).records]
-    await persist_results(Batch("topic", records), store=store, dead_letters="dead")
+    await persist_results(Batch("topic", records), store=store, counters=FakeCounters(), dead_letters="dead")
     assert store.positions == [Position("topic", 0, 12), Position("topic", 4, 8)]
 
 
 async def test_a_store_that_is_away_is_the_loops_to_wait_for() -> None:
+    counters = FakeCounters()
     with pytest.raises(Unavailable):
-        await persist_results(batch_of(result()), store=KeptInMemory(away=True), dead_letters="dead")
+        await persist_results(batch_of(b"{"), store=KeptInMemory(away=True), counters=counters, dead_letters="dead")
+    assert counters.dead == {}
+
+
+@pytest.mark.contract("O1")
+async def test_dead_letters_are_counted_by_reason() -> None:
+    counters = FakeCounters()
+    store = KeptInMemory(refuse=[RefusedRow(0, "too wide"), RefusedRow(1, "is another key's", "request_id_taken")])
+    batch = batch_of(result("a"), b"nonsense", result("b"), b"", b"{")
+    lost = await persist_results(batch, store=store, counters=counters, dead_letters="dead")
+    assert counters.dead == {"not_json": 2, "empty": 1, "not_storable": 1, "request_id_taken": 1}
+    assert len(lost) == sum(counters.dead.values())

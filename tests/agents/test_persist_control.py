@@ -7,6 +7,7 @@ import pytest
 from agents.persist import persist_keys
 from schemas.message import Batch
 from schemas.stored import Position
+from tests.agents.scorer import FakeCounters
 from tests.agents.sink import MOMENT, KeptInMemory, batch_of, letter
 
 
@@ -23,7 +24,7 @@ async def test_a_key_is_dropped_by_a_null_and_comes_back_after_it() -> None:
     ]
     records = [record for batch in written for record in batch.records]
     store = KeptInMemory()
-    assert await persist_keys(Batch("topic", records), store=store, dead_letters="dead") == []
+    assert await persist_keys(Batch("topic", records), store=store, counters=FakeCounters(), dead_letters="dead") == []
     assert [each.name for each in store.keys] == ["again"]
     assert store.deleted == [a, b]
     assert store.positions == [Position("topic", 0, 5)]
@@ -33,6 +34,8 @@ async def test_a_key_is_dropped_by_a_null_and_comes_back_after_it() -> None:
 async def test_what_is_no_key_is_a_dead_letter() -> None:
     store = KeptInMemory()
     batch = batch_of(key("short"), key("AAAAAAAAAAA"), b"nonsense")
-    letters = [letter(each) for each in await persist_keys(batch, store=store, dead_letters="dead")]
+    letters = [
+        letter(each) for each in await persist_keys(batch, store=store, counters=FakeCounters(), dead_letters="dead")
+    ]
     assert [each["reason"] for each in letters] == ["invalid", "not_json"]
     assert [each.key_id for each in store.keys] == ["AAAAAAAAAAA"]

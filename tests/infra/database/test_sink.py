@@ -14,6 +14,7 @@ from schemas.message import Batch, Record
 from schemas.result import result_body
 from schemas.wire import encode
 from streams.loops import Limits, Pipeline
+from tests.agents.scorer import FakeCounters
 from tests.fakes import FakeAttempts, FakeObserver, FakeSender
 from tests.infra.database.rows import MOMENT, request_rows
 from tests.kafka import until
@@ -39,8 +40,8 @@ async def test_a_batch_delivered_twice_is_one_row_a_request_and_the_same_dead_le
     impossible = result_body({**answer, "risk_score": 101.0}, request_id=unique("bad"), **COMMON)
     batch = delivered(topic, [encode(answered), b"nonsense", encode(impossible), encode(answered)])
     store = PostgresStore(engine, {topic: unique("log")})
-    first = await persist_results(batch, store=store, dead_letters="dead")
-    again = await persist_results(batch, store=store, dead_letters="dead")
+    first = await persist_results(batch, store=store, counters=FakeCounters(), dead_letters="dead")
+    again = await persist_results(batch, store=store, counters=FakeCounters(), dead_letters="dead")
     assert first == again
     assert len(first) == 2
     assert request_rows(engine, request_id, "status, features ->> 'text'") == [("ok", "a\ufffdb")]
@@ -57,7 +58,7 @@ async def test_a_locked_table_is_waited_for_and_no_result_is_to_blame(
     sender, attempts, observer = FakeSender(), FakeAttempts(), FakeObserver()
     pipeline = Pipeline(
         topic,
-        partial(persist_results, store=store, dead_letters="dead"),
+        partial(persist_results, store=store, counters=FakeCounters(), dead_letters="dead"),
         sender,
         attempts,
         lambda record, count: [],

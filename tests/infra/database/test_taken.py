@@ -11,6 +11,7 @@ from infra.database import PostgresStore
 from schemas.result import result_body
 from schemas.stored import Position, RefusedRow, StoredPrediction
 from schemas.wire import encode
+from tests.agents.scorer import FakeCounters
 from tests.agents.sink import batch_of, letter
 from tests.infra.database.rows import MOMENT, api_key, prediction, request_rows
 
@@ -144,7 +145,10 @@ async def test_several_rows_under_another_keys_id_are_one_dead_letter_that_names
 
     batch = batch_of(value(A), value(B), value(A), topic=topic)
     for _ in range(2):
-        [lost] = [letter(each) for each in await persist_results(batch, store=store, dead_letters="dead")]
+        [lost] = [
+            letter(each)
+            for each in await persist_results(batch, store=store, counters=FakeCounters(), dead_letters="dead")
+        ]
         assert (lost["offset"], lost["reason"]) == (11, "request_id_taken")
         assert name in lost["message"]
         assert A not in lost["message"]

@@ -20,6 +20,7 @@ from infra.local.service import Surroundings
 from schemas.result import PredictionResult, refusal, result_body
 from schemas.wire import encode
 from streams.gateway.stored import stored_predictions
+from tests.agents.scorer import FakeCounters
 from tests.agents.sink import batch_of
 from tests.kafka import until
 from tests.streams.gateway.fakes import Gateway
@@ -102,7 +103,8 @@ async def test_the_stored_result_reads_as_the_reply_did(
     reply = result_body(outcome, request_id, "c-42", status, False, AT, AT + 7)
     record = with_features(reply) | {"key_id": key_id}
     store = PostgresStore(engine, {"results": unique("log")})
-    assert await persist_results(batch_of(encode(record), topic="results"), store=store, dead_letters="dead") == []
+    batch = batch_of(encode(record), topic="results")
+    assert await persist_results(batch, store=store, counters=FakeCounters(), dead_letters="dead") == []
     async with gateway.client(api_key) as client:
         shown = (await client.get(f"/predictions/{request_id}")).json()
     assert PredictionResult.model_validate(shown) == PredictionResult.model_validate(reply)
