@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections.abc import Callable
 
 REOPEN_S = 1.0
 """How long Redis is left alone after a failure."""
@@ -11,13 +10,9 @@ _log = logging.getLogger("weir.rate_limit")
 
 
 class Breaker:
-    """Whether Redis is asked.
+    """Whether Redis is asked."""
 
-    on_degraded: told True and False at each change.
-    """
-
-    def __init__(self, on_degraded: Callable[[bool], object] = lambda _: None) -> None:
-        self._on_degraded = on_degraded
+    def __init__(self) -> None:
         self._ask_again_at = 0.0
         self.degraded = False
         """Whether the last call found no answer."""
@@ -32,11 +27,9 @@ class Breaker:
         if not self.degraded:
             _log.warning("rate limits are decided locally until Redis answers again: %r", error)
             self.degraded = True
-            self._on_degraded(True)
 
     def answered(self) -> None:
         """Redis has answered."""
         if self.degraded:
             _log.warning("Redis answers again: it decides rate limits")
             self.degraded = False
-            self._on_degraded(False)

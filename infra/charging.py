@@ -14,6 +14,9 @@ CHARGED, FREE, DENIED, EXPIRED, WAIVED = "cfdxw"
 """What a batch's answer says of each charge. FREE: admitted, as it was before under another offset, or as a
 redelivered record that had been admitted. WAIVED: admitted at no cost, as a dry run denies nobody."""
 
+ADMITTED = CHARGED + FREE
+"""What leaves no trace but the partition's end: every other letter is kept by its offset."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:

@@ -1,40 +1,49 @@
 """The token buckets in this process's memory: what decides while Redis is away, by the script's own rules."""
 
-from collections import defaultdict
-from dataclasses import dataclass, field
-
 from infra.bucket import UNITS, Level, full_at_us, settle
-from infra.charging import CHARGED, DENIED, EXPIRED, FREE, SECOND_US, WAIVED, Asked, Verdict
+from infra.charging import ADMITTED, CHARGED, DENIED, EXPIRED, FREE, SECOND_US, WAIVED, Asked, Verdict
 
 CHUNK = 4096
-CHUNKS = 1024
-"""Of each partition the newest four million offsets are remembered, in 4 MiB at most: no outage's refusals fill the
-memory."""
+CHUNKS = 4096
+"""The newest sixteen million offsets among which any was refused are remembered, in 16 MiB at most: refusals do not
+fill the memory, in no outage and in no month without."""
 
 BUCKETS = 100_000
 """Beyond so many buckets the full ones are forgotten, which are as good as new."""
 
 
-@dataclass(slots=True)
+Partition = tuple[str, int]
+"""The log's identity and the number."""
+
+
 class Past:
-    """What was decided of one partition: up to where, and the letters of the chunks in which any is not FREE."""
+    """What was decided: of each partition up to where, and the letters of the chunks in which any is not FREE."""
 
-    seen: int = -1
-    chunks: dict[int, bytearray] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._seen: dict[Partition, int] = {}
+        self._chunks: dict[tuple[Partition, int], bytearray] = {}
 
-    def decided(self, offset: int) -> str:
-        """The decision on an offset up to `seen`."""
-        chunk = self.chunks.get(offset // CHUNK)
+    def reaches(self, partition: Partition, offset: int) -> bool:
+        """Whether the offset was decided."""
+        return offset <= self._seen.get(partition, -1)
+
+    def reach(self, partition: Partition, offset: int) -> None:
+        """Counts everything up to the offset as decided."""
+        self._seen[partition] = max(offset, self._seen.get(partition, -1))
+
+    def decided(self, partition: Partition, offset: int) -> str:
+        """The decision on an offset that was decided."""
+        chunk = self._chunks.get((partition, offset // CHUNK))
         return FREE if chunk is None else chr(chunk[offset % CHUNK])
 
-    def remember(self, offset: int, letter: str) -> str:
+    def remember(self, partition: Partition, offset: int, letter: str) -> str:
         """The letter, once it is kept."""
-        number = offset // CHUNK
-        if number not in self.chunks:
-            self.chunks[number] = bytearray(FREE.encode() * CHUNK)
-            if len(self.chunks) > CHUNKS:
-                del self.chunks[next(iter(self.chunks))]
-        self.chunks[number][offset % CHUNK] = ord(letter)
+        place = partition, offset // CHUNK
+        if place not in self._chunks:
+            self._chunks[place] = bytearray(FREE.encode() * CHUNK)
+            if len(self._chunks) > CHUNKS:
+                del self._chunks[next(iter(self._chunks))]
+        self._chunks[place][offset % CHUNK] = ord(letter)
         return letter
 
 
@@ -49,7 +58,7 @@ class LocalBuckets:
         self._dry_run = dry_run
         self._levels: dict[str, Level] = {}
         self._most = BUCKETS
-        self._pasts: defaultdict[tuple[str, int], Past] = defaultdict(Past)
+        self._past = Past()
         self._admitted: dict[int, set[tuple[str, str]]] = {}
 
     def charge(self, asked: Asked, now_us: int) -> Verdict:
@@ -63,6 +72,17 @@ class LocalBuckets:
         self._keep(asked, levels, before)
         return Verdict("".join(letters), before, now_us)
 
+    def note(self, asked: Asked, letters: str) -> None:
+        """Remembers what Redis has decided of a batch of records: what comes again once Redis is away keeps it."""
+        if not asked.log:
+            return
+        for index, offset in dict(zip(asked.of_partition, asked.offsets, strict=True)).items():
+            self._past.reach((asked.log, asked.partitions[index]), offset)
+        if letters.strip(ADMITTED):
+            for index, offset, letter in zip(asked.of_partition, asked.offsets, letters, strict=True):
+                if letter not in ADMITTED:
+                    self._past.remember((asked.log, asked.partitions[index]), offset, letter)
+
     def fill(self, bucket: str) -> None:
         """Makes a bucket full."""
         self._levels.pop(bucket, None)
@@ -74,17 +94,17 @@ class LocalBuckets:
 
     def _decide(self, asked: Asked, index: int, levels: list[Level]) -> str:
         offset = asked.offsets[index]
-        past = self._pasts[asked.log, asked.partitions[asked.of_partition[index]]]
-        if offset <= past.seen:
-            return past.decided(offset)
-        past.seen = offset
+        partition = asked.log, asked.partitions[asked.of_partition[index]]
+        if self._past.reaches(partition, offset):
+            return self._past.decided(partition, offset)
+        self._past.reach(partition, offset)
         identity = (asked.buckets[asked.of_bucket[index]], asked.identities[index])
         if any(identity in admitted for admitted in self._admitted.values()):
             return FREE
         letter = self._spend(asked, index, levels)
         if letter in (CHARGED, WAIVED):
             self._admitted[max(self._admitted)].add(identity)
-        return letter if letter == CHARGED else past.remember(offset, letter)
+        return letter if letter == CHARGED else self._past.remember(partition, offset, letter)
 
     def _spend(self, asked: Asked, index: int, levels: list[Level]) -> str:
         bucket, cost = asked.of_bucket[index], asked.costs[index]

@@ -1,30 +1,24 @@
 """The token buckets in Redis, one script call per batch, and in this process's memory while Redis is away."""
 
-import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError
 
 from infra.adaptive import AdaptiveRateLimiter
-from infra.breaker import Breaker
+from infra.asking import AWAY, FIRST_CALL_S, run, within
 from infra.charging import FREE, Asked, Verdict, ask, decide, free
 from infra.local_buckets import LocalBuckets
-from infra.token_bucket import Terms, payload, read, script
+from infra.recovery import Recovery
+from infra.token_bucket import Terms, payload, read
 from schemas.errors import Unavailable
 from schemas.quota import Charge, Decision
 
 __all__ = ["AdaptiveRateLimiter", "RedisLimiter", "connect"]
-
-FIRST_CALL_S = 1.0
-"""The first call also connects and loads the script."""
-
-AWAY = (RedisError, OSError, TimeoutError)
 
 _log = logging.getLogger("weir.rate_limit")
 
@@ -67,15 +61,19 @@ class RedisLimiter:
         self._clock_us = clock_us
         self._enabled = enabled
         self._patience_s = max(FIRST_CALL_S, timeout_s)
-        self._breaker = Breaker(on_degraded)
+        self._recovery = Recovery(redis, self._terms, timeout_s, on_degraded)
         self._local = LocalBuckets(window_s, dry_run=dry_run)
         self.refuses = enabled and not dry_run
         """Whether anyone is refused for the limit's sake."""
 
     @property
     def degraded(self) -> bool:
-        """Whether the last batch was decided without Redis."""
-        return self._breaker.degraded
+        """Whether batches are decided without Redis."""
+        return self._recovery.degraded
+
+    async def close(self) -> None:
+        """Ends the tries to return to Redis."""
+        await self._recovery.close()
 
     async def charge(self, topic: str, charges: Sequence[Charge], share: float) -> Sequence[Decision]:
         """One decision per charge, in order; see `agents.ports.Limiter`.
@@ -92,6 +90,7 @@ class RedisLimiter:
             return list(decide(asked, charges, verdict))
         asked = ask(self._logs[topic], charges, share)
         verdict = self._local.charge(asked, self._now_us())
+        self._recovery.local.note(asked, verdict.letters)
         return list(decide(asked, charges, verdict, degraded=True))
 
     async def peek(self, bucket: str, per_hour: int, capacity: int) -> Decision:
@@ -114,50 +113,28 @@ class RedisLimiter:
 
     async def _verdict(self, asked: Asked) -> Verdict | None:
         """Redis's answer; None where it has none to give now."""
-        if not self._breaker.lets_through():
+        if not await self._recovery.redis_decides():
             return None
         patience_s, self._patience_s = self._patience_s, self._timeout_s
         now_us = None if self._clock_us is None else self._clock_us()
         try:
             answer = await self._ask(payload(asked, self._terms, now_us), patience_s)
         except AWAY as error:
-            self._breaker.failed(error)
+            self._recovery.leave(error)
+            self._recovery.local.doubt(asked)
             return None
-        self._breaker.answered()
-        return read(asked, answer)
+        verdict = read(asked, answer)
+        self._local.note(asked, verdict.letters)
+        return verdict
 
     async def _ask(self, question: bytes, patience_s: float) -> Any:
-        """Redis's answer, asked for twice while Redis is not away yet: a stall of the event loop or a connection
-        that has ended is no outage. Where the script had run for the first, the second finds every offset decided."""
-        if not self.degraded:
-            try:
-                return await _within(patience_s, self._run(question))
-            except AWAY as error:
-                _log.debug("Redis is asked again: %r", error)
-        return await _within(patience_s, self._run(question))
-
-    async def _run(self, question: bytes) -> Any:
-        text, digest = script()
+        """Redis's answer, asked for twice: a stall of the event loop or a connection that has ended is no outage.
+        Where the script had run for the first, the second finds every offset decided."""
         try:
-            return await self._redis.evalsha(digest, 0, question)
-        except NoScriptError:
-            return await self._redis.eval(text, 0, question)
+            return await within(patience_s, run(self._redis, question))
+        except AWAY as error:
+            _log.debug("Redis is asked again: %r", error)
+        return await within(patience_s, run(self._redis, question))
 
     def _now_us(self) -> int:
         return time.time_ns() // 1000 if self._clock_us is None else self._clock_us()
-
-
-async def _within(seconds: float, work: Coroutine[Any, Any, Any]) -> Any:
-    """The work's result. Raises TimeoutError where it takes longer."""
-    task = asyncio.ensure_future(work)
-    # One that was given up may end with an error of its own, which nobody else would look at.
-    task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
-    try:
-        await asyncio.wait({task}, timeout=seconds)
-        # After a stall of the event loop the timer may run before the answer that came in time is read.
-        await asyncio.wait({task}, timeout=seconds / 10)
-        if task.done():
-            return task.result()
-        raise TimeoutError(f"no answer within {seconds} s")
-    finally:
-        task.cancel()

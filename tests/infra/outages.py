@@ -69,6 +69,11 @@ class Mute:
     silent: int = 0
     payloads: list[bytes] = field(default_factory=list)
 
+    @property
+    def batches(self) -> int:
+        """How often it was asked of records."""
+        return sum(b'"log":"log"' in payload for payload in self.payloads)
+
     async def evalsha(self, digest: str, keys: int, payload: bytes) -> Any:
         self.payloads.append(payload)
         answer = await self.redis.evalsha(digest, keys, payload)
@@ -80,13 +85,16 @@ class Mute:
     async def eval(self, *arguments: Any) -> Any:
         return await self.redis.eval(*arguments)
 
+    def pipeline(self, **options: Any) -> Any:
+        return self.redis.pipeline(**options)
+
 
 def limiter(redis: Redis | Mute, **options: object) -> RedisLimiter:
     return RedisLimiter(redis, logs={TOPIC: "log"}, **{"timeout_s": TIMEOUT_S, **options})  # type: ignore[arg-type]
 
 
 async def until_redis_decides(buckets: RedisLimiter, offset: int) -> None:
-    """One probe charge at a time, on another bucket, until Redis is asked again."""
+    """One charge at a time, on another bucket, until Redis is asked again."""
     deadline = time.monotonic() + 20
     while (await buckets.charge(TOPIC, [charge(offset, bucket="probe", partition=9)], 1))[0].degraded:
         assert time.monotonic() < deadline, "Redis is not asked again"

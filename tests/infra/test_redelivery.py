@@ -74,11 +74,25 @@ def test_while_redis_is_away_too_what_comes_again_is_decided_as_at_first(seed: i
 
 
 @pytest.mark.contract("B7")
-def test_of_an_outage_the_newest_refusals_are_remembered_and_no_more() -> None:
+@pytest.mark.parametrize("partitions", [1, 3])
+def test_the_newest_refusals_of_all_partitions_are_remembered_and_no_more(partitions: int) -> None:
     buckets = LocalBuckets(WINDOW_S)
-    refused = [charge(number * CHUNK, 11) for number in range(CHUNKS + 1)]
+    refused = [charge(number * CHUNK, 11, partition=number % partitions) for number in range(CHUNKS + 1)]
     assert set(buckets.charge(ask("log", refused), 0).letters) == {"d"}
     assert buckets.charge(ask("log", refused), 0).letters == "f" + "d" * CHUNKS
+
+
+@pytest.mark.contract("B7")
+def test_what_redis_decided_is_what_local_buckets_answer_when_it_comes_again(seed: int) -> None:
+    redis, buckets, log = LocalBuckets(WINDOW_S), LocalBuckets(WINDOW_S), log_of_requests(Random(seed))
+    first = ""
+    for begin in range(0, len(log), BATCH):
+        asked = ask("log", log[begin : begin + BATCH])
+        letters = redis.charge(asked, 0).letters
+        buckets.note(asked, letters)
+        first += letters
+    assert buckets.charge(ask("log", log), 0).letters == first.replace("c", "f")
+    assert buckets.charge(ask("log", [charge(len(log), capacity=10)]), 0).letters == "c"
 
 
 @pytest.mark.parametrize(("cost", "stored"), [(1, 0), (11, 1250)])
