@@ -129,6 +129,7 @@ async def _scorer(
         dry_run=settings.rate_limit_dry_run,
         on_degraded=metrics.degraded.set,
     )
+    things.push_async_callback(limiter.close)
     steps = topology.scorer(
         settings,
         keys=ring,
