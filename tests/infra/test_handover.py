@@ -8,11 +8,13 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as Disconnected
 
 from infra.charging import ask
-from infra.handover import CHUNK, Handover
+from infra.handover import Handover
 from infra.token_bucket import Terms
 from tests.infra.charges import charge
 
 TERMS = Terms("weir", 600)
+CHUNK = 2048
+"""The number that token_bucket.lua has."""
 
 
 @dataclass
