@@ -20,6 +20,8 @@ from schemas.result import refusal
 _log = logging.getLogger("weir.answer")
 
 PART_RECORDS = 500
+PART_BYTES = 4 * 1024 * 1024
+"""Of values: while they are read the event loop waits. One record may have more."""
 TURNS_TO_SEND = 4
 """Turns of the event loop until a request just begun is on its way to Redis."""
 
@@ -85,7 +87,17 @@ class Scorer:
 
 def _parts(batch: Batch) -> Iterator[Batch]:
     for first in range(0, len(batch.records), PART_RECORDS):
-        yield replace(batch, records=batch.records[first : first + PART_RECORDS])
+        for records in _light(batch.records[first : first + PART_RECORDS]):
+            yield replace(batch, records=records)
+
+
+def _light(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
+    if len(records) == 1 or sum(len(record.value or b"") for record in records) <= PART_BYTES:
+        yield records
+        return
+    half = len(records) // 2
+    yield from _light(records[:half])
+    yield from _light(records[half:])
 
 
 def _milliseconds(moment: datetime) -> int:

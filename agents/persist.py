@@ -12,6 +12,7 @@ from agents.label import read_label
 from agents.ports import Counters, KeyRing, Store
 from schemas.dead_letter import dead_letter
 from schemas.errors import InvalidRequest, Refused, Undecodable
+from schemas.headers import read_headers
 from schemas.keys import ApiKey
 from schemas.message import Batch, Emission, Record
 from schemas.result import PredictionResult, RowResult
@@ -146,6 +147,8 @@ def _read_all(records: Sequence[Record], read: Callable[[Record], T]) -> tuple[l
     lost: list[Lost] = []
     for record in records:
         try:
+            if not record.value:
+                read_headers(record.headers)  # which may say that it stands for more
             found.append((record, read(record)))
         except Undecodable as error:
             lost.append((record, error.reason, str(error)))

@@ -15,11 +15,16 @@ from aiokafka.record.memory_records import MemoryRecords, _MemoryRecordsPy
 
 
 class KeptRecords(MemoryRecords):  # type: ignore[misc]
-    """A fetched part of the log, with the bytes that it is read from."""
+    """A fetched part of the log, with the bytes that it is read from and the batch that is being read."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
         self.data = data
+        self.batch: Any = None
+
+    def next_batch(self) -> Any:
+        self.batch = super().next_batch()
+        return self.batch
 
 
 class TolerantRecords(fetcher.PartitionRecords):  # type: ignore[misc]
@@ -47,13 +52,15 @@ class _TolerantLog:
 
     def __init__(self, data: bytes, start: int) -> None:
         self.data = data
+        self.batch: Any = None
         self._left = deque(batch for batch in _batches(data) if batch.next_offset > start)
 
     def has_next(self) -> bool:
         return bool(self._left)
 
     def next_batch(self) -> Any:
-        return self._left.popleft()
+        self.batch = self._left.popleft()
+        return self.batch
 
 
 def _batches(data: bytes) -> Iterator[Any]:
@@ -84,6 +91,6 @@ class _Readable(bytearray):
 
 
 def tolerate_header_names() -> None:
-    """Make every aiokafka consumer of this process read such records; once is enough, twice does no harm."""
+    """Make every aiokafka consumer of this process read such records; part of `infra.inflation.guard_readers`."""
     fetcher.MemoryRecords = KeptRecords
     fetcher.PartitionRecords = TolerantRecords

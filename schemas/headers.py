@@ -18,6 +18,8 @@ TRACEPARENT = "traceparent"
 SCHEMA_VERSION = "schema-version"
 RATE_LIMIT = "ratelimit"
 """On results and replies: the bucket's state as JSON, `limit`, `remaining`, `reset`, `retry_after`."""
+UNREAD = "unread"
+"""The only header of a record that stands for a batch which was not read: why."""
 
 CURRENT_SCHEMA = b"1"
 MAX_HEADERS = 32
@@ -29,12 +31,14 @@ MAX_HEADER_BYTES = 16 * 1024
 def read_headers(headers: Headers) -> Mapping[str, bytes]:
     """The headers by name.
 
-    Raises Undecodable where there are too many, they are too long, or one is repeated: which of two
-    `request-id`s counts must not depend on the reader.
+    Raises Undecodable where the record only stands for what was not read, where there are too many, they are too long,
+    or one is repeated: which of two `request-id`s counts must not depend on the reader.
     """
     if len(headers) > MAX_HEADERS:
         raise Undecodable("too_many_headers", f"{len(headers)} headers, at most {MAX_HEADERS} are read")
     by_name = dict(headers)
+    if len(by_name) == 1 and UNREAD in by_name:
+        raise Undecodable("too_large", (by_name[UNREAD] or b"").decode("utf-8", "replace"))
     if len(by_name) != len(headers):
         names = [name for name, _ in headers]
         twice = sorted({name for name in names if names.count(name) > 1})

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError
 
-from infra.header_names import tolerate_header_names
+from infra.inflation import guard_readers
 from infra.kafka import aiokafka_options
 from schemas.message import Batch
 from streams.host import Progress, measure
@@ -106,7 +106,7 @@ class BareHost:
         self._rebalancing = False
 
     def _make_consumer(self) -> Any:
-        tolerate_header_names()
+        guard_readers()
         return AIOKafkaConsumer(
             **aiokafka_options(self._settings),
             group_id=self._group,

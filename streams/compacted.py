@@ -8,7 +8,7 @@ from time import monotonic
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from aiokafka.errors import KafkaError
 
-from infra.header_names import tolerate_header_names
+from infra.inflation import guard_readers
 from infra.kafka import aiokafka_options
 from schemas.errors import Unavailable
 from streams.settings import Settings
@@ -71,7 +71,7 @@ class CompactedView:
         return monotonic() - self._heard_at
 
     async def _open(self) -> None:
-        tolerate_header_names()
+        guard_readers()
         consumer = AIOKafkaConsumer(
             self.topic,
             **self._options,

@@ -9,7 +9,7 @@ import faust
 from faust.types import EventT
 from mode.supervisors import CrashingSupervisor
 
-from infra.header_names import tolerate_header_names
+from infra.inflation import guard_readers
 from streams.faust_consumer import BatchApp, BatchConsumer
 from streams.host import Progress, measure
 from streams.loops import Pipeline, first_failure
@@ -106,7 +106,7 @@ class FaustHost:
 
 def make_app(settings: Settings, group: str) -> BatchApp:
     """A Faust app with the settings that the host relies on."""
-    tolerate_header_names()
+    guard_readers()
     brokers = settings.kafka_bootstrap_servers.split(",")
     app = BatchApp(
         settings.topic(group),

@@ -10,7 +10,7 @@ from zlib import crc32
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from infra.header_names import tolerate_header_names
+from infra.inflation import guard_readers
 from infra.kafka import LONG_POLL_MS
 from schemas.errors import Unavailable
 from streams.gateway.pending import Expected, Pending
@@ -117,7 +117,7 @@ class ReplyReader:
                 log.warning("the reply consumer of %s did not open: %s", self._topic, error)
 
     async def _open(self) -> None:
-        tolerate_header_names()
+        guard_readers()
         consumer = self._consumer = AIOKafkaConsumer(
             **self._options, enable_auto_commit=False, auto_offset_reset="latest", fetch_max_wait_ms=LONG_POLL_MS
         )

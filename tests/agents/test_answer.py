@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from agents.answer import PART_RECORDS
+from agents.answer import PART_BYTES, PART_RECORDS
 from agents.answer import Scorer as Stage
 from agents.ending import Outlets
 from models.bundle import Bundle, read_bundle
@@ -16,6 +16,7 @@ from schemas import headers as h
 from schemas.message import Emission, Record
 from schemas.request import MAX_NAMED
 from schemas.result import PredictionResult
+from schemas.wire import MAX_BODY_BYTES, encode
 from tests.agents.scorer import NOW_MS, FakeCounters, FakeKeys, FakeLimiter, batch, clock, record
 from tests.models.conftest import customers, published  # noqa: F401
 
@@ -202,6 +203,14 @@ async def test_a_batch_of_several_parts_is_charged_part_by_part_and_answered_in_
     assert [orjson.loads(emission.value)["request_id"] for emission in emissions] == [f"r-{i}" for i in range(count)]
     assert [charge.offset for charge in scorer.limiter.charges] == list(range(count))
     assert scorer.limiter.calls == 3
+
+
+async def test_a_batch_of_large_records_lets_the_event_loop_breathe(scorer: Scorer, features: dict[str, Any]) -> None:
+    body = encode({"entity": "c-42", "features": features}).ljust(MAX_BODY_BYTES)
+    count = 3 * PART_BYTES // len(body)
+    emissions = await scorer(*(record(body, offset=i, request_id=b"r-%d" % i) for i in range(count)))
+    assert [orjson.loads(emission.value)["request_id"] for emission in emissions] == [f"r-{i}" for i in range(count)]
+    assert scorer.limiter.calls >= 3
 
 
 async def test_an_empty_batch_is_answered_with_nothing(scorer: Scorer) -> None:
