@@ -17,6 +17,7 @@ VERBS = {
     "topics": "streams.cli.topics:topics",
     "models": "streams.cli.models:models",
     "keys": "streams.cli.keys:keys",
+    "limits": "streams.cli.limits:limits",
     "produce": "streams.cli.produce:produce",
     "db": "streams.cli.db:db",
 }
