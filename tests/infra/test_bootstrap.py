@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
+from time import monotonic
 
 import pytest
 
@@ -34,6 +35,13 @@ def test_nobody_is_told_with_the_address_the_reason_and_what_to_do() -> None:
         "kafka: no broker answers at 127.0.0.1:1 (Connection refused): "
         "start one with `weir up`, or set KAFKA_BOOTSTRAP_SERVERS"
     )
+
+
+def test_nobody_is_told_within_seconds() -> None:
+    began = monotonic()
+    with pytest.raises(Unavailable):
+        await_listener(NOBODY)
+    assert monotonic() - began < 10
 
 
 def test_a_name_that_is_unknown_is_told() -> None:
