@@ -5,8 +5,6 @@ answers, would hold a connection for ever.
 """
 
 import asyncio
-import resource
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -14,6 +12,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from streams.gateway.answers import RETRY_AFTER_S, error_response
+from streams.gateway.limits import Limits, OneAtATime
 
 LAST_WORDS = {"Connection": "close", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 TOO_MANY = error_response(
@@ -22,30 +21,6 @@ TOO_MANY = error_response(
 LINGER_S = 1
 REFUSED_AT_ONCE = 100
 """Most connections beyond the limit that are told so; the rest are dropped without a word."""
-
-
-def most_connections() -> int:
-    """Ten thousand of 8 KB each, or three quarters of the process's descriptors where those are fewer."""
-    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return 10_000 if descriptors == resource.RLIM_INFINITY else min(10_000, descriptors * 3 // 4)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one caller may hold, and how many there may be.
-
-    head_bytes: above the application's own limit, which tells callers more; this one only protects memory.
-    head_s: for a head, and for what is left of a body that was answered before its end; a body that is read has
-    its own. idle_s: between requests, as long as proxies keep connections. unread_s: for taking an answer.
-    unanswered: requests sent ahead of their answers.
-    """
-
-    connections: int = field(default_factory=most_connections)
-    head_bytes: int = 64 * 1024
-    head_s: float = 10
-    idle_s: float = 30
-    unread_s: float = 30
-    unanswered: int = 64
 
 
 class Connection(HttpToolsProtocol):
@@ -58,11 +33,14 @@ class Connection(HttpToolsProtocol):
         self._held = 0
         self._got_on = False
         self._hung_up = False
+        self._last_words = b""
+        self._running: Any = None
         self._late: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow = OneAtATime(transport, self.pipeline)
         beyond = len(self.connections) - self._limits.connections
         if beyond > REFUSED_AT_ONCE:
             transport.abort()
@@ -115,7 +93,7 @@ class Connection(HttpToolsProtocol):
         if self.parser.should_upgrade():
             return
         if len(self.pipeline) >= self._limits.unanswered:
-            self._close()
+            self._hang_up_after(b"")
             raise httptools.HttpParserError("more requests than answers")
         self._head_came()
         super().on_headers_complete()
@@ -132,6 +110,15 @@ class Connection(HttpToolsProtocol):
         super().on_response_complete()
         if self.transport.is_closing():
             self._expect_to_be_read()
+        elif self._hung_up and not self._is_answering():
+            self._end()
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _is_answering(self) -> bool:
+        return self._running is not None and not self._running.response_complete
 
     def timeout_keep_alive_handler(self) -> None:
         self._close()
@@ -170,16 +157,29 @@ class Connection(HttpToolsProtocol):
             self._unread = None
 
     def _hang_up(self, status: int, code: str, message: str) -> None:
-        """Say why, and let the caller read it: closing while more comes in would reset the connection at once."""
+        self._hang_up_after(_last_answer(status, code, message))
+
+    def _hang_up_after(self, last_words: bytes) -> None:
+        """Hear nothing more; what came whole is answered before the last words, unless a body will not end."""
         if self._hung_up or self.transport.is_closing():
             return
-        self._hung_up = True
-        if self.cycle is not None:
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
-        self.transport.write(_last_answer(status, code, message))
-        self.transport.write_eof()
+        self._hung_up, self._last_words = True, last_words
         self._head_came()
+        if self._is_answering() and self.cycle.more_body:
+            for cycle in (self._running, *(cycle for cycle, _ in self.pipeline)):
+                cycle.disconnected = True
+                cycle.message_event.set()
+            self.pipeline.clear()
+            self._end()
+        elif not self._is_answering():
+            self._end()
+
+    def _end(self) -> None:
+        """Let the caller read the last words: closing while more comes in would reset the connection at once."""
+        self._unset_keepalive_if_required()
+        self.flow.resume_reading()
+        self.transport.write(self._last_words)
+        self.transport.write_eof()
         self._late = self.loop.call_later(LINGER_S, self._close)
 
     def _close(self) -> None:

@@ -9,7 +9,8 @@ from starlette.types import ASGIApp
 from uvicorn import Config, Server
 
 from schemas.errors import BadSettings
-from streams.gateway.connection import Connection, Limits
+from streams.gateway.connection import Connection
+from streams.gateway.limits import Limits
 
 DRAIN_S = 20
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from uvicorn import Server
 
-from streams.gateway.connection import Limits
 from streams.gateway.http import http_server, listen
+from streams.gateway.limits import Limits
 from tests.kafka import until
 from tests.streams.gateway.fakes import Gateway
 

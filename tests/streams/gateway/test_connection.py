@@ -7,8 +7,8 @@ from functools import partial
 
 import pytest
 
-from streams.gateway import connection
-from streams.gateway.connection import Limits
+from streams.gateway import connection, limits
+from streams.gateway.limits import Limits
 from tests.kafka import until
 from tests.streams.gateway.callers import ALIVE, calling, deaf_to, narrow, patient, serving, trickling
 from tests.streams.gateway.fakes import FULL, Gateway
@@ -129,6 +129,76 @@ async def test_who_asks_on_without_waiting_for_answers_is_cut_off() -> None:
         assert (await caller.ended()).count(b"HTTP/1.1 200") <= 1 + Limits().unanswered
 
 
+async def test_who_sends_too_much_ahead_is_answered_what_was_accepted() -> None:
+    accepted = 1 + Limits().unanswered
+    async with serving(Gateway(), patient()) as server, calling(server) as caller:
+        await caller.send(ALIVE * (accepted + 5))
+        assert [(await caller.answer())[0] for _ in range(accepted)] == [200] * accepted
+        assert await caller.ended() == b""
+
+
+@pytest.mark.parametrize("before", [1, 2, 3])
+async def test_garbage_after_good_requests_is_refused_after_their_answers(
+    before: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(Gateway(), patient()) as server, calling(server) as caller:
+        await caller.send(ALIVE * before + b"garbage\0\0\r\n\r\n")
+        assert [(await caller.answer())[0] for _ in range(before)] == [200] * before
+        status, body, head = await caller.answer()
+        assert (status, body["error"]["code"]) == (400, "not_http")
+        assert b"connection: close" in head
+        assert await caller.ended() == b""
+    assert [entry for entry in caplog.records if entry.levelno >= logging.WARNING] == []
+
+
+@pytest.mark.parametrize("before", [b"", ALIVE], ids=["alone", "behind another"])
+async def test_a_request_whose_body_turns_to_garbage_is_over_at_once(
+    before: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(connection, "LINGER_S", 60)
+    gateway = Gateway()
+    async with serving(gateway, patient()) as server, calling(server) as caller:
+        await caller.send(before + post_head(gateway, b"Transfer-Encoding: chunked\r\n"))
+        await until(lambda: server.server_state.total_requests == bool(before), "the first answer")
+        await until(lambda: server.server_state.tasks, "the body is awaited")
+        await caller.send(b"no length\r\n")
+        if before:
+            assert (await caller.answer())[0] == 200
+        status, body, _ = await caller.answer()
+        assert (status, body["error"]["code"]) == (400, "not_http")
+        await until(lambda: not server.server_state.tasks, "the request is over", 3)
+    assert [entry for entry in caplog.records if entry.levelno >= logging.WARNING] == []
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["without a key", "with a key"])
+async def test_large_requests_sent_ahead_are_not_read_before_their_turn(known: bool) -> None:
+    gateway, listening, length = Gateway(), narrow(), b"Content-Length: 63000\r\n"
+    head = post_head(gateway, length) if known else b"POST /predict HTTP/1.1\r\nHost: w\r\n" + length + b"\r\n"
+    async with serving(gateway, patient(), listening) as server:
+        with deaf_to(listening) as deaf:
+            deaf.setblocking(False)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(asyncio.get_running_loop().sock_sendall(deaf, (head + b" " * 63_000) * 600), 3)
+            [held] = server.server_state.connections
+            assert sum(len(cycle.body) for cycle, _ in held.pipeline) < 8 * 63_000
+            assert server.server_state.total_requests
+
+
+async def test_an_answer_that_nobody_reads_does_not_keep_a_connection_that_rests() -> None:
+    gateway = Gateway()
+    api_key = gateway.keys.new("predict")
+    gateway.stored["r-1"] = {"key_id": gateway.keys.credentials[api_key].key.key_id, "pad": "x" * 40_000}
+    request = f"GET /predictions/r-1 HTTP/1.1\r\nHost: w\r\nX-API-Key: {api_key}\r\n\r\n"
+    listening = narrow()
+    async with serving(gateway, patient(idle_s=SOON, unread_s=SOON), listening) as server:
+        with deaf_to(listening) as deaf:
+            deaf.sendall(request.encode())
+            await until(lambda: server.server_state.total_requests, "answered")
+            [held] = server.server_state.connections
+            assert 0 < held.transport.get_write_buffer_size() < 64 * 1024
+            await until(lambda: not server.server_state.connections, "dropped", 10)
+
+
 async def test_connections_beyond_the_limit_are_told_503_and_the_others_go_on() -> None:
     async with serving(Gateway(), patient(connections=2)) as server, calling(server) as one:
         async with calling(server) as two:
@@ -154,9 +224,9 @@ async def test_a_crowd_far_beyond_the_limit_is_dropped_without_a_word(monkeypatc
 
 
 def test_there_are_fewer_connections_than_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection.resource, "getrlimit", lambda _: (1024, 4096))
+    monkeypatch.setattr(limits.resource, "getrlimit", lambda _: (1024, 4096))
     assert Limits().connections == 768
-    monkeypatch.setattr(connection.resource, "getrlimit", lambda _: (2**20, 2**20))
+    monkeypatch.setattr(limits.resource, "getrlimit", lambda _: (2**20, 2**20))
     assert Limits().connections == 10_000
 
 

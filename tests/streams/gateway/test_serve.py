@@ -14,8 +14,8 @@ from infra.database import FeedbackRepository, create_db_engine, create_db_sessi
 from infra.kafka import client_options
 from schemas import headers as h
 from schemas.errors import BadSettings
-from streams.gateway.connection import Limits
 from streams.gateway.http import listen
+from streams.gateway.limits import Limits
 from streams.gateway.serve import run
 from streams.producer import Producer
 from streams.settings import Settings
