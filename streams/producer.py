@@ -15,6 +15,9 @@ from schemas.wire import MAX_RECORD_BYTES
 
 log = logging.getLogger("weir.producer")
 
+BATCH_BYTES = 1024 * 1024
+"""Most bytes that are sent as one batch, which the broker holds to the topic's limit; one record may have more."""
+
 OPTIONS: Mapping[str, Any] = {
     "enable.idempotence": True,
     "acks": "all",
@@ -24,6 +27,7 @@ OPTIONS: Mapping[str, Any] = {
     "queue.buffering.max.messages": 200_000,
     "queue.buffering.max.kbytes": 256 * 1024,
     "message.max.bytes": MAX_RECORD_BYTES,
+    "batch.size": BATCH_BYTES,
     # As aiokafka and the Java clients do it: librdkafka's own default sends a key to another partition.
     "partitioner": "murmur2_random",
 }

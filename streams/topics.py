@@ -14,6 +14,7 @@ from infra.bootstrap import await_listener
 from infra.kafka import ADVICE, client_options
 from schemas.errors import BadSettings, Unavailable
 from schemas.wire import MAX_RECORD_BYTES
+from streams.producer import BATCH_BYTES
 from streams.settings import Settings
 
 log = logging.getLogger("weir.topics")
@@ -57,8 +58,9 @@ DEAD_LETTERS = Topic("dead-letters", "the original record's", 3, 30 * DAY_MS)
 
 TOPICS = (PREDICTION_REQUESTS, PREDICTION_RESULTS, PREDICTION_REPLIES, FEEDBACK, API_KEYS, AUDIT_EVENTS, DEAD_LETTERS)
 
-WHOLE_RESULTS = (PREDICTION_RESULTS, PREDICTION_REPLIES)
-"""A result that they do not take would fail, and end its worker, again and again."""
+WHOLE_RESULTS = dict.fromkeys((PREDICTION_RESULTS.name, PREDICTION_REPLIES.name), MAX_RECORD_BYTES)
+TAKEN_BYTES = {**WHOLE_RESULTS, DEAD_LETTERS.name: BATCH_BYTES}
+"""What these must take: a record that they refuse would end its worker, again and again."""
 
 PATIENCE_S = 30.0
 
@@ -91,7 +93,7 @@ def create_topics(settings: Settings) -> list[str]:
 
 def check_topics(settings: Settings, topics: Sequence[Topic] = TOPICS) -> dict[str, int]:
     """Partition counts of the topics. Raises BadSettings naming every one that is missing or kept otherwise than
-    it must be, or too small for results; warns of others that take smaller records than declared."""
+    it must be, or too small for what it gets; warns of others that take smaller records than declared."""
     await_listener(settings.kafka_bootstrap_servers)
     admin = _admin(settings)
     existing = _partitions(admin)
@@ -117,7 +119,7 @@ def _deviations(admin: AdminClient, settings: Settings, topics: Sequence[Topic])
             wrong.append(_advice(name, differing, found, declared))
         if int(found[MAX_MESSAGE]) < int(declared[MAX_MESSAGE]):
             advice = _advice(name, [MAX_MESSAGE], found, declared)
-            if topic in WHOLE_RESULTS:
+            if int(found[MAX_MESSAGE]) < TAKEN_BYTES.get(topic.name, 0):
                 wrong.append(advice)
             else:
                 log.warning("%s", advice)

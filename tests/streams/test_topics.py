@@ -1,15 +1,20 @@
 """What a check of the topics says of settings that are not the declared ones."""
 
 import logging
+import os
 from collections.abc import Callable
 
 import pytest
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from infra.kafka import client_options
 from infra.local.process import wait_until
+from schemas.dead_letter import dead_letter
 from schemas.errors import BadSettings
+from schemas.message import Record
 from schemas.wire import MAX_RECORD_BYTES
+from streams.producer import BATCH_BYTES, Producer
 from streams.settings import Settings
 from streams.topics import DEAD_LETTERS, PREDICTION_REPLIES, PREDICTION_RESULTS, Topic, check_topics
 
@@ -35,6 +40,30 @@ def test_a_topic_that_does_not_take_every_result_is_refused(settings: Settings, 
     name = make(settings, topic, {"max.message.bytes": str(MAX_RECORD_BYTES - 1)})
     with pytest.raises(BadSettings, match=f"{name} has max.message.bytes={MAX_RECORD_BYTES - 1}: run `kafka-configs"):
         check_topics(settings, [topic])
+
+
+@pytest.mark.real_broker
+def test_a_dead_letter_topic_that_does_not_take_every_dead_letter_is_refused(settings: Settings) -> None:
+    name = make(settings, DEAD_LETTERS, {"max.message.bytes": str(BATCH_BYTES - 1)})
+    with pytest.raises(BadSettings, match=f"{name} has max.message.bytes={BATCH_BYTES - 1}: run `kafka-configs"):
+        check_topics(settings, [DEAD_LETTERS])
+
+
+@pytest.mark.real_broker
+async def test_the_smallest_dead_letter_topic_that_passes_takes_the_largest_dead_letters(settings: Settings) -> None:
+    name = make(settings, DEAD_LETTERS, {"max.message.bytes": str(BATCH_BYTES)})
+    assert check_topics(settings, [DEAD_LETTERS]) == {name: 2}
+    kept = ("request-id", "key-id", "deadline-ms", "traceparent", "schema-version")
+    headers = [(header, b"\x01" * 10_000) for header in kept]
+    record = Record(
+        "t" * 249, 0, 2**62, 2**62, os.urandom(MAX_RECORD_BYTES // 2), os.urandom(MAX_RECORD_BYTES), headers
+    )
+    producer = Producer(client_options(settings))
+    await producer.start()
+    try:
+        await producer.send([dead_letter(name, record, "too_large", "\x01" * 10_000)] * 20)
+    finally:
+        await producer.stop()
 
 
 @pytest.mark.real_broker
