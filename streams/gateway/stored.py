@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from time import monotonic
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine
@@ -53,20 +54,21 @@ def stored_predictions(
     threads = ThreadPoolExecutor(at_once, "stored-predictions")
     waiting = 0
 
-    async def read(request_id: str) -> Mapping[str, Any] | None:
-        return await in_transaction(engine, partial(_read, request_id), patience_s, threads)
+    async def read(request_id: str, deadline: float) -> Mapping[str, Any] | None:
+        return await in_transaction(engine, partial(_read, request_id), round(deadline - monotonic(), 1), threads)
 
     async def predictions(request_id: str) -> Mapping[str, Any] | None:
         nonlocal waiting
         if waiting >= in_line:
             raise Unavailable("postgres", f"{in_line} look-ups wait for it already")
         waiting += 1
+        deadline = monotonic() + patience_s
         try:
-            return await read(request_id)
+            return await read(request_id, deadline)
         except Unavailable as error:
             if not getattr(error.__cause__, "connection_invalidated", False):
                 raise
-            return await read(request_id)  # that was a connection from before Postgres was started anew
+            return await read(request_id, deadline)  # that was a connection from before Postgres was started anew
         finally:
             waiting -= 1
 

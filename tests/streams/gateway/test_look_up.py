@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import monotonic
 from typing import Any
 
 import httpx
@@ -17,6 +18,7 @@ from infra.database import PostgresStore, create_db_engine, init_db
 from infra.local.postgres import start_postgres, stop_postgres
 from infra.local.process import Process
 from infra.local.service import Surroundings
+from schemas.errors import Unavailable
 from schemas.result import PredictionResult, refusal, result_body
 from schemas.wire import encode
 from streams.gateway.stored import stored_predictions
@@ -165,3 +167,21 @@ async def test_beyond_the_look_ups_that_may_wait_503_comes_at_once(server: tuple
             done, waiting = await asyncio.wait(asked, timeout=30, return_when=asyncio.FIRST_COMPLETED)
             assert [is_503(task.result()) for task in done] == [True]
         assert [response.status_code for response in await asyncio.gather(*waiting)] == [404] * 3
+
+
+async def test_a_look_up_whose_connection_breaks_on_the_way_has_only_the_time_left(
+    server: tuple[Process, str], engine: Engine
+) -> None:
+    """Rows that are locked keep it waiting, before and after."""
+    look_up = stored_predictions(engine, patience_s=2.0)
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    with psycopg.connect(server[1]) as holder, psycopg.connect(server[1], autocommit=True) as admin:
+        holder.execute("LOCK TABLE prediction_feedback")
+        began = monotonic()
+        looking = asyncio.create_task(look_up("r-1"))
+        await until(lambda: monotonic() > began + 1.4 and admin.execute(waiting).fetchone() == (1,), "it waits")
+        admin.execute(f"{KILL_OTHERS} AND wait_event_type = 'Lock'")
+        with pytest.raises(Unavailable, match="has not finished within 0"):
+            await looking
+        assert monotonic() - began < 2.8
+        holder.rollback()
