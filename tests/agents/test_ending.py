@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.answer import Scorer
-from agents.ending import Outlets, bare_error
+from agents.ending import MAX_KEY_BYTES, Outlets, bare_error
 from models.bundle import Bundle, read_bundle
 from models.routing import ChampionRoutes
 from schemas import headers as h
@@ -139,3 +139,8 @@ class Unreadable:
 @pytest.mark.parametrize("headers", [[], [(h.REQUEST_ID, None)], [(h.REQUEST_ID, b"a b")], Unreadable(), None])
 def test_a_record_without_a_readable_request_id_has_no_bare_error_and_raises_nothing(headers: Any) -> None:
     assert bare_error(record({})._replace(headers=headers), {}, 1, OUTLETS) == []
+
+
+def test_a_bare_error_has_no_longer_key_than_a_result() -> None:
+    [error] = bare_error(record({}, key=b"k" * 2_000_000), {"code": "internal", "message": "m"}, 1, OUTLETS)
+    assert error.key == b"k" * MAX_KEY_BYTES
