@@ -12,6 +12,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
 from redis.retry import Retry
 
+from infra.asking import FIRST_CALL_S
 from infra.breaker import Breaker
 from infra.charging import Asked, Verdict, ask, decide, free
 from infra.local_buckets import LocalBuckets
@@ -60,7 +61,7 @@ class AdaptiveRateLimiter:
     Never raises for Redis's sake: while that is away, buckets in this process's memory decide.
 
     settings: the environment's without any. share: this process's part of every limit while Redis is away, one over
-    the number of processes. timeout_s: Redis's time for a call. clock_us: in place of Redis's own clock.
+    the number of processes. timeout_s: Redis's time for a call after the first. clock_us: in place of Redis's clock.
     """
 
     def __init__(
@@ -68,12 +69,12 @@ class AdaptiveRateLimiter:
         settings: LimitSettings | None = None,
         *,
         share: float = 1.0,
-        timeout_s: float = 0.05,
+        timeout_s: float = 0.1,
         clock_us: Callable[[], int] | None = None,
     ) -> None:
         given = _environment() if settings is None else settings
-        waits = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s, "retry": Retry(NoBackoff(), 0)}
-        self._redis: Any = Redis.from_url(given.redis_url, **waits)
+        self._hasty = _connect(given.redis_url, timeout_s)
+        self._redis = _connect(given.redis_url, max(FIRST_CALL_S, timeout_s))
         self._enabled = given.rate_limit_enabled
         self._terms = Terms(PREFIX, 1, given.rate_limit_dry_run)
         self._share = share
@@ -131,13 +132,19 @@ class AdaptiveRateLimiter:
 
     def _run(self, question: bytes) -> Any:
         text, digest = script()
+        redis, self._redis = self._redis, self._hasty
         try:
-            return self._redis.evalsha(digest, 0, question)
+            return redis.evalsha(digest, 0, question)
         except NoScriptError:
-            return self._redis.eval(text, 0, question)
+            return redis.eval(text, 0, question)
 
     def _now_us(self) -> int:
         return time.time_ns() // 1000 if self._clock_us is None else self._clock_us()
+
+
+def _connect(url: str, timeout_s: float) -> Any:
+    """A client that fails within `timeout_s` seconds instead of trying again; connects when first used."""
+    return Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0))
 
 
 def _environment() -> LimitSettings:

@@ -142,6 +142,16 @@ def test_a_redis_that_stands_still_costs_its_timeout_once_and_is_then_left_alone
 
 
 @pytest.mark.contract("B6")
+def test_the_first_call_which_connects_and_loads_the_script_has_more_time(server: Server) -> None:
+    buckets = limiter(url := f"redis://127.0.0.1:{server.port}/0", timeout_s=0.05)
+    with Redis.from_url(url) as redis:
+        for degraded in (False, True):
+            redis.execute_command("CLIENT", "PAUSE", "400")
+            assert buckets.is_allowed("c")
+            assert buckets.degraded is degraded
+
+
+@pytest.mark.contract("B6")
 def test_a_connection_that_ended_is_no_outage(server: Server) -> None:
     buckets = limiter(url := f"redis://127.0.0.1:{server.port}/0")
     buckets.is_allowed("c")
