@@ -1,0 +1,236 @@
+"""Keys from the first admin's to the last trace, on two gateways and two scorers (K6, K8)."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import psycopg
+import pytest
+
+from infra.local.stack import RunningStack
+from schemas.keys import new_api_key
+from tests.e2e.cases import Customers
+from tests.e2e.leaks import forms_of, leaks, secrets_of
+from tests.e2e.platform import Platform, wait_for
+from tests.e2e.running import platform_on
+from tests.e2e.test_store import tell
+from tests.e2e.upstream import Key
+from tests.stack import fresh_database
+
+pytestmark = [pytest.mark.real_broker, pytest.mark.timeout(400)]
+
+WITHIN_S = 2.0
+ENTITIES = 24
+"""Enough to reach every partition, and so both scorers."""
+UNAUTHORIZED = (401, 429)
+"""Who shows too many keys that are not valid is told to wait, and a valid one passes all the same."""
+KNOWN, REFUSED = ({"expired"}, {404}), ({"unauthorized"}, {401})
+
+
+@pytest.fixture(scope="module")
+def guarded(stack: RunningStack, models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """A platform of this module's own."""
+    folder = tmp_path_factory.mktemp("guarded")
+    with (
+        fresh_database(stack.environment["DATABASE_URL"]) as database,
+        platform_on(stack.environment, database, models, folder) as platform,
+    ):
+        for roles in (("scorer", "scorer"), ("sink",), ("gateway",), ("gateway",)):
+            platform.up(*roles)
+        yield platform
+
+
+class Admin:
+    """Administers the keys by the gateways that run."""
+
+    def __init__(self, platform: Platform) -> None:
+        self.platform = platform
+        self.key = self.noted(json.loads(platform.cli("keys", "bootstrap", "--json").stdout))
+
+    def noted(self, made: dict[str, Any]) -> Key:
+        """A key that must stand nowhere."""
+        self.platform.secrets.append(made["key"])
+        return Key(made["key"], made["id"])
+
+    def gateways(self) -> list[str]:
+        return [worker.url() or "" for worker in self.platform.workers if worker.role == "gateway" and worker.running]
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """What the first gateway answers, once it knows the admin's key."""
+        url, headers = self.gateways()[0], {"X-API-Key": self.key.api_key}
+
+        def answer() -> httpx.Response | None:
+            response = httpx.request(method, f"{url}{path}", json=body, headers=headers, timeout=30)
+            return None if response.status_code in UNAUTHORIZED else response
+
+        response = wait_for(answer, "the admin's key known")
+        assert response.status_code in (200, 201), response.text
+        return response.json()
+
+    def create(self, **terms: Any) -> Key:
+        """A key that every gateway and every scorer knows."""
+        key = self.noted(self.call("POST", "/keys", {"name": f"test {uuid4().hex[:6]}", **terms}))
+        wait_for(lambda: self.seen(key) == KNOWN, f"key {key.key_id} known everywhere")
+        return key
+
+    def seen(self, key: Key) -> tuple[set[str], set[int]]:
+        """How requests on every partition end, which cost nothing as they are too late, and what each gateway says."""
+        upstream, platform = self.platform.upstream, self.platform
+        asked = [
+            upstream.ask(key, {}, deadline_ms=1, entity=f"c-{n}", request_id=f"seen-{uuid4()}") for n in range(ENTITIES)
+        ]
+        upstream.flush()
+        shown = {"X-API-Key": key.api_key}
+        told = [httpx.get(f"{url}/predictions/none", headers=shown, timeout=30) for url in self.gateways()]
+        codes = {401 if answer.status_code in UNAUTHORIZED else answer.status_code for answer in told}
+        return {platform.result(request_id)["status"] for request_id in asked}, codes
+
+    def assert_refused_from(self, answered: float, key: Key) -> None:
+        """Whatever began WITHIN_S after the answer is refused, everywhere."""
+        begun = monotonic()
+        while (seen := self.seen(key)) != REFUSED:
+            assert begun - answered < WITHIN_S, seen
+            begun = monotonic()
+
+
+@pytest.fixture(scope="module")
+def admin(guarded: Platform) -> Admin:
+    return Admin(guarded)
+
+
+@pytest.mark.contract("K6")
+@pytest.mark.parametrize("way", ["http", "command"])
+def test_a_revocation_holds_on_every_gateway_and_scorer_two_seconds_after_the_answer(admin: Admin, way: str) -> None:
+    key = admin.create()
+    if way == "http":
+        assert admin.call("DELETE", f"/keys/{key.key_id}")["state"] == "revoked"
+    else:
+        assert admin.platform.cli("keys", "revoke", key.key_id).returncode == 0
+    admin.assert_refused_from(monotonic(), key)
+
+
+@pytest.mark.contract("K6")
+def test_a_revocation_holds_after_every_gateway_and_scorer_was_killed(admin: Admin) -> None:
+    revoked, other = admin.create(), admin.create()
+    admin.call("DELETE", f"/keys/{revoked.key_id}")
+    for worker in admin.platform.workers:
+        if worker.role != "sink":
+            worker.kill()
+    for role in ("gateway", "scorer"):
+        admin.platform.up(role)
+    assert admin.seen(revoked) == REFUSED
+    assert admin.seen(other) == KNOWN
+
+
+def predicted(url: str, key: Key, features: dict[str, Any]) -> httpx.Response:
+    return httpx.post(f"{url}/predict", json=features, headers={"X-API-Key": key.api_key}, timeout=30)
+
+
+@pytest.mark.contract("K6", "B3")
+def test_both_keys_work_from_one_bucket_for_the_grace_and_then_the_new_one_alone(
+    admin: Admin, customers: Customers
+) -> None:
+    url = admin.gateways()[0]
+    old = admin.create(rate_limit=1, burst=4)
+    first = predicted(url, old, customers(0))
+    new = admin.noted(admin.call("POST", f"/keys/{old.key_id}/rotate", {"grace": "15s"}))
+    wait_for(lambda: admin.seen(new) == KNOWN, "the new key known everywhere")
+    answers = [first, *(predicted(url, key, customers(0)) for key in (old, new))]
+    assert [(answer.status_code, answer.headers["X-RateLimit-Remaining"]) for answer in answers] == [
+        (200, "3"), (200, "2"), (200, "1"),
+    ]  # fmt: skip
+    wait_for(lambda: admin.seen(old) == REFUSED, "the grace ended", 20)
+    last = predicted(url, new, customers(0))
+    assert (last.status_code, last.headers["X-RateLimit-Remaining"]) == (200, "0")
+
+    def shown() -> bool:
+        path = f"{url}/predictions/{first.headers['X-Request-Id']}"
+        return httpx.get(path, headers={"X-API-Key": new.api_key}, timeout=30).status_code == 200
+
+    wait_for(shown, "what the old key asked for")
+
+
+@pytest.mark.contract("K6")
+def test_a_leaked_key_is_replaced_now(admin: Admin) -> None:
+    old = admin.create()
+    new = admin.noted(admin.call("POST", f"/keys/{old.key_id}/rotate", {"grace": "now", "reason": "leaked"}))
+    admin.assert_refused_from(monotonic(), old)
+    wait_for(lambda: admin.seen(new) == KNOWN, "the new key known everywhere")
+
+
+def used(admin: Admin, key: Key, customers: Customers) -> None:
+    """Requests that end well and that end badly, and their truth, by HTTP and on Kafka."""
+    url, platform = admin.gateways()[-1], admin.platform
+    answer = predicted(url, key, customers(1))
+    assert answer.status_code == 200
+    predicted(url, key, {"features": {}})
+    headers = {"X-API-Key": key.api_key, "Prefer": "respond-async"}
+    httpx.post(f"{url}/predict", json=customers(2), headers=headers, timeout=30)
+    truth = {"request_id": answer.headers["X-Request-Id"], "label": 1}
+    httpx.post(f"{url}/feedback", json=truth, headers={"X-API-Key": key.api_key}, timeout=30)
+    asked = [
+        platform.upstream.ask(key, customers(3)),
+        platform.upstream.ask(key, body=b"no JSON"),
+        platform.upstream.ask(key, customers(4), signed_at=1),
+    ]
+    for request_id in asked:
+        tell(platform, key, request_id, 0)
+    platform.upstream.flush()
+    assert platform.result(asked[0])["status"] == "ok"
+
+
+@pytest.mark.contract("K8", "K2")
+def test_what_was_made_rotated_and_used_lies_nowhere_in_any_form(admin: Admin, customers: Customers) -> None:
+    platform = admin.platform
+    by_command = admin.noted(json.loads(platform.cli("keys", "create", "--name", "run", "--json").stdout))
+    old = [by_command, admin.create()]
+    for key in old:
+        wait_for(lambda key=key: admin.seen(key) == KNOWN, "the key known everywhere")
+        used(admin, key, customers)
+    new = [
+        admin.noted(json.loads(platform.cli("keys", "rotate", old[0].key_id, "--json").stdout)),
+        admin.noted(admin.call("POST", f"/keys/{old[1].key_id}/rotate", {"grace": "now"})),
+    ]
+    for key in new:
+        wait_for(lambda key=key: admin.seen(key) == KNOWN, "the key known everywhere")
+        used(admin, key, customers)
+    admin.call("GET", "/keys")
+    platform.settle()
+    everything = platform.every_byte()
+    for key in (*old, *new):
+        assert everything.count(key.key_id.encode()) > 10
+    assert leaks(everything, [secret for secret in platform.secrets if secret.startswith("sk_")]) == []
+    assert platform.environment["WEIR_MASTER_SECRET"].encode() not in everything
+
+
+def plant(platform: Platform, place: str, text: bytes) -> None:
+    """Put it where the search must find it."""
+    if place == "table":
+        with psycopg.connect(platform.environment["DATABASE_URL"], autocommit=True) as connection:
+            connection.execute("CREATE TABLE IF NOT EXISTS planted (text text, bytes bytea)")
+            columns = (text.decode(), None) if text.isascii() else (None, text)
+            connection.execute("INSERT INTO planted VALUES (%s, %s)", columns)
+        return
+    amidst = b'{"x": "' + text + b'"}'
+    parts = {"key": (amidst, b"v", {}), "value": (b"k", amidst, {}), "header": (b"k", b"v", {"x": amidst})}
+    platform.upstream.send("audit-events", *parts[place])  # type: ignore[arg-type]
+
+
+@pytest.mark.contract("K8")
+@pytest.mark.parametrize("place", ["key", "value", "header", "table"])
+def test_the_search_finds_whatever_lies_in_this_place_in_any_form(guarded: Platform, place: str) -> None:
+    decoys = {(name, form): new_api_key() for name in secrets_of(new_api_key()) for form in forms_of(b"")}
+    for (name, form), api_key in decoys.items():
+        plant(guarded, place, forms_of(secrets_of(api_key)[name])[form])
+    guarded.upstream.flush()
+    everything = guarded.every_byte()
+    lost = [
+        (name, form)
+        for (name, form), api_key in decoys.items()
+        if not any(found.startswith(f"{name} of key 0") for found in leaks(everything, [api_key]))
+    ]
+    assert lost == []
