@@ -13,6 +13,7 @@ from rich.console import Console
 
 from models.pipelines import ALGORITHMS
 from schemas.errors import BadSettings, WeirError
+from tests.bench.admission import admission
 from tests.bench.drain import drains
 from tests.bench.machine import machine
 from tests.bench.memory import memory
@@ -39,6 +40,14 @@ def measure_drains(place: Place, options: Options, results: Results, turn: int) 
         place.report(f"sink {shown}: {results.sink[-1]:,.0f} rows/s")
 
 
+def measure_admission(place: Place, options: Options, results: Results) -> None:
+    for turn in range(options.repeats):
+        rates = admission(place.stack.environment["REDIS_URL"], options.admission_batches)
+        results.admission.append(rates)
+        shown = f"{rates.limiter:,.0f}/s by the limiter alone, {rates.stage:,.0f}/s by the admit stage"
+        place.report(f"admission {turn + 1}/{options.repeats}: {shown}")
+
+
 def measure(place: Place, options: Options, results: Results) -> None:
     place.train(options.model)
     if {"drain", "sink"} & set(options.parts):
@@ -48,6 +57,8 @@ def measure(place: Place, options: Options, results: Results) -> None:
         for way, callers, loops in roundtrips(place, options):
             results.loops.setdefault((way, callers), []).append(loops)
             place.report(f"round trip over {way}, {callers} callers: p50 {loops.p50:.1f} ms, {loops.rate:,.0f}/s")
+    if "admission" in options.parts:
+        measure_admission(place, options, results)
     if "memory" in options.parts:
         for sample in memory(place, options):
             results.memory.append(sample)
@@ -87,6 +98,7 @@ def whole(name: str, text: str) -> Callable[[Any], Any]:
 @whole("--requests", "In a drain through the pipeline.")
 @whole("--stock-records", "In a drain of the stock Faust agent.")
 @whole("--loop-records", "In a drain of the bare loop, which reads the requests again and again.")
+@whole("--admission-batches", "Of 500 records, through the admit stage.")
 @whole("--memory-records", "Requests between the looks at memory.")
 def bench(quick: bool, only: str | None, json_file: Path | None, **given: Any) -> None:
     """Measure Weir on a real broker, beside a stock Faust agent and a bare loop on the same records."""

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-PARTS = ("drain", "sink", "roundtrip", "memory")
+PARTS = ("drain", "sink", "roundtrip", "memory", "admission")
 
 
 @dataclass(frozen=True)
@@ -11,7 +11,7 @@ class Options:
     """requests: in a drain through the pipeline. stock_records, loop_records: in the drains it is compared with.
 
     callers, http_callers: closed loops at once. seconds: of each. memory_records: requests between the first and
-    the last look at resident memory.
+    the last look at resident memory. admission_batches: of 500 records, by the admit stage and its limiter alone.
     """
 
     parts: tuple[str, ...] = PARTS
@@ -24,11 +24,18 @@ class Options:
     http_callers: tuple[int, ...] = (1, 10, 50)
     seconds: float = 6.0
     memory_records: int = 1_000_000
+    admission_batches: int = 200
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
 QUICK = Options(
-    repeats=2, requests=20_000, stock_records=3_000, loop_records=100_000, seconds=2, memory_records=100_000
+    repeats=2,
+    requests=20_000,
+    stock_records=3_000,
+    loop_records=100_000,
+    seconds=2,
+    memory_records=100_000,
+    admission_batches=20,
 )

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
 
+from tests.bench.admission import Admission
 from tests.bench.callers import Loops
 from tests.bench.drain import FAUST, LOOP, PAIR, STOCK, Drain
 from tests.bench.memory import Sample
@@ -15,6 +16,8 @@ RATIOS = {
     "weir with two processes / stock Faust": (PAIR, STOCK, 20.0),
 }
 """Name -> who is held against whom, and the least that the ratio shall be."""
+ADMISSION = {"limiter": 100_000, "stage": 60_000}
+"""Decisions a second on one core, at least: by the limiter alone, and by the whole admit stage, signatures checked."""
 FLAT = 1.10
 
 
@@ -42,6 +45,7 @@ class Results:
     sink: list[float] = field(default_factory=list)
     loops: dict[tuple[str, int], list[Loops]] = field(default_factory=dict)
     memory: list[Sample] = field(default_factory=list)
+    admission: list[Admission] = field(default_factory=list)
 
     def ratios(self) -> dict[str, Spread]:
         """Ratios of drain rates, each taken within one repeat."""
@@ -58,6 +62,11 @@ class Results:
         pairs = {name: (used.get(one), used.get(other)) for name, (one, other, _) in RATIOS.items()}
         return {name: theirs / ours for name, (ours, theirs) in pairs.items() if ours and theirs}
 
+    def admission_rates(self) -> dict[str, Spread]:
+        """Decisions a second, of the limiter and of the stage."""
+        names = ADMISSION if self.admission else ()
+        return {name: spread([getattr(one, name) for one in self.admission]) for name in names}
+
     def growth(self) -> dict[str, float]:
         """Process -> resident memory at the end over that after the first tenth."""
         if not self.memory:
@@ -73,6 +82,9 @@ class Results:
             "roundtrip": [
                 {"via": via, "callers": callers, **_loops(loops)} for (via, callers), loops in self.loops.items()
             ],
+            "admission": {
+                name: {**found.as_json(), "target": ADMISSION[name]} for name, found in self.admission_rates().items()
+            },
             "memory": {
                 "samples": [{"requests": one.requests, "resident_mib": dict(one.resident)} for one in self.memory],
                 "growth": self.growth(),

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from rich.table import Column, Table
 
 from tests.bench.drain import FAUST
-from tests.bench.results import FLAT, RATIOS, Results, Spread, cpu_us, spread
+from tests.bench.results import ADMISSION, FLAT, RATIOS, Results, Spread, cpu_us, spread
 
 
 def tables(results: Results) -> Iterator[Table]:
@@ -17,6 +17,8 @@ def tables(results: Results) -> Iterator[Table]:
         yield _sink(spread(results.sink))
     if results.loops:
         yield _loops(results)
+    if results.admission:
+        yield _admission(results)
     if results.memory:
         yield _memory(results)
 
@@ -71,6 +73,15 @@ def _loops(results: Results) -> Table:
         table.add_row(
             f"over {way}", str(callers), *shown, f"{rates.median:,.0f}", f"{rates.least:,.0f} - {rates.most:,.0f}"
         )
+    return table
+
+
+def _admission(results: Results) -> Table:
+    table = Table("admission, one core", *_right("decisions/s", "least - most", "target"))
+    shown = {"limiter": "the limiter alone", "stage": "with every signature checked"}
+    for name, rates in results.admission_rates().items():
+        least_most = f"{rates.least:,.0f} - {rates.most:,.0f}"
+        table.add_row(shown[name], f"{rates.median:,.0f}", least_most, f">= {ADMISSION[name]:,}")
     return table
 
 

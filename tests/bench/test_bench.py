@@ -12,7 +12,10 @@ from infra.local.stack import RunningStack
 from tests.bench.place import ROOT
 
 COMMAND = [sys.executable, "-m", "tests.bench"]
-TINY = "--quick --repeats 1 --requests 2000 --stock-records 200 --loop-records 4000 --seconds 0.2 --memory-records 1000"
+TINY = (
+    "--quick --repeats 1 --requests 2000 --stock-records 200 --loop-records 4000 --seconds 0.2 --memory-records 1000 "
+    "--admission-batches 3"
+)
 
 
 @pytest.mark.real_broker
@@ -36,6 +39,9 @@ def test_one_run_measures_every_part_and_writes_its_figures(stack: RunningStack,
         *(("kafka", callers) for callers in (1, 10, 50, 200)),
         *(("http", callers) for callers in (1, 10, 50)),
     ]
+    admission = found["admission"]
+    assert {name: rates["target"] for name, rates in admission.items()} == {"limiter": 100_000, "stage": 60_000}
+    assert all(rates["median"] > 0 for rates in admission.values())
     assert found["memory"]["growth"].keys() >= {"scorer", "sink", "gateway"}
     assert found["machine"].keys() >= {"cores", "python", "faust-streaming", "onnxruntime", "kafka"}
     assert "round trip" in done.stdout
@@ -53,4 +59,4 @@ def test_an_unknown_part_is_refused_with_the_known_ones() -> None:
     command = [*COMMAND, "--only", "drain,speed"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
-    assert "known are drain, sink, roundtrip, memory" in done.stderr
+    assert "known are drain, sink, roundtrip, memory, admission" in done.stderr
