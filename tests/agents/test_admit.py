@@ -36,7 +36,7 @@ async def test_a_signed_record_of_a_known_key_is_admitted() -> None:
     assert item.decision is not None
 
 
-@pytest.mark.contract("K4", "K8", "R6")
+@pytest.mark.contract("K4", "K8", "R6", "B6")
 @pytest.mark.parametrize(
     "given",
     [

@@ -80,6 +80,17 @@ def test_more_rows_than_the_bucket_holds_are_refused_for_good_wherever_they_come
     assert (fitting.status_code, fitting.headers["X-RateLimit-Remaining"]) == (200, "0")
 
 
+@pytest.mark.contract("B6", "K8")
+def test_unknown_keys_never_make_a_bucket(platform: Platform, customers: Customers, redis_url: str) -> None:
+    stranger = Key("sk_live_" + "Q" * 43, "QQQQQQQQQQQ")
+    asked = [platform.upstream.ask(stranger, customers(0)) for _ in range(3)]
+    platform.upstream.flush()
+    assert {platform.result(request_id)["status"] for request_id in asked} == {"unauthorized"}
+    assert platform.http.post("/predict", json={}, headers={"X-API-Key": stranger.api_key}).status_code == 401
+    with redis.Redis.from_url(redis_url) as client:
+        assert list(client.scan_iter(f"*{stranger.key_id}*")) == []
+
+
 @pytest.mark.contract("B1")
 def test_a_dry_run_answers_everybody_and_counts_who_would_be_refused(
     stack: RunningStack, database_url: str, models: Path, tmp_path: Path, customers: Customers

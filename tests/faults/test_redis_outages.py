@@ -19,14 +19,15 @@ from tests.e2e.cases import Customers
 from tests.e2e.platform import Platform, wait_for
 from tests.e2e.running import platform_on
 from tests.e2e.upstream import Key
-from tests.faults.slow_proxy import SlowProxy, slow_proxy
 from tests.infra.outages import Server
+from tests.infra.slow_link import SlowLink, slow_link_beside
 
 pytestmark = pytest.mark.real_broker
 
 BURST = 20
 PACE_S = 0.05
 SLOW_S = 0.2
+"""Until an answer is there: half of it on each way."""
 
 
 @pytest.fixture(params=["server", "wheel"])
@@ -42,16 +43,16 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def proxy(server: Server) -> Iterator[SlowProxy]:
-    with slow_proxy(server.port) as proxy:
-        yield proxy
+def link(server: Server) -> Iterator[SlowLink]:
+    with slow_link_beside(server.port) as link:
+        yield link
 
 
 @pytest.fixture
 def platform(
-    stack: RunningStack, proxy: SlowProxy, database_url: str, models: Path, tmp_path: Path
+    stack: RunningStack, link: SlowLink, database_url: str, models: Path, tmp_path: Path
 ) -> Iterator[Platform]:
-    given = {**stack.environment, "REDIS_URL": f"redis://127.0.0.1:{proxy.port}/0"}
+    given = {**stack.environment, "REDIS_URL": f"redis://127.0.0.1:{link.port}/0"}
     with platform_on(given, database_url, models, tmp_path) as platform:
         yield platform
 
@@ -108,7 +109,7 @@ def says_degraded(platform: Platform) -> bool:
 @pytest.mark.timeout(150)
 @pytest.mark.contract("B6", "R6", "K4")
 def test_each_outage_of_redis_ends_as_documented_and_nobody_is_unauthorized(
-    platform: Platform, server: Server, proxy: SlowProxy, customers: Customers
+    platform: Platform, server: Server, link: SlowLink, customers: Customers
 ) -> None:
     [scorer] = platform.up("scorer")
     callers = Callers(platform, customers)
@@ -122,11 +123,11 @@ def test_each_outage_of_redis_ends_as_documented_and_nobody_is_unauthorized(
         assert callers.decided(by_redis=True) == "ok"  # buckets are full again
         callers.spend(by_redis=True)
 
-        proxy.delay_s = SLOW_S
+        link.delay_s = SLOW_S / 2
         assert callers.decided(by_redis=False) == "ok"  # by a bucket of the scorer's own
         assert says_degraded(platform)
         callers.spend(by_redis=False)
-        proxy.delay_s = 0
+        link.delay_s = 0
         assert callers.decided(by_redis=True) == "rate_limited"  # Redis' bucket is as it was
         assert not says_degraded(platform)
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from threading import Thread
 
 
 @dataclass
@@ -23,7 +25,11 @@ class SlowLink:
         self.writers.clear()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection("127.0.0.1", self.target)
+        try:
+            there, back = await asyncio.open_connection("127.0.0.1", self.target)
+        except OSError:
+            writer.close()
+            return
         self.writers += [writer, back]
         await asyncio.gather(self._carry(reader, back), self._carry(there, writer))
 
@@ -60,3 +66,24 @@ async def slow_link(target: int) -> AsyncIterator[SlowLink]:
     finally:
         server.close()
         link.cut()
+
+
+@contextmanager
+def slow_link_beside(target: int) -> Iterator[SlowLink]:
+    """The same in a thread of its own, for a test that blocks."""
+    opened: Future[tuple[SlowLink, asyncio.AbstractEventLoop]] = Future()
+    closed = asyncio.Event()
+
+    async def serve() -> None:
+        async with slow_link(target) as link:
+            opened.set_result((link, asyncio.get_running_loop()))
+            await closed.wait()
+
+    thread = Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    link, loop = opened.result(10)
+    try:
+        yield link
+    finally:
+        loop.call_soon_threadsafe(closed.set)
+        thread.join(10)
