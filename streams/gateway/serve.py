@@ -123,6 +123,7 @@ def _peek(settings: Settings, stack: AsyncExitStack) -> Peek:
     redis = connect(settings.redis_url)
     stack.push_async_callback(redis.aclose)
     limiter = RedisLimiter(redis, logs={})
+    stack.push_async_callback(limiter.close)
 
     async def peek(key: ApiKey) -> RateState:
         found = await limiter.peek(key.bucket, key.rate_limit, key.capacity)
