@@ -66,8 +66,11 @@ def test_who_writes_a_key_that_was_revoked_meanwhile_writes_the_revocation_too(t
     *_, revoked, limited, last = topics.states()
     assert (limited.tier, limited.revoked_at) == ("free", None)
     assert last == limited.revoked(revoked.revoked_at)  # type: ignore[arg-type]
-    *_, repair = topics.events()
-    assert (repair.action, repair.actor, repair.target) == ("key_revoked", "limiter", key.key_id)
+    changed, repair = [event for event in topics.events() if event.actor == "limiter"]
+    assert [(event.action, event.target) for event in (changed, repair)] == [
+        ("key_tier_changed", key.key_id),
+        ("key_revoked", key.key_id),
+    ]
     assert (repair.before, repair.after) == (limited.digest(), last.digest())
 
 
@@ -77,8 +80,7 @@ def test_who_writes_a_key_that_was_rotated_meanwhile_keeps_the_end_of_its_grace(
     key = other.new_key("client").key
     overtaken = Overtaken(topics.store(), lambda: other.rotate_key(key.key_id))
     KeyManager(overtaken, SEALER).set_tier(key.key_id, "free")  # type: ignore[arg-type]
-    last = topics.states()[-1]
-    assert last.key_id == key.key_id
+    last = [state for state in topics.states() if state.key_id == key.key_id][-1]
     assert (last.tier, last.expires_at is None, last.rotated_to is None) == ("free", False, False)
 
 
@@ -89,7 +91,9 @@ def test_a_change_that_nobody_contests_is_one_record_and_one_event(topics: Topic
     manager.rotate_key(key.key_id)
     manager.revoke_key(key.key_id)
     states, events = topics.states(), topics.events()
-    assert [(event.target, event.after) for event in events] == [(key.key_id, key.digest()) for key in states]
+    assert sorted((event.target, event.after) for event in events) == sorted(
+        (key.key_id, key.digest()) for key in states
+    )
     assert [event.action for event in events] == [
         "key_created",
         "key_tier_changed",
