@@ -55,6 +55,9 @@ class Settings(BaseModel):
     auth_allow_plaintext_keys: Annotated[
         bool, Field(description="Whether a record may bring its key in the header x-api-key, unsigned.")
     ] = False
+    auth_failures_per_minute: Annotated[
+        int, Field(ge=1, description="Requests without a valid key from one address that are each answered 401.")
+    ] = 20
     weir_env: Annotated[
         Literal["development", "production"], Field(description="production refuses development defaults.")
     ] = "development"

@@ -72,9 +72,10 @@ def create_app(
         Route("/metrics", partial(metrics, text=metrics_text, public=settings.metrics_public)),
     ]
     public = {"/healthz", "/readyz"} | ({"/metrics"} if settings.metrics_public else set())
+    failures = Failures(settings.auth_failures_per_minute)
     layers = [
         Middleware(Shield, observe=observe),
-        Middleware(Guard, keys=keys, clock=clock, public=public, failures=Failures()),
+        Middleware(Guard, keys=keys, clock=clock, public=public, failures=failures),
     ]
     if peek is not None:
         layers.insert(0, Middleware(Quota, peek=peek, clock=clock))

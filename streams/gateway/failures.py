@@ -4,19 +4,20 @@ from collections import OrderedDict
 from collections.abc import Callable
 from time import monotonic
 
-MOST = 20
-"""Failures of one source within WINDOW_S that are each answered 401."""
 WINDOW_S = 60.0
 SOURCES = 10_000
 """Sources remembered at once; the one that failed longest ago makes room."""
 
 
 class Failures:
-    """Counts failures by source, in windows that begin with a source's first one."""
+    """Counts failures by source, in windows that begin with a source's first one.
+
+    most: of one source within a window, before it is put off.
+    """
 
     def __init__(
         self,
-        most: int = MOST,
+        most: int,
         window_s: float = WINDOW_S,
         sources: int = SOURCES,
         now: Callable[[], float] = monotonic,
