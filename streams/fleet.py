@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 
 from infra.local.process import LEASH
@@ -33,6 +34,8 @@ class Fleet:
         try:
             while len(self._pids) < self._count and not self._told:
                 self._pids.add(subprocess.Popen(self._command, stdin=subprocess.DEVNULL).pid)
+            if self._told:  # perhaps before the last of them was known
+                self._tell()
             return self._outlast()
         finally:
             for number, handler in zip(SIGNALS, before, strict=True):
@@ -59,4 +62,5 @@ class Fleet:
         """Ask every copy to drain; one that was asked before goes on draining."""
         self._told = True
         for pid in self._pids:
-            os.kill(pid, signal.SIGTERM)
+            with suppress(ProcessLookupError):  # one that has just ended
+                os.kill(pid, signal.SIGTERM)

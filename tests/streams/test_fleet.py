@@ -72,6 +72,25 @@ def test_where_one_is_stopped_the_others_drain_too(tmp_path: Path) -> None:
     assert drained(tmp_path) == set(pids)
 
 
+EARLY = """
+import os, signal, subprocess, sys
+from streams.fleet import Fleet
+start = subprocess.Popen
+
+def started(*arguments, **more):
+    child = start(*arguments, **more)
+    os.kill(os.getpid(), signal.SIGTERM)
+    return child
+
+subprocess.Popen = started
+Fleet([sys.executable, "-c", "import signal; signal.pause()"], 3).run()
+"""
+
+
+def test_a_fleet_told_to_end_while_it_starts_leaves_nobody_behind() -> None:
+    subprocess.run([sys.executable, "-c", EARLY], cwd=ROOT, timeout=WITHIN_S, check=True)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends the children of a killed process")
 def test_no_process_outlives_a_fleet_that_was_killed(tmp_path: Path) -> None:
     with fleet(tmp_path) as (parent, pids):
