@@ -23,6 +23,8 @@ FOLDED = ("name", "permissions")
 WIDE = 100
 """Characters that a table with every column needs; a narrower one leaves the least important out."""
 
+# An id made by an earlier release may begin with a hyphen, which is no option here, not even where it has an h.
+ID_FIRST = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 reason_option = click.option("--reason", help="Why, for the audit event.")
 

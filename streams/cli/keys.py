@@ -8,6 +8,7 @@ import click
 from infra.key_arguments import NOW
 from schemas.keys import PERMISSIONS, TIERS
 from streams.cli.key_output import (
+    ID_FIRST,
     described,
     json_option,
     manager,
@@ -18,9 +19,6 @@ from streams.cli.key_output import (
     unknown,
 )
 from streams.cli.key_secrets import bootstrap, reseal
-
-# An id made by an earlier release may begin with a hyphen, which is no option here.
-ID_FIRST = {"ignore_unknown_options": True}
 
 
 @click.group()

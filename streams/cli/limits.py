@@ -15,10 +15,7 @@ from schemas.errors import Unavailable
 from schemas.keys import ApiKey
 from schemas.quota import Decision
 from streams.bring_up import local_settings
-from streams.cli.key_output import json_option, manager, unknown
-
-# An id made by an earlier release may begin with a hyphen, which is no option here, not even where it has an h.
-ID_FIRST = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
+from streams.cli.key_output import ID_FIRST, json_option, manager, unknown
 
 
 @click.group()

@@ -12,6 +12,7 @@ from infra.sealing import Sealer
 from schemas.errors import BadSettings, InvalidRequest
 from schemas.events import AuditEvent
 from schemas.signing import signing_key
+from streams.cli import weir
 from streams.cli.keys import keys
 from tests.kafka import make_topic, read_all
 
@@ -185,3 +186,11 @@ def test_a_short_previous_secret_is_named(environ: Environ, monkeypatch: pytest.
     monkeypatch.setenv("WEIR_MASTER_SECRET_PREVIOUS", "short")
     with pytest.raises(BadSettings, match="WEIR_MASTER_SECRET_PREVIOUS"):
         run("reseal")
+
+
+@pytest.mark.parametrize("verb", ["show", "revoke", "rotate", "tier"])
+def test_an_id_that_begins_with_a_hyphen_and_has_an_h_is_no_wish_for_help(environ: Environ, verb: str) -> None:
+    arguments = ["keys", verb, "-hAAAAAAAAA", *(["free"] if verb == "tier" else [])]
+    result = CliRunner().invoke(weir, arguments)
+    assert result.exit_code != 0
+    assert "-hAAAAAAAAA is not the id of a key" in result.output
