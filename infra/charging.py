@@ -39,6 +39,11 @@ class Asked:
     identities: Sequence[str]
     expired: Sequence[bool]
 
+    def ends(self) -> dict[tuple[str, int], int]:
+        """The last offset of each partition, with the log's identity."""
+        last = dict(zip(self.of_partition, self.offsets, strict=True))
+        return {(self.log, self.partitions[index]): offset for index, offset in last.items()}
+
 
 class Verdict(NamedTuple):
     """The answer: a letter per charge, and each bucket's level before the first of them."""

@@ -52,8 +52,8 @@ class Handover:
     def note(self, asked: Asked, letters: str) -> None:
         """Keeps what was decided of a batch: where it ends in each partition, and whom it refused."""
         if asked.log:
-            for index, offset in dict(zip(asked.of_partition, asked.offsets, strict=True)).items():
-                self._see((asked.log, asked.partitions[index]), offset)
+            for partition, offset in asked.ends().items():
+                self._see(partition, offset)
             if letters.strip(ADMITTED):
                 self._keep(asked, [CODES.get(letter) for letter in letters])
 

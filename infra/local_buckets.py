@@ -76,8 +76,8 @@ class LocalBuckets:
         """Remembers what Redis has decided of a batch of records: what comes again once Redis is away keeps it."""
         if not asked.log:
             return
-        for index, offset in dict(zip(asked.of_partition, asked.offsets, strict=True)).items():
-            self._past.reach((asked.log, asked.partitions[index]), offset)
+        for partition, offset in asked.ends().items():
+            self._past.reach(partition, offset)
         if letters.strip(ADMITTED):
             for index, offset, letter in zip(asked.of_partition, asked.offsets, letters, strict=True):
                 if letter not in ADMITTED:

@@ -8,11 +8,11 @@ from redis.asyncio import Redis
 
 from infra.asking import AWAY, FIRST_CALL_S, run, within
 from infra.breaker import REOPEN_S
-from infra.charging import Asked
+from infra.charging import ask
 from infra.handover import SLICE, Handover
 from infra.token_bucket import Terms, payload
 
-NOTHING = Asked("", [], [], [], [], [], [], [], [], [], [])
+NOTHING = ask("", [])
 
 _log = logging.getLogger("weir.rate_limit")
 
