@@ -72,9 +72,13 @@ async def until_ready(http: httpx.AsyncClient, serving: asyncio.Task[None]) -> N
 
 
 @pytest.fixture
-async def gateway(base: Settings) -> AsyncIterator[Running]:
+async def api_key(base: Settings) -> str:
+    return await asyncio.to_thread(get_key_manager(base).create_key, "serve test")
+
+
+@pytest.fixture
+async def gateway(base: Settings, api_key: str) -> AsyncIterator[Running]:
     manager = await asyncio.to_thread(get_key_manager, base)
-    api_key = await asyncio.to_thread(manager.create_key, "serve test")
     key = await asyncio.to_thread(manager.validate_key, api_key)
     assert key is not None
     ring = SealedKeyRing(Sealer.of(base))

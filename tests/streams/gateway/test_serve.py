@@ -19,7 +19,7 @@ from streams.gateway.limits import Limits
 from streams.gateway.serve import run
 from streams.producer import Producer
 from streams.settings import Settings
-from tests.streams.gateway.conftest import METRICS, Running, running
+from tests.streams.gateway.conftest import METRICS, Running, free_port, running
 from tests.streams.gateway.echo import Echo, eventually
 
 FULL = {"entity": "c-42", "features": {"total_orders": 3}}
@@ -219,6 +219,26 @@ async def test_without_a_broker_it_is_alive_not_ready_and_says_503(base: Setting
         assert ready.json()["error"]["reasons"].keys() == {"keys", "replies"}
         key = {"X-API-Key": "sk_live_" + "A" * 43}
         assert (await http.post("/predict", json=FULL, headers=key)).status_code == 503
+
+
+async def test_stopping_while_redis_is_away_ends_the_tries_to_return_to_it(base: Settings, api_key: str) -> None:
+    nobody = base.model_copy(update={"redis_url": f"redis://127.0.0.1:{free_port()}/0"})
+    async with running(nobody) as (http, _, serving):
+        async with asyncio.timeout(30):
+            while (response := await alive(http, api_key)) is None or response.status_code == 503:
+                assert not serving.done()
+                await asyncio.sleep(0.05)
+        assert (response.status_code, response.headers["X-RateLimit-Limit"]) == (404, "1000")
+    left = [task for task in asyncio.all_tasks() if "Recovery" in repr(task.get_coro())]
+    assert left == []
+
+
+async def alive(http: httpx.AsyncClient, api_key: str) -> httpx.Response | None:
+    """An answer that no scorer is asked for, or None before anybody listens."""
+    try:
+        return await http.get("/nowhere", headers={"X-API-Key": api_key})
+    except httpx.ConnectError:
+        return None
 
 
 async def test_a_taken_port_is_said(base: Settings) -> None:
