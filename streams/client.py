@@ -100,10 +100,9 @@ class WeirClient:
         """
         if self._replies is None:
             raise BadSettings("this client was made with replies=False: it can submit, not predict")
-        if on_limit == "return":
-            replies = await self._ask(asks, timeout)
-        else:
-            replies = await until_admitted(self._ask, [ask.named() for ask in asks], timeout)
+        named = [ask.named() for ask in asks]
+        ask_all = self._ask(named, timeout) if on_limit == "return" else until_admitted(self._ask, named, timeout)
+        replies = await ask_all
         return [None if reply is None else _result(reply.body) for reply in replies]
 
     async def _ask(self, asks: Sequence[Ask], within_s: float) -> list[Reply | None]:
@@ -112,7 +111,7 @@ class WeirClient:
         with ExitStack() as stack:
             expected = [stack.enter_context(self._replies.expect()) for _ in asks]
             pairs = zip(asks, expected, strict=True)
-            signed = [self._signer.request(self._requests, ask.named(), within_s, to.to) for ask, to in pairs]
+            signed = [self._signer.request(self._requests, ask, within_s, to.to) for ask, to in pairs]
             await self._send(signed, within_s)
             waiting = [item.reply for item in expected]
             if waiting:

@@ -23,11 +23,10 @@ async def prediction(request: Request, *, predictions: Predictions, underway: Un
     owner = require(request, "predict").key.line
     request_id = request.path_params["request_id"]
     stored = await predictions(request_id) if is_request_id(request_id.encode()) else None
-    if stored is not None and _is_of(owner, stored["key_id"], keys):
-        underway.remove(request_id, owner)
-        return json_response({name: value for name, value in stored.items() if name != "key_id"})
     if stored is not None:
         underway.remove(request_id, owner)
+        if _is_of(owner, stored["key_id"], keys):
+            return json_response({name: value for name, value in stored.items() if name != "key_id"})
     if underway.holds(request_id, owner):
         return json_response({"request_id": request_id, "status": "pending"}, 202, {"Retry-After": "1"})
     message = "no stored prediction of yours has this request id"
