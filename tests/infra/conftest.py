@@ -1,20 +1,24 @@
-"""Redis servers of a test module's own, and a key manager over a store in memory."""
+"""Redis servers of a test module's own, a key manager over a store in memory, and a topic with a client's options."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
 from infra.auth import KeyManager
+from infra.kafka import client_options
 from infra.local.ladder import choose_redis, look_around
 from infra.local.process import free_port, stop
 from infra.local.redis import start_redis
 from infra.local.service import Surroundings
 from infra.rate_limit import connect
+from streams.settings import Settings
 from tests.infra.keys import SEALER, Clock, DictStore
 from tests.infra.outages import Server
+from tests.kafka import make_topic
 
 
 @pytest.fixture(scope="module", params=["server", "wheel"])
@@ -57,3 +61,13 @@ def clock() -> Clock:
 @pytest.fixture
 def manager(store: DictStore, clock: Clock) -> KeyManager:
     return KeyManager(store, SEALER, clock, default_rate_limit=1000, default_burst=100)
+
+
+@pytest.fixture
+def options(bootstrap: str) -> dict[str, Any]:
+    return client_options(Settings(kafka_bootstrap_servers=bootstrap))
+
+
+@pytest.fixture
+def topic(bootstrap: str, unique: Callable[..., str]) -> str:
+    return make_topic(bootstrap, unique("compacted"), 3)

@@ -6,20 +6,8 @@ from typing import Any
 import pytest
 
 from infra.compacted import read_records
-from infra.kafka import client_options, publish
+from infra.kafka import publish
 from schemas.errors import Unavailable
-from streams.settings import Settings
-from tests.kafka import make_topic
-
-
-@pytest.fixture
-def options(bootstrap: str) -> dict[str, Any]:
-    return client_options(Settings(kafka_bootstrap_servers=bootstrap))
-
-
-@pytest.fixture
-def topic(bootstrap: str, unique: Callable[..., str]) -> str:
-    return make_topic(bootstrap, unique("compacted"), 3)
 
 
 def read(options: dict[str, Any], topic: str, timeout_s: float = 30) -> list[tuple[bytes, bytes | None]]:

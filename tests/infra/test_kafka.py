@@ -1,6 +1,5 @@
 import logging
 import ssl
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,19 +9,9 @@ from confluent_kafka.admin import AdminClient
 from infra.kafka import aiokafka_options, client_options, publish
 from schemas.errors import Unavailable
 from streams.settings import Settings
-from tests.kafka import make_topic, read_all
+from tests.kafka import read_all
 
 NOBODY = {"bootstrap.servers": "127.0.0.1:1"}
-
-
-@pytest.fixture
-def options(bootstrap: str) -> dict[str, Any]:
-    return client_options(Settings(kafka_bootstrap_servers=bootstrap))
-
-
-@pytest.fixture
-def topic(bootstrap: str, unique: Callable[..., str]) -> str:
-    return make_topic(bootstrap, unique("compacted"), 3)
 
 
 def test_headers_arrive(options: dict[str, Any], bootstrap: str, topic: str) -> None:

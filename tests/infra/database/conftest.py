@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from infra.database import FeedbackRepository, create_db_engine, create_db_session, init_db
+from infra.database import FeedbackRepository, PostgresStore, create_db_engine, create_db_session, init_db
 
 
 @pytest.fixture(scope="module")
@@ -25,3 +25,21 @@ def session(engine: Engine) -> Iterator[Session]:
 @pytest.fixture
 def repo(session: Session) -> FeedbackRepository:
     return FeedbackRepository(session)
+
+
+@pytest.fixture
+def topic(unique: Callable[..., str]) -> str:
+    """What the rows are said to come from."""
+    return unique("topic")
+
+
+@pytest.fixture
+def store(engine: Engine, topic: str) -> PostgresStore:
+    """A store that knows the topic's log."""
+    return PostgresStore(engine, {topic: topic})
+
+
+@pytest.fixture
+def name(unique: Callable[..., str]) -> str:
+    """A request id."""
+    return unique("request")

@@ -1,6 +1,6 @@
 """Of the deliveries of one request the best that Postgres takes is stored, and the rest is told or repeats it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -13,21 +13,6 @@ from tests.infra.database.rows import prediction, request_rows
 
 A, B, C = "AAAAAAAAAAA", "BBBBBBBBBBB", "CCCCCCCCCCC"
 BAD: list[dict[str, Any]] = [{"predicted_probability": 7.0}, {"features": {"n": 2**70}}, {"entity": "\ud800"}]
-
-
-@pytest.fixture
-def topic(unique: Callable[..., str]) -> str:
-    return unique("results")
-
-
-@pytest.fixture
-def store(engine: Engine, topic: str) -> PostgresStore:
-    return PostgresStore(engine, {topic: topic})
-
-
-@pytest.fixture
-def name(unique: Callable[..., str]) -> str:
-    return unique("request")
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Ground truth in the store: joined whichever side comes first, revised by what comes later."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,18 +18,8 @@ LABEL = "actual_label, label_source"
 
 
 @pytest.fixture
-def topic(unique: Callable[..., str]) -> str:
-    return unique("topic")
-
-
-@pytest.fixture
 def store(engine: Engine, topic: str) -> PostgresStore:
     return PostgresStore(engine, {topic: topic, "results": f"{topic}-results"})
-
-
-@pytest.fixture
-def name(unique: Callable[..., str]) -> str:
-    return unique("request")
 
 
 async def predict(store: PostgresStore, name: str, next_offset: int = 1, **changes: Any) -> None:

@@ -18,16 +18,6 @@ WITHIN_S = 30
 Writes = Callable[[Engine, str, str], Coroutine[Any, Any, None]]
 
 
-@pytest.fixture
-def name(unique: Callable[..., str]) -> str:
-    return unique("request")
-
-
-@pytest.fixture
-def topic(unique: Callable[..., str]) -> str:
-    return unique("topic")
-
-
 def store(engine: Engine, topic: str) -> PostgresStore:
     return PostgresStore(engine, {topic: topic, "feedback": f"{topic}-feedback"})
 

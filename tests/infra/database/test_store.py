@@ -1,6 +1,5 @@
 """The sink's store: whatever is delivered, and however often, each request keeps one row."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,18 +13,8 @@ from tests.infra.database.rows import MOMENT, api_key, prediction, request_rows,
 
 
 @pytest.fixture
-def topic(unique: Callable[..., str]) -> str:
-    return unique("results")
-
-
-@pytest.fixture
 def store(engine: Engine, topic: str) -> PostgresStore:
     return PostgresStore(engine, {topic: f"{topic}:1"})
-
-
-@pytest.fixture
-def name(unique: Callable[..., str]) -> str:
-    return unique("request")
 
 
 def at(topic: str, next_offset: int, partition: int = 0) -> list[Position]:

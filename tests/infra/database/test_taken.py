@@ -1,6 +1,6 @@
 """A request id belongs to the key whose result is stored under it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -17,21 +17,6 @@ from tests.infra.database.rows import MOMENT, api_key, prediction, request_rows
 
 pytestmark = pytest.mark.contract("R7")
 A, B = "AAAAAAAAAAA", "BBBBBBBBBBB"
-
-
-@pytest.fixture
-def topic(unique: Callable[..., str]) -> str:
-    return unique("results")
-
-
-@pytest.fixture
-def store(engine: Engine, topic: str) -> PostgresStore:
-    return PostgresStore(engine, {topic: topic})
-
-
-@pytest.fixture
-def name(unique: Callable[..., str]) -> str:
-    return unique("request")
 
 
 @pytest.fixture

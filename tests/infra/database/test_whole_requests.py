@@ -1,6 +1,6 @@
 """A request is stored whole or not at all: another of its id, with however many rows, adds none to it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -15,18 +15,8 @@ A, B = "AAAAAAAAAAA", "BBBBBBBBBBB"
 
 
 @pytest.fixture
-def topic(unique: Callable[..., str]) -> str:
-    return unique("results")
-
-
-@pytest.fixture
 def store(engine: Engine, topic: str) -> PostgresStore:
     return PostgresStore(engine, {topic: topic, "feedback": f"{topic}-feedback"})
-
-
-@pytest.fixture
-def name(unique: Callable[..., str]) -> str:
-    return unique("request")
 
 
 def request(name: str, rows: int, key_id: str = A, **changes: Any) -> list[StoredPrediction]:
