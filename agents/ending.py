@@ -104,7 +104,7 @@ def _headers(given: Mapping[str, bytes], key_id: str | None, decision: Decision 
             headers.append((name, given[name]))
     if key_id is not None:
         headers.append((h.KEY_ID, key_id.encode()))
-    if decision is not None:
+    if decision is not None and decision.limited:
         headers.append((h.RATE_LIMIT, _bucket(decision)))
     return headers
 

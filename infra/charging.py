@@ -108,7 +108,7 @@ def _waived(denied: Decision) -> Decision:
 def free(charge: Charge, now_us: int) -> Decision:
     """The decision where no limits hold."""
     outcome: Outcome = "expired" if charge.expired else "admitted"
-    return Decision(outcome, charge.per_hour, charge.capacity, _second(now_us))
+    return Decision(outcome, charge.per_hour, charge.capacity, _second(now_us), limited=False)
 
 
 def _second(moment_us: int) -> int:

@@ -34,6 +34,7 @@ class Decision(Struct, frozen=True, gc=False):
     as the charge costs (denied) or the bucket is full again. retry_after: seconds until then, 0 where it was
     admitted and where it can never be: the cost exceeds the bucket. degraded: decided by the local bucket, as
     Redis was away. would_refuse: admitted by a dry run alone; `remaining` is 0, `reset_at` as if it was denied.
+    limited: False where limits are switched off, so that the numbers are no bucket's.
     """
 
     outcome: Outcome
@@ -43,3 +44,4 @@ class Decision(Struct, frozen=True, gc=False):
     retry_after: int = 0
     degraded: bool = False
     would_refuse: bool = False
+    limited: bool = True

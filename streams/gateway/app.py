@@ -39,7 +39,7 @@ def create_app(
     clock: Clock = lambda: datetime.now(UTC),
     observe: Observe = lambda route, status, seconds: None,
 ) -> Starlette:
-    """The gateway over these things; nothing is connected here. peek: None where nobody is limited."""
+    """The gateway over these things; nothing is connected here. peek: None where limits are switched off."""
     underway = Underway()
 
     def clock_ms() -> int:
@@ -74,11 +74,10 @@ def create_app(
     public = {"/healthz", "/readyz"} | ({"/metrics"} if settings.metrics_public else set())
     failures = Failures(settings.auth_failures_per_minute)
     layers = [
+        Middleware(Quota, peek=peek, clock=clock),
         Middleware(Shield, observe=observe),
         Middleware(Guard, keys=keys, clock=clock, public=public, failures=failures),
     ]
-    if peek is not None:
-        layers.insert(0, Middleware(Quota, peek=peek, clock=clock))
     app = Starlette(
         routes=routes,
         middleware=layers,

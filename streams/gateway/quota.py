@@ -21,10 +21,11 @@ class Quota:
     """Adds `X-RateLimit-*`, and what the IETF's draft of RateLimit headers names them.
 
     The scorer's reply brings the bucket's state along; any other response peeks. Stands outside of what answers for
-    bugs, so that a 500 has them too.
+    bugs, so that a 500 has them too. peek: None where limits are switched off: nothing is told but by the reply of a
+    scorer that does limit.
     """
 
-    def __init__(self, app: ASGIApp, *, peek: Peek, clock: Clock) -> None:
+    def __init__(self, app: ASGIApp, *, peek: Peek | None, clock: Clock) -> None:
         self._app = app
         self._peek = peek
         self._clock = clock
@@ -39,6 +40,8 @@ class Quota:
 
     async def _tell(self, headers: MutableHeaders, key: ApiKey) -> None:
         if "X-RateLimit-Limit" not in headers:
+            if self._peek is None:
+                return
             headers.update(rate_headers(await self._peek(key)))
         limit, remaining, reset = (int(headers[f"X-RateLimit-{name}"]) for name in ("Limit", "Remaining", "Reset"))
         wait_s = max(0, reset - int(self._clock().timestamp()))

@@ -50,6 +50,7 @@ class FakeLimiter:
     refuses: bool = True
     retry_after: int = 4
     would_refuse: bool = False
+    limited: bool = True
     charges: list[Charge] = field(default_factory=list)
     calls: int = 0
 
@@ -62,7 +63,9 @@ class FakeLimiter:
         outcome = self.outcomes.get(charge.offset, "expired" if charge.expired else "admitted")
         retry_after = self.retry_after if outcome == "denied" else 0
         reset_at = NOW_MS // 1000 + 4
-        return Decision(outcome, charge.per_hour, 7, reset_at, retry_after, self.degraded, self.would_refuse)
+        return Decision(
+            outcome, charge.per_hour, 7, reset_at, retry_after, self.degraded, self.would_refuse, self.limited
+        )
 
 
 @dataclass

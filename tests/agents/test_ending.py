@@ -19,7 +19,7 @@ from schemas.request import MAX_ROWS
 from schemas.result import MAX_RESULT_BYTES
 from schemas.wire import MAX_BODY_BYTES
 from tests.agents.largest import NAMES, asking_for_most, largest_request
-from tests.agents.scorer import FakeCounters, FakeKeys, FakeLimiter, batch, clock, credential, record
+from tests.agents.scorer import NOW_MS, FakeCounters, FakeKeys, FakeLimiter, batch, clock, credential, record
 from tests.models.conftest import customers, published  # noqa: F401
 
 REPLY = {h.REPLY_PARTITION: b"3", h.REPLY_INSTANCE: b"gateway-1"}
@@ -32,8 +32,8 @@ def bundle(published: dict[str, Mapping[str, bytes]]) -> Bundle:  # noqa: F811
     return read_bundle(published["logistic_regression"])
 
 
-def scorer(bundle: Bundle) -> Scorer:
-    limiter = FakeLimiter({DENIED: "denied"})
+def scorer(bundle: Bundle, **limits: Any) -> Scorer:
+    limiter = FakeLimiter({DENIED: "denied"}, **limits)
     keys = FakeKeys([credential(burst=MAX_ROWS)])
     return Scorer(keys, limiter, ChampionRoutes({"churn": bundle}), clock, FakeCounters(), OUTLETS)
 
@@ -66,6 +66,37 @@ async def test_the_result_tells_whose_key_it_was_and_the_callers_reply_does_not(
     assert dict(emissions[0].headers)[h.KEY_ID] == b"aaaaaaaaaaa"
     assert "features" not in told["replies"]
     assert all("features" not in row for row in told["replies"].get("rows", ()))
+
+
+def bucket_of(emission: Emission) -> Any:
+    """What a record tells of the bucket, None where it tells nothing."""
+    return orjson.loads(dict(emission.headers).get(h.RATE_LIMIT, b"null"))
+
+
+@pytest.mark.contract("B5")
+@pytest.mark.parametrize(("offset", "retry_after"), [(0, 0), (DENIED, 4)], ids=["ok", "rate_limited"])
+async def test_result_and_reply_tell_the_bucket_as_the_charge_left_it(
+    bundle: Bundle, offset: int, retry_after: int
+) -> None:
+    emissions = await scorer(asking_for_most(bundle))(batch(record({"features": ROW}, headers=REPLY, offset=offset)))
+    told = {"limit": 1000, "remaining": 7, "reset": NOW_MS // 1000 + 4, "retry_after": retry_after}
+    assert {emission.topic: bucket_of(emission) for emission in emissions} == {"results": told, "replies": told}
+
+
+@pytest.mark.contract("B5")
+async def test_where_no_bucket_was_asked_none_is_told(bundle: Bundle) -> None:
+    stage = scorer(asking_for_most(bundle))
+    emissions = await stage(batch(record(b"{", headers=REPLY), record({"features": ROW}, headers=REPLY, secret=b"x")))
+    assert [bucket_of(emission) for emission in emissions if emission.topic != "dead-letters"] == [None] * 4
+
+
+@pytest.mark.contract("B1", "B5")
+async def test_where_limits_are_switched_off_no_bucket_is_told(bundle: Bundle) -> None:
+    stage = scorer(asking_for_most(bundle), limited=False)
+    late = record({"features": ROW}, headers={**REPLY, h.DEADLINE: b"1"}, offset=1)
+    emissions = await stage(batch(record({"features": ROW}, headers=REPLY), late))
+    assert [emission.topic for emission in emissions] == ["results", "replies"] * 2 + ["dead-letters"]
+    assert [bucket_of(emission) for emission in emissions[:4]] == [None] * 4
 
 
 @pytest.mark.contract("K8")

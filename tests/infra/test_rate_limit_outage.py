@@ -151,4 +151,5 @@ async def test_switched_off_it_admits_everything_without_redis(absent: Redis) ->
     buckets = limiter(absent, enabled=False)
     decisions = await buckets.charge(TOPIC, [*(charge(n) for n in range(50)), charge(50, expired=True)], 1)
     assert outcomes(decisions) == "a" * 50 + "e"
+    assert not any(decision.limited for decision in decisions)
     assert not buckets.degraded

@@ -126,8 +126,13 @@ async def test_a_denied_response_says_when_to_come_back() -> None:
     assert told(response) == ["10", "0", str(NOW_S + 360), '"hourly";r=0;t=360', '"hourly";q=10;w=3600']
 
 
-async def test_where_nobody_is_limited_nothing_is_told() -> None:
+@pytest.mark.contract("B5")
+async def test_where_limits_are_off_only_a_scorer_that_limits_all_the_same_tells_and_then_all() -> None:
     gateway = Gateway()
     gateway.kafka.scorer = replying(rate=None)
     async with gateway.client(gateway.keys.new("predict")) as client:
-        assert told(await client.post("/predict", json=FULL)) == [None] * 5
+        untold = [await client.post("/predict", json=FULL), await lost(client), await forbidden(client)]
+        gateway.kafka.scorer = replying()
+        limited = await client.post("/predict", json=FULL)
+    assert [told(response) for response in untold] == [[None] * 5] * 3
+    assert None not in told(limited)
