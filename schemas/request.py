@@ -5,9 +5,9 @@ import re
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 from msgspec.json import Decoder
 
 from schemas.errors import FieldError, InvalidRequest
@@ -85,7 +85,7 @@ def read_request(value: Any, record_key: str | None = None) -> PredictionRequest
 class _Usual(Struct, forbid_unknown_fields=True, gc=False):
     entity: str
     features: Raw
-    model: str | None = None
+    model: Annotated[str, Meta(min_length=1, max_length=MAX_MODEL)] | None = None
 
 
 _read_usual = Decoder(_Usual).decode
@@ -99,7 +99,7 @@ def read_usual(body: bytes, record_key: str) -> PredictionRequest | None:
     if not is_plain(body):
         return None
     usual = _read_usual(body)
-    if usual.entity != record_key or not is_entity(record_key) or not _is_model(usual.model):
+    if usual.entity != record_key or not is_entity(record_key):
         return None
     return PredictionRequest(record_key, usual.model, [usual.features])
 

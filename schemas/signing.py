@@ -43,7 +43,8 @@ def verify(key: bytes, given: bytes, *parts: bytes) -> bool:
 class Verifier:
     """Tells one key's signatures from others.
 
-    Holds both hashes of HMAC (RFC 2104) after the key's own block, which hmac.digest would hash anew for each record.
+    Holds both hashes of HMAC (RFC 2104) after the key's own block, which hmac.digest would hash anew for each record,
+    the inner one after the label too.
 
     key: at most 64 bytes, the block of SHA-256.
     """
@@ -52,13 +53,13 @@ class Verifier:
 
     def __init__(self, key: bytes) -> None:
         block = key.ljust(64, b"\0")
-        self._inner = sha256(bytes(byte ^ 0x36 for byte in block))
+        self._inner = sha256(bytes(byte ^ 0x36 for byte in block) + SIGNATURE_LABEL + b"\n")
         self._outer = sha256(bytes(byte ^ 0x5C for byte in block))
 
     def fits(self, given: bytes, parts: Sequence[bytes]) -> bool:
         """Whether `given` is the signature of these parts, compared in constant time; parts as for `verify`."""
         inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(SIGNATURE_LABEL + b"\n" + b"\n".join(parts))
+        inner.update(b"\n".join(parts))
         outer.update(inner.digest())
         return hmac.compare_digest(outer.hexdigest().encode(), given)
 

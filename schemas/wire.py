@@ -18,6 +18,7 @@ ENDLESS_DIGITS = 4000
 """Digits in one number at which JSON readers begin to refuse it."""
 
 _DIGITS_AS_0 = bytes(ord("0") if byte in b"0123456789" else byte for byte in range(256))
+_BRACKET, _BACKSLASH = b"[\\"
 _BRACES_AS_BRACKETS = bytes.maketrans(b"{}", b"[]")
 _ALL_BUT_BRACKETS_AND_QUOTES = bytes(byte for byte in range(256) if byte not in b'[]{}"')
 
@@ -50,7 +51,7 @@ def is_plain(body: bytes) -> bool:
 
     Says nothing about its being JSON. Raises UnicodeDecodeError.
     """
-    if len(body) > MAX_BODY_BYTES or b"[" in body or b"\\" in body or body.count(b"{") > 2:
+    if len(body) > MAX_BODY_BYTES or _BRACKET in body or _BACKSLASH in body or body.count(b"{") > 2:
         return False
     if len(body) > ENDLESS_DIGITS and _has_digits(body, ENDLESS_DIGITS):
         return False
