@@ -1,16 +1,16 @@
 """The scorer's stage: admit a batch, score it, and emit one terminal event per request."""
 
-import asyncio
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
 from datetime import datetime
 
-from agents.admit import examine, examine_all, requested_ms
+from agents.admit import examine, requested_ms
 from agents.candidate import Candidate, Refusal
-from agents.charge import charge
 from agents.ending import Outlets, bare_error, emit
+from agents.parts import admitted
 from agents.ports import Clock, Counters, KeyRing, Limiter, Router
 from agents.score import Answer, score
 from schemas.dead_letter import dead_letter
@@ -18,12 +18,6 @@ from schemas.message import Batch, Emission, Record
 from schemas.result import refusal
 
 _log = logging.getLogger("weir.answer")
-
-PART_RECORDS = 500
-PART_BYTES = 4 * 1024 * 1024
-"""Of values: while they are read the event loop waits. One record may have more."""
-TURNS_TO_SEND = 4
-"""Turns of the event loop until a request just begun is on its way to Redis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +32,12 @@ class Scorer:
     outlets: Outlets
 
     async def __call__(self, batch: Batch) -> list[Emission]:
-        """Part by part: while Redis charges one, the next is examined and the one before is scored."""
+        """Part by part: while Redis charges one, the one before is scored."""
         emissions: list[Emission] = []
-        charging: asyncio.Task[list[Candidate | Refusal]] | None = None
-        try:
-            for part in _parts(batch):
-                examined = examine_all(part, keys=self.keys, now=self.clock())
-                charged = None if charging is None else await charging
-                charging = asyncio.create_task(charge(part, examined, self.limiter))
-                for _ in range(TURNS_TO_SEND):
-                    await asyncio.sleep(0)
-                if charged is not None:
-                    emissions += self._finish(charged)
-        finally:
-            if charging is not None:
-                await asyncio.wait({charging})
-        return emissions if charging is None else emissions + self._finish(charging.result())
+        async with aclosing(admitted(batch, keys=self.keys, limiter=self.limiter, clock=self.clock)) as parts:
+            async for part in parts:
+                emissions += self._finish(part)
+        return emissions
 
     def _finish(self, charged: list[Candidate | Refusal]) -> list[Emission]:
         scored = score(charged, router=self.router)
@@ -83,21 +67,6 @@ class Scorer:
             *ended,
             dead_letter(self.outlets.dead_letters, record, "crashed", f"error {error_id}", attempt=attempts),
         ]
-
-
-def _parts(batch: Batch) -> Iterator[Batch]:
-    for first in range(0, len(batch.records), PART_RECORDS):
-        for records in _light(batch.records[first : first + PART_RECORDS]):
-            yield replace(batch, records=records)
-
-
-def _light(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
-    if len(records) == 1 or sum(len(record.value or b"") for record in records) <= PART_BYTES:
-        yield records
-        return
-    half = len(records) // 2
-    yield from _light(records[:half])
-    yield from _light(records[half:])
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -1,5 +1,6 @@
 """Charging: a token for every row, and what becomes of a request whose bucket has not as many."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from agents.candidate import Candidate, Refusal
@@ -20,7 +21,7 @@ async def charge(batch: Batch, examined: list[Candidate | Refusal], limiter: Lim
     candidates = [item for item in examined if isinstance(item, Candidate)]
     if not candidates:
         return examined
-    charges = [_charge(candidate) for candidate in candidates]
+    charges = list(_charges(candidates))
     if limiter.refuses and any(charge.cost > charge.capacity for charge in charges):
         return await charge(batch, [_bounded(item) for item in examined], limiter)
     decisions = await limiter.charge(batch.topic, charges, batch.share)
@@ -28,18 +29,20 @@ async def charge(batch: Batch, examined: list[Candidate | Refusal], limiter: Lim
     return [next(decided) if isinstance(item, Candidate) else item for item in examined]
 
 
-def _charge(candidate: Candidate) -> Charge:
-    key, record = candidate.key, candidate.record
-    return Charge(
-        key.bucket,
-        key.rate_limit,
-        key.capacity,
-        len(candidate.request.rows),
-        record.partition,
-        record.offset,
-        f"{candidate.request_id}:{candidate.body_digest[:24]}",
-        candidate.expired,
-    )
+def _charges(candidates: Sequence[Candidate]) -> Iterator[Charge]:
+    limits: dict[str, tuple[str, int, int]] = {}
+    for candidate in candidates:
+        key, record = candidate.key, candidate.record
+        if key.key_id not in limits:
+            limits[key.key_id] = key.bucket, key.rate_limit, key.capacity
+        yield Charge(
+            *limits[key.key_id],
+            len(candidate.request.rows),
+            record.partition,
+            record.offset,
+            f"{candidate.request_id}:{candidate.body_digest[:24]}",
+            candidate.expired,
+        )
 
 
 def _bounded(item: Candidate | Refusal) -> Candidate | Refusal:

@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 import pytest
 
-from agents.answer import PART_BYTES, PART_RECORDS
 from agents.answer import Scorer as Stage
 from agents.ending import Outlets
+from agents.parts import PART_BYTES, PART_RECORDS
 from models.bundle import Bundle, read_bundle
 from models.routing import ChampionRoutes
 from models.simulate import customer_rows

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import cycle, islice
@@ -12,6 +12,7 @@ from uuid import uuid4
 import uvloop
 
 from agents.admit import admit
+from agents.parts import admitted
 from infra.auth import SealedKeyRing
 from infra.rate_limit import RedisLimiter, connect
 from infra.sealing import Sealer
@@ -37,10 +38,12 @@ PATIENCE_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Decisions a second. limiter: charges alone; stage: from the signed record on."""
+    """Decisions a second. limiter: charges alone. stage: from the signed record on, as the scorer does it: one part is
+    examined while Redis charges the one before. singly: the same where each part waits for Redis."""
 
     limiter: float
     stage: float
+    singly: float
 
 
 class Caller:
@@ -82,11 +85,12 @@ class Requests:
         self._customers = cycle(customers())
         self._offset = 0
 
-    def batch(self) -> Batch:
-        bodies = islice(self._customers, RECORDS)
+    def batch(self, parts: int = 1) -> Batch:
+        """So many parts in one."""
+        bodies = islice(self._customers, parts * RECORDS)
         numbered = enumerate(bodies, self._offset)
         records = [next(self._callers).record(offset, *body) for offset, body in numbered]
-        self._offset += RECORDS
+        self._offset += len(records)
         return Batch(TOPIC, records)
 
 
@@ -113,14 +117,16 @@ async def _measured(redis_url: str, batches: int) -> Admission:
     requests = Requests([Caller(sealer, ring) for _ in range(KEYS)])
     redis = connect(redis_url, PATIENCE_S)
     limiter = RedisLimiter(redis, logs={TOPIC: "bench"}, prefix=prefix, timeout_s=PATIENCE_S)
-    alone = whole = 0.0
+    limited = overlapped = singly = 0.0
     try:
         await limiter.charge(TOPIC, charges(requests.batch()), 1.0)  # connects, and loads the script
         for count in _rounds(batches):
             asked = [charges(requests.batch()) for _ in range(count)]
-            alone += await _seconds([limiter.charge(TOPIC, each, 1.0) for each in asked])
+            limited += await _seconds([limiter.charge(TOPIC, each, 1.0) for each in asked])
             signed = [requests.batch() for _ in range(count)]
-            whole += await _seconds([admit(each, keys=ring, limiter=limiter, clock=_now) for each in signed])
+            singly += await _seconds([admit(each, keys=ring, limiter=limiter, clock=_now) for each in signed])
+            parts = admitted(requests.batch(count), keys=ring, limiter=limiter, clock=_now)
+            overlapped += await _seconds([_exhausted(parts)])
         if limiter.degraded:
             raise Unavailable("redis", f"it did not answer within {PATIENCE_S:.0f} s")
         async for name in redis.scan_iter(f"{prefix}:*"):
@@ -128,7 +134,12 @@ async def _measured(redis_url: str, batches: int) -> Admission:
     finally:
         await limiter.close()
         await redis.aclose()
-    return Admission(batches * RECORDS / alone, batches * RECORDS / whole)
+    return Admission(*(batches * RECORDS / seconds for seconds in (limited, overlapped, singly)))
+
+
+async def _exhausted(parts: AsyncIterator[Any]) -> None:
+    async for _ in parts:
+        pass
 
 
 def _rounds(batches: int) -> Iterator[int]:

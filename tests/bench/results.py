@@ -1,6 +1,6 @@
 """What was measured, gathered over the repeats and as JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
@@ -16,8 +16,9 @@ RATIOS = {
     "weir with two processes / stock Faust": (PAIR, STOCK, 20.0),
 }
 """Name -> who is held against whom, and the least that the ratio shall be."""
-ADMISSION = {"limiter": 100_000, "stage": 60_000}
-"""Decisions a second on one core, at least: by the limiter alone, and by the whole admit stage, signatures checked."""
+ADMISSION: Mapping[str, int | None] = {"limiter": 100_000, "stage": 60_000, "singly": None}
+"""Decisions a second on one core, at least: by the limiter alone, and by the whole admit stage, signatures checked;
+where each part of it waits for Redis, no more is asked than that one may see it."""
 FLAT = 1.10
 
 
