@@ -1,7 +1,5 @@
-"""Metrics that exist, and log lines that machines read."""
+"""Metrics that exist."""
 
-import json
-import logging
 import os
 import subprocess
 import sys
@@ -14,7 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from infra.local.stack import RunningStack
-from streams.observe import JsonLines, Metrics, forget_the_dead, metrics_text
+from streams.observe import Metrics, forget_the_dead, metrics_text
 
 
 def test_every_count_is_a_metric() -> None:
@@ -50,19 +48,6 @@ def test_every_count_is_a_metric() -> None:
         "rate_limiter_degraded 0.0",
     ):
         assert line in text
-
-
-def test_a_log_line_is_one_json_object_with_role_data_and_exception() -> None:
-    try:
-        raise ZeroDivisionError("a\nb")
-    except ZeroDivisionError:
-        record = logging.LogRecord("weir", logging.ERROR, "", 0, "it %s", ("broke",), sys.exc_info())
-    record.data = {"request_id": "r-1"}
-    line = JsonLines("scorer").format(record)
-    assert "\n" not in line
-    parsed = json.loads(line)
-    assert (parsed["role"], parsed["message"], parsed["request_id"]) == ("scorer", "it broke", "r-1")
-    assert "ZeroDivisionError" in parsed["exception"]
 
 
 OWNER = """
