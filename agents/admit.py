@@ -13,6 +13,7 @@ from schemas import headers as h
 from schemas import signing, wire
 from schemas.errors import InvalidRequest, Refused, Undecodable
 from schemas.keys import ApiKey, Credential
+from schemas.masked import masked_bytes
 from schemas.message import Batch, Record
 from schemas.request import is_request_id, read_request
 from schemas.result import LAST_MS, Status, named, refusal
@@ -133,7 +134,10 @@ def _record_key(record: Record) -> str | None:
 
 
 def _entity(record: Record) -> str | None:
-    return None if record.key is None else record.key[:256].decode("utf-8", "replace").replace("\x00", "�")
+    """The record's key as a refusal shows it."""
+    if record.key is None:
+        return None
+    return masked_bytes(record.key)[:256].decode("utf-8", "replace").replace("\x00", "�")
 
 
 def lone_request_id(record: Record) -> str | None:

@@ -7,13 +7,21 @@ from typing import Any
 
 from models.signature import LARGEST, Feature, Signature
 from schemas.errors import FieldError
+from schemas.masked import masked
 
 SHOWN = 64
 # A body of one megabyte holds fifty thousand unknown names; a refusal must stay smaller than its request.
 UNKNOWN_NAMED = 64
 
 _ABSENT = object()
-_brief = reprlib.Repr()
+
+
+class _Brief(reprlib.Repr):
+    def repr_str(self, x: str, level: int) -> str:
+        return super().repr_str(masked(x), level)
+
+
+_brief = _Brief()
 _brief.maxlevel, _brief.maxlist, _brief.maxdict, _brief.maxstring = 2, 3, 3, 20
 
 
@@ -41,7 +49,7 @@ def requirement(feature: Feature) -> str:
 
 
 def describe(value: Any) -> str:
-    """JSON type and value of anything, cut to about 64 characters, at bounded cost."""
+    """JSON type and value of anything, cut to about 64 characters, at bounded cost; an API key is not shown."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -52,7 +60,7 @@ def describe(value: Any) -> str:
     if isinstance(value, float):
         return f"number {json.dumps(value)}"
     if isinstance(value, str):
-        return f"string {_cut(json.dumps(value[:SHOWN], ensure_ascii=False))}"
+        return f"string {_cut(json.dumps(masked(value[:SHOWN]), ensure_ascii=False))}"
     kind = "array" if isinstance(value, list) else "object" if isinstance(value, dict) else type(value).__name__
     return f"{kind} {_cut(_brief.repr(value))}"
 

@@ -13,24 +13,33 @@ WeirError
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from schemas.masked import masked
+
 MAX_MESSAGE = 4096
 """Characters: what a record says of itself must not make its result or its dead letter too large to send."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One offending field: where it is, what came, what is allowed."""
+    """One offending field: where it is, what came, what is allowed; without the API keys that it may hold."""
 
     field: str
     reason: str
     got: str
+
+    def __post_init__(self) -> None:
+        for name in ("field", "reason", "got"):
+            object.__setattr__(self, name, masked(getattr(self, name)))
 
     def as_json(self) -> dict[str, str]:
         return {"field": self.field, "reason": self.reason, "got": self.got}
 
 
 class WeirError(Exception):
-    """Root of every error that Weir raises on purpose."""
+    """Root of every error that Weir raises on purpose; none shows an API key that its message may hold."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(masked(message))
 
 
 class InvalidRequest(WeirError):
@@ -56,11 +65,15 @@ class Undecodable(WeirError):
 
 
 class Refused(WeirError):
-    """The caller is unknown (`unauthorized`) or lacks the permission (`forbidden`)."""
+    """The caller is unknown (`unauthorized`) or lacks the permission (`forbidden`).
 
-    def __init__(self, status: str, message: str) -> None:
+    why: what made the caller unknown, for the operator's metrics; no caller is told.
+    """
+
+    def __init__(self, status: str, message: str, why: str | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.why = why
 
 
 class Unavailable(WeirError):

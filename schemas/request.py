@@ -11,6 +11,7 @@ from msgspec import Meta, Raw, Struct
 from msgspec.json import Decoder
 
 from schemas.errors import FieldError, InvalidRequest
+from schemas.masked import masked
 from schemas.wire import is_plain
 
 MAX_ENTITY = 256
@@ -141,9 +142,9 @@ def _row_errors(value: Mapping[str, Any], rows: Any) -> list[FieldError]:
 
 
 def describe(value: Any) -> str:
-    """A value as an error shows it: its JSON type and its text, cut to 64 characters."""
+    """A value as an error shows it: its JSON type and its text, cut to 64 characters, without API keys."""
     name = _TYPE_NAMES.get(type(value), type(value).__name__)
-    text = repr(value)
+    text = masked(repr(value))
     return name if value is None else f"{name} {text if len(text) <= 64 else text[:63] + '…'}"
 
 

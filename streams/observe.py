@@ -1,16 +1,11 @@
-"""Metrics and logs: every metric that exists, in one place, and one JSON line per event worth one."""
+"""Every metric that exists, in one place."""
 
-import json
-import logging
 import struct
-import sys
 from bisect import bisect_left
 from collections import Counter as Counts
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import psutil
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -171,33 +166,3 @@ def _owner_lives(file: Path) -> bool:
         return bool(psutil.Process(int(file.stem.rpartition("_")[2])).create_time() <= written + CLOCK_S)
     except psutil.NoSuchProcess:
         return False
-
-
-class JsonLines(logging.Formatter):
-    """One JSON object per log record: time, level, logger, role, message and what `extra={"data": {...}}` adds."""
-
-    def __init__(self, role: str) -> None:
-        super().__init__()
-        self._role = role
-
-    def format(self, record: logging.LogRecord) -> str:
-        line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname,
-            "logger": record.name,
-            "role": self._role,
-            "message": record.getMessage(),
-            **getattr(record, "data", {}),
-        }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
-
-
-def configure_logging(role: str, level: str) -> None:
-    """Send every log line to standard error as JSON; the libraries below us from WARNING up."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines(role))
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-    for noisy in ("faust", "streams.faust_consumer", "aiokafka", "mode", "alembic", "httpx", "uvicorn.access"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)

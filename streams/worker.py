@@ -26,9 +26,10 @@ from streams.compacted import CompactedView
 from streams.faust_host import FaustHost
 from streams.host import Host, Progress
 from streams.key_view import follow_keys
+from streams.log_lines import configure_logging
 from streams.log_watch import replaced_log
 from streams.loops import Limits, Pipeline, first_failure
-from streams.observe import Metrics, configure_logging, forget_the_dead
+from streams.observe import Metrics, forget_the_dead
 from streams.producer import Producer
 from streams.settings import Settings
 from streams.topics import PREDICTION_REPLIES, check_topics, log_ids

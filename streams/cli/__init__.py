@@ -2,10 +2,12 @@
 
 import importlib
 import sys
+from typing import Any
 
 import click
 
 from schemas.errors import WeirError
+from schemas.masked import masked
 
 VERBS = {
     "up": "streams.cli.local:up",
@@ -36,6 +38,14 @@ class Verbs(click.Group):
         command = getattr(importlib.import_module(module), attribute)
         assert isinstance(command, click.Command)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """An argument that is refused may be a key in the wrong place: it is not repeated."""
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            error.message = masked(error.message)
+            raise
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})

@@ -15,6 +15,7 @@ from infra.auth import KeyManager, get_key_manager
 from infra.bootstrap import await_listener
 from infra.new_key import NewKey
 from schemas.keys import ApiKey
+from schemas.masked import masked
 from streams.bring_up import local_settings
 from streams.shown_key import shown_key
 
@@ -67,8 +68,11 @@ def print_key(key: ApiKey, *, as_json: bool) -> None:
             click.echo(f"{name:<12} {'yes' if value is True else value}")
 
 
-def unknown(key_id: str) -> NoReturn:
-    raise click.ClickException(f"{key_id} is not the id of a key: see `weir keys list`")
+def unknown(given: str, wanted: str = "a key") -> NoReturn:
+    """What was given is not the id of what is wanted; a key given in its place is not repeated."""
+    if masked(given) != given:
+        raise click.ClickException("that is a key, not its id; `weir keys list` shows the ids")
+    raise click.ClickException(f"{given} is not the id of {wanted}: see `weir keys list`")
 
 
 def _print_table(listed: Sequence[dict[str, Any]]) -> None:

@@ -65,7 +65,7 @@ def show(key_id: str, as_json: bool) -> None:
 def revoke(key_id: str, reason: str | None, as_json: bool) -> None:
     """Revoke a key by its id: it stops working within two seconds, for good."""
     if not manager().revoke_key(key_id, reason=reason):
-        raise click.ClickException(f"{key_id} is not the id of a key in force: see `weir keys list`")
+        unknown(key_id, "a key in force")
     click.echo(json.dumps({"revoked": key_id}) if as_json else f"revoked {key_id}")
 
 

@@ -32,7 +32,7 @@ def _run_one(role: str, settings: Settings) -> int:
 
 def _run_several(role: str, settings: Settings, processes: int) -> int:
     from streams.fleet import Fleet
-    from streams.observe import configure_logging
+    from streams.log_lines import configure_logging
 
     if role == "gateway":
         raise BadSettings("--processes: a gateway listens on a port of its own, start each with its PORT")
