@@ -110,3 +110,23 @@ def test_a_dry_run_answers_everybody_and_counts_who_would_be_refused(
         counted = metrics_text(platform.environment["PROMETHEUS_MULTIPROC_DIR"]).decode()
         assert "rate_limit_would_refuse_total 3.0" in counted
         assert "rate_limit_exceeded_total 0.0" in counted
+
+
+@pytest.mark.contract("B1", "B5")
+def test_where_limits_are_switched_off_nobody_is_refused_and_no_answer_and_no_result_tells_of_a_bucket(
+    stack: RunningStack, database_url: str, models: Path, tmp_path: Path, customers: Customers, redis_url: str
+) -> None:
+    given = {**stack.environment, "RATE_LIMIT_ENABLED": "false"}
+    with platform_on(given, database_url, models, tmp_path) as platform:
+        platform.up("scorer", "gateway")
+        key = platform.create_key(rate_limit=1, burst=1)
+        http, shown = platform.http, {"X-API-Key": key.api_key}
+        answers = [http.post("/predict", json=customers(n), headers=shown) for n in range(3)]
+        others = [http.get("/nothing", headers=shown), http.get("/metrics", headers=shown)]
+        assert [answer.status_code for answer in [*answers, *others]] == [200, 200, 200, 404, 403]
+        assert not [name for answer in [*answers, *others] for name in answer.headers if "ratelimit" in name]
+        for name in ("prediction-results", "prediction-replies"):
+            events = platform.tap(name).until(lambda events: len(events) >= 3 and events, f"three on {name}")
+            assert not [event for event in events if "ratelimit" in dict(event.headers)]
+    with redis.Redis.from_url(redis_url) as client:
+        assert client.get(f"weir:bucket:{key.key_id}") is None

@@ -51,6 +51,14 @@ def test_the_guides_snippet_runs(environ: dict[str, str]) -> None:
     assert (key.expires_at - key.created_at).total_seconds() == 365 * 86_400
 
 
+@pytest.mark.contract("B1", "K3")
+def test_a_key_that_names_no_limit_has_the_settings_limits(environ: dict[str, str]) -> None:
+    manager = get_key_manager(Settings.read({**environ, "RATE_LIMIT_PER_HOUR": "77", "RATE_LIMIT_BURST": "7"}))
+    key = manager.validate_key(manager.create_key(name="client"))
+    assert key is not None
+    assert (key.rate_limit, key.capacity) == (77, 7)
+
+
 @pytest.mark.contract("K6", "K7")
 def test_revocation_holds_for_every_reader_of_the_topic(environ: dict[str, str]) -> None:
     api_key = get_key_manager().create_key(name="client")
