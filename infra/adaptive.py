@@ -18,7 +18,7 @@ from infra.charging import Asked, Verdict, ask, decide, free
 from infra.local_buckets import LocalBuckets
 from infra.token_bucket import Terms, payload, read, script
 from schemas.errors import FieldError, InvalidRequest
-from schemas.keys import TIERS
+from schemas.keys import TIERS, hash_api_key, holds_key
 from schemas.quota import Charge, Decision
 from schemas.request import describe
 
@@ -155,7 +155,7 @@ def _environment() -> LimitSettings:
 
 def _checked(client_id: object) -> str:
     if isinstance(client_id, str) and client_id.isprintable() and 0 < len(client_id) <= MAX_CLIENT_ID:
-        return client_id
+        return hash_api_key(client_id) if holds_key(client_id) else client_id  # it becomes a name in Redis
     reason = f"must be 1 to {MAX_CLIENT_ID} printable characters"
     error = FieldError("client_id", reason, describe(client_id))
     raise InvalidRequest(f"client_id: {reason}, not {error.got}", [error])

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from schemas.errors import FieldError, InvalidRequest
-from schemas.keys import MAX_PER_HOUR, TIERS, ApiKey
+from schemas.keys import MAX_PER_HOUR, TIERS, ApiKey, holds_key
 from schemas.request import describe
 
 MAX_NAME = 200
@@ -34,6 +34,7 @@ def check_name(name: object, field: str = "name") -> str:
     """The name without surrounding blanks."""
     if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME or not name.isprintable():
         raise wrong(field, f"must be 1 to {MAX_NAME} printable characters", name)
+    _check_no_key(field, name)
     return name.strip()
 
 
@@ -57,7 +58,13 @@ def check_reason(reason: object) -> str:
     """Why somebody changes a key, as audit events keep it."""
     if not isinstance(reason, str) or len(reason) > MAX_REASON or not reason.isprintable():
         raise wrong("reason", f"must be at most {MAX_REASON} printable characters", reason)
+    _check_no_key("reason", reason)
     return reason
+
+
+def _check_no_key(field: str, text: str) -> None:
+    if holds_key(text):
+        raise wrong(field, "must hold no API key: it is kept and shown", text)
 
 
 def check_in_force(key: ApiKey, now: datetime) -> None:

@@ -2,11 +2,18 @@
 
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from schemas.errors import FieldError, InvalidRequest
+from schemas.keys import holds_key
 from schemas.request import MAX_NAMED, describe
+
+
+def _no_secret(text: str) -> str:
+    if holds_key(text):
+        raise ValueError("an API key")
+    return text
 
 
 class Feedback(BaseModel):
@@ -18,18 +25,18 @@ class Feedback(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    request_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:~+/=@-]{1,128}$")]
+    request_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:~+/=@-]{1,128}$"), AfterValidator(_no_secret)]
     label: Annotated[int, Field(ge=0, le=1)]
     row: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    source: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,64}$")] = "api"
+    source: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,64}$"), AfterValidator(_no_secret)] = "api"
     observed_at: Annotated[AwareDatetime | None, Field(strict=False)] = None
 
 
 REQUIREMENTS = {
-    "request_id": "must be a prediction's id, 1 to 128 of letters, digits and ._:~+/=@-",
+    "request_id": "must be a prediction's id, 1 to 128 of letters, digits and ._:~+/=@-, and no API key",
     "label": "must be 0 or 1",
     "row": "must be a row's place in its request, a whole number from 0 to 2147483647",
-    "source": "must be a string of 1 to 64 characters without control characters",
+    "source": "must be a string of 1 to 64 characters without control characters, and no API key",
     "observed_at": "must be a time with its zone, such as 2026-01-31T12:00:00Z",
 }
 

@@ -23,7 +23,8 @@ DEFAULT_PER_HOUR = 1000
 MAX_SHOWN = 40
 """Of a wrong value, characters or names that a refusal repeats."""
 
-_KEY_FORM = re.compile(r"sk_(?:live|test)_[A-Za-z0-9_-]{43}\Z")
+_KEY_WITHIN = re.compile(r"sk_(?:live|test)_[A-Za-z0-9_-]{43}")
+_KEY_FORM = re.compile(rf"{_KEY_WITHIN.pattern}\Z")
 
 
 def new_api_key(*, test: bool = False) -> str:
@@ -46,6 +47,11 @@ def hash_api_key(api_key: str) -> str:
 def looks_like_key(text: str) -> bool:
     """Whether the text has the form of an API key (says nothing about its being known)."""
     return _KEY_FORM.match(text) is not None
+
+
+def holds_key(text: str) -> bool:
+    """Whether what has the form of an API key stands anywhere in the text."""
+    return "sk_" in text and _KEY_WITHIN.search(text) is not None
 
 
 KeyId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{11}$")]

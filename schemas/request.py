@@ -21,7 +21,7 @@ MAX_ROWS = 2000
 MAX_NAMED = 200
 """Offending fields that one refusal names: it must not outgrow the request."""
 
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:~+/=@-]{1,128}\Z")
+_REQUEST_ID = re.compile(rb"(?!sk_(?:live|test)_[A-Za-z0-9_-]{43})[A-Za-z0-9._:~+/=@-]{1,128}\Z")
 _ENTITY = re.compile(r"[^\x00-\x1f\x7f]{1,256}\Z")
 _KNOWN = frozenset({"entity", "model", "features", "rows"})
 
@@ -50,7 +50,7 @@ def new_request_id() -> str:
 
 
 def is_request_id(value: bytes) -> bool:
-    """1 to 128 of letters, digits and `._:~+/=@-`."""
+    """1 to 128 of letters, digits and `._:~+/=@-`; an API key is none, though of that form: ids are shown and kept."""
     return _REQUEST_ID.match(value) is not None
 
 

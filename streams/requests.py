@@ -7,6 +7,7 @@ import orjson
 
 from schemas import headers as h
 from schemas.errors import FieldError, InvalidRequest
+from schemas.keys import holds_key
 from schemas.message import Emission
 from schemas.request import MAX_ENTITY, describe, is_entity, is_request_id
 from schemas.signing import signature
@@ -95,16 +96,16 @@ def check_request_id(request_id: object) -> str:
     """The request id, or InvalidRequest."""
     if isinstance(request_id, str) and is_request_id(request_id.encode("utf-8", "replace")):
         return request_id
-    reason = "must be 1 to 128 of letters, digits and ._:~+/=@-"
+    reason = "must be 1 to 128 of letters, digits and ._:~+/=@-, and no API key"
     field = FieldError("request_id", reason, describe(request_id))
     raise InvalidRequest(f"request_id {reason}", [field])
 
 
 def check_entity(entity: Any) -> str:
-    """The entity, or InvalidRequest: it becomes the record's key, so it must be clean, encodable text."""
-    if isinstance(entity, str) and is_entity(entity) and _encodes(entity):
+    """The entity, or InvalidRequest: it becomes the record's key, so it is clean, encodable text and no secret."""
+    if isinstance(entity, str) and is_entity(entity) and _encodes(entity) and not holds_key(entity):
         return entity
-    reason = f"must be a string of 1 to {MAX_ENTITY} characters without control characters"
+    reason = f"must be a string of 1 to {MAX_ENTITY} characters without control characters, and no API key"
     raise InvalidRequest("the entity cannot be a record's key", [FieldError("entity", reason, describe(entity))])
 
 

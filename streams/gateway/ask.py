@@ -38,7 +38,7 @@ def read_request_id(headers: Headers) -> str:
         if given is None:
             continue
         if not is_request_id(given.encode()):
-            raise _bad_header(name, "must be 1 to 128 of letters, digits and ._:~+/=@-", given)
+            raise _bad_header(name, "must be 1 to 128 of letters, digits and ._:~+/=@-, and no API key", given)
         return given
     return new_request_id()
 

@@ -6,6 +6,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from schemas.masked import masked
 from schemas.request import is_request_id
 from streams.gateway.answers import error_response, json_response
 from streams.gateway.security import Keys, require
@@ -30,7 +31,7 @@ async def prediction(request: Request, *, predictions: Predictions, underway: Un
     if underway.holds(request_id, owner):
         return json_response({"request_id": request_id, "status": "pending"}, 202, {"Retry-After": "1"})
     message = "no stored prediction of yours has this request id"
-    return error_response(404, "not_found", message, request_id=request_id)
+    return error_response(404, "not_found", message, request_id=masked(request_id))
 
 
 def _is_of(owner: str, key_id: str | None, keys: Keys) -> bool:

@@ -10,7 +10,7 @@ from redis import Redis
 from infra.local_buckets import LocalBuckets
 from infra.rate_limit import AdaptiveRateLimiter
 from schemas.errors import InvalidRequest
-from schemas.keys import TIERS
+from schemas.keys import TIERS, new_api_key
 from streams.settings import Settings
 from tests.infra.charges import Clock, S
 from tests.infra.outages import BUSY_S, Server, frozen
@@ -102,6 +102,15 @@ def test_its_buckets_are_apart_from_the_keys_and_nothing_else_is_kept(own_redis_
         assert mine == [f"weir:adaptive:bucket:{client_id}"]
         assert redis.ttl(mine[0]) >= 360
         assert not list(redis.scan_iter("weir:adaptive:seen:*"))
+
+
+@pytest.mark.contract("K2")
+def test_a_client_that_is_named_by_its_key_has_a_bucket_and_redis_no_key(own_redis_url: str) -> None:
+    buckets, api_key = limiter(own_redis_url), new_api_key()
+    assert [buckets.is_allowed(api_key, tier="free").info["remaining"] for _ in range(2)] == [9, 8]
+    assert buckets.is_allowed(new_api_key(), tier="free").info["remaining"] == 9
+    with Redis.from_url(own_redis_url) as redis:
+        assert not list(redis.scan_iter(f"*{api_key[8:]}*"))
 
 
 @pytest.mark.contract("B4", "B6")

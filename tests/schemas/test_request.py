@@ -64,12 +64,12 @@ def test_a_refusal_does_not_outgrow_the_request() -> None:
     assert len(caught.value.fields) == MAX_NAMED
 
 
-@pytest.mark.parametrize("good", [b"a", b"01-aB._:~+/=@", b"x" * 128])
+@pytest.mark.parametrize("good", [b"a", b"01-aB._:~+/=@", b"x" * 128, b"sk_test_1"])
 def test_request_ids_that_are_accepted(good: bytes) -> None:
     assert is_request_id(good)
 
 
-@pytest.mark.parametrize("bad", [b"", b"x" * 129, b"a b", b"a\n", b"\xff", b'a"'])
+@pytest.mark.parametrize("bad", [b"", b"x" * 129, b"a b", b"a\n", b"\xff", b'a"', b"sk_live_" + b"A" * 43])
 def test_request_ids_that_are_not(bad: bytes) -> None:
     assert not is_request_id(bad)
 
