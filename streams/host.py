@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from streams.loops import Pipeline
+from streams.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,17 @@ class Host(Protocol):
         ...
 
     def progress(self) -> Progress: ...
+
+
+def make_host(settings: Settings, group: str, pipelines: Sequence[Pipeline]) -> Host:
+    """The host that WEIR_HOST names, for one role; the other's libraries are not even loaded."""
+    if settings.weir_host == "bare":
+        from streams.bare_host import BareHost
+
+        return BareHost(settings, group, pipelines)
+    from streams.faust_host import FaustHost
+
+    return FaustHost(settings, group, pipelines)
 
 
 def measure(consumer: Any, pipelines: Sequence[Pipeline], rebalancing: bool) -> Progress:

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
 from infra.database.faults import reaching_postgres
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 # Any number that nobody else locks: the bytes of "weir".
@@ -30,6 +30,8 @@ class Revision:
 
 def init_db(engine: Engine) -> Revision:
     """Migrate to head in one transaction; a second caller waits, then finds nothing to do."""
+    from alembic import command
+
     with reaching_postgres(), engine.begin() as connection:
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(text("SET LOCAL lock_timeout = '5min'"))
@@ -44,8 +46,13 @@ def schema_revision(engine: Engine) -> Revision:
         return _revision(connection)
 
 
-def configuration(connection: Connection) -> Config:
-    """Alembic's settings, without an ini file; the migrations run on this connection."""
+def configuration(connection: Connection) -> "Config":
+    """Alembic's settings, without an ini file; the migrations run on this connection.
+
+    Alembic is imported where it is used: a gateway reads the database and starts without it.
+    """
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
@@ -53,5 +60,8 @@ def configuration(connection: Connection) -> Config:
 
 
 def _revision(connection: Connection) -> Revision:
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
     current = MigrationContext.configure(connection).get_current_revision()
     return Revision(current, ScriptDirectory(str(MIGRATIONS)).get_current_head())

@@ -15,10 +15,10 @@ from infra.rate_limit import connect
 from schemas.errors import Unavailable
 from schemas.message import Batch, Emission, Record
 from streams.attempts import RedisAttempts
+from streams.host import make_host
 from streams.loops import Pipeline
 from streams.producer import Producer
 from streams.settings import Settings
-from streams.worker import HOSTS
 from tests.fakes import FakeObserver
 
 CRASHED = 3
@@ -65,7 +65,7 @@ async def work(host: str, source: str, target: str, group: str, bug: str, settin
     copier = Copier(target, bug)
     pipeline = Pipeline(source, copier.stage, producer, attempts, copier.give_up, FakeObserver())
     try:
-        await HOSTS[host](settings, group, [pipeline]).run(stop)
+        await make_host(settings.model_copy(update={"weir_host": host}), group, [pipeline]).run(stop)
     finally:
         await producer.stop()
         await redis.aclose()

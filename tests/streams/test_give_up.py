@@ -14,8 +14,8 @@ from schemas.keys import Credential
 from schemas.message import Record
 from streams import topology
 from streams.loops import Limits, Pipeline
+from streams.roles.shared import give_up
 from streams.settings import Settings
-from streams.worker import _give_up
 from tests.agents.scorer import TOPIC, FakeCounters, FakeKeys, FakeLimiter, batch, clock, record
 from tests.fakes import FakeAttempts, FakeObserver, FakeSender
 from tests.models.conftest import customers, published  # noqa: F401
@@ -60,7 +60,7 @@ class Worker:
         """Process until acked; the number of crashes."""
         for crashes in range(limits.max_attempts):
             pipeline = Pipeline(
-                TOPIC, self.step.stage, self.sender, self.attempts, partial(_give_up, self.step), FakeObserver(), limits
+                TOPIC, self.step.stage, self.sender, self.attempts, partial(give_up, self.step), FakeObserver(), limits
             )
             try:
                 await pipeline.process(batch(*records), lambda: None)

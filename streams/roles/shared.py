@@ -1,0 +1,60 @@
+"""What every role is made with, and how its steps become pipelines."""
+
+import logging
+import uuid
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from schemas.message import Emission, Record
+from streams.attempts import RedisAttempts
+from streams.compacted import CompactedView
+from streams.loops import Limits, Pipeline
+from streams.observe import Metrics
+from streams.producer import Producer
+from streams.settings import Settings
+from streams.topology import Step
+
+log = logging.getLogger("weir.worker")
+
+Built = tuple[list[Pipeline], list[CompactedView]]
+"""What a role runs, and the views that it follows meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """things: closed as the worker ends. partitions: of each topic the role needs; logs: the identity of each."""
+
+    settings: Settings
+    things: AsyncExitStack
+    producer: Producer
+    metrics: Metrics
+    partitions: Mapping[str, int]
+    logs: Mapping[str, str]
+
+    def pipelines(self, role: str, steps: Sequence[Step], redis: Any) -> list[Pipeline]:
+        """One for each step, with the limits that the settings name."""
+        settings = self.settings
+        attempts = RedisAttempts(redis, self.logs, settings.topic(role))
+        limits = Limits(settings.batches_in_flight, settings.batch_timeout_s, settings.max_attempts)
+        return [
+            Pipeline(
+                settings.topic(step.topic.name),
+                step.stage,
+                self.producer,
+                attempts,
+                partial(give_up, step),
+                self.metrics,
+                limits,
+            )
+            for step in steps
+        ]
+
+
+def give_up(step: Step, record: Record, attempts: int) -> Sequence[Emission]:
+    """The emissions in place of a record that has crashed the worker so often."""
+    error_id = str(uuid.uuid4())
+    log.error("giving up", extra={"data": {"error_id": error_id, "topic": record.topic, "offset": record.offset}})
+    return step.give_up(record, attempts, error_id)
