@@ -20,7 +20,8 @@ from infra.key_arguments import (
     pool_limits,
     wrong,
 )
-from infra.key_store import Change, KeyStore
+from infra.key_repairs import Change
+from infra.key_store import KeyStore
 from infra.new_key import NewKey, Terms, make_key, successor
 from infra.reseal import Progress, Resealed, reseal
 from infra.sealing import Sealer
@@ -145,7 +146,7 @@ class KeyManager:
         new = successor(self._sealer, now, old)
         ended = old.ending(now + length) if length else old.revoked(now)
         ended = ended.model_copy(update={"rotated_to": new.key.key_id})
-        created = self._change("key_created", None, new.key, now, f"in place of {key_id}")
+        created = self._change("key_created", None, new.key, now, f"in place of {key_id}")._replace(base=old)
         self._store.put([created, self._change("key_rotated", old, ended, now, reason)])
         return new
 
@@ -184,7 +185,7 @@ class KeyManager:
         self, action: KeyAction, before: ApiKey | None, after: ApiKey, at: datetime, reason: str | None = None
     ) -> Change:
         text = None if reason is None else check_reason(reason)
-        return Change(after, key_changed(action, before, after, actor=self._actor, at=at, reason=text))
+        return Change(after, key_changed(action, before, after, actor=self._actor, at=at, reason=text), before)
 
 
 def _user() -> str:

@@ -1,24 +1,21 @@
 """Where API keys lie: the compacted topic `api-keys`, key id -> key as JSON; `audit-events` has every change."""
 
+import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from infra.compacted import read_records
 from infra.kafka import publish
+from infra.key_repairs import Change, Record, repairs
 from infra.key_table import KeyTable
-from schemas.events import AuditEvent, key_changed
+from schemas.errors import Unavailable
 from schemas.headers import CURRENT_SCHEMA, SCHEMA_VERSION
 from schemas.keys import ApiKey
 from schemas.message import Headers
 
 HEADERS: Headers = [(SCHEMA_VERSION, CURRENT_SCHEMA)]
 
-
-class Change(NamedTuple):
-    """A key as it is from now on, and the event that says so."""
-
-    key: ApiKey
-    event: AuditEvent
+_log = logging.getLogger("weir.keys")
 
 
 class KeyStore(Protocol):
@@ -26,7 +23,9 @@ class KeyStore(Protocol):
 
     def get(self, key_id: str) -> ApiKey | None: ...
 
-    def all(self) -> Sequence[ApiKey]: ...
+    def all(self) -> Sequence[ApiKey]:
+        """Every key, in the order in which they were first kept."""
+        ...
 
     def put(self, changes: Sequence[Change]) -> None:
         """Keep these states. None is kept whose event is not. Raises Unavailable: each may then be kept or not."""
@@ -52,33 +51,32 @@ class TopicKeyStore:
         return list(self._read().keys.values())
 
     def put(self, changes: Sequence[Change]) -> None:
-        while changes:
-            events = [(c.event.actor.encode(), c.event.model_dump_json().encode(), HEADERS) for c in changes]
-            keys = [(c.key.key_id.encode(), c.key.model_dump_json().encode(), HEADERS) for c in changes]
-            publish(self._options, self._audit_topic, events, self._timeout_s)
-            publish(self._options, self._topic, keys, self._timeout_s)
-            changes = self._repairs(changes)
+        """Writes these, and then what others wrote meanwhile and these undid: readers keep an end by themselves, but a
+        compaction would forget it."""
+        self._write(changes)
+        try:
+            while changes := repairs(changes, self._records()):
+                self._write(changes)
+        except Unavailable as error:  # what was asked for is done, and the next change of any key looks again
+            _log.warning("the keys are written but were not looked at again: %s", error)
 
-    def _repairs(self, changes: Sequence[Change]) -> list[Change]:
-        """Of these changes, those that overwrote an end which another writer had set meanwhile, with that end.
-
-        Readers keep it, but a compaction would forget it.
-        """
-        written = {c.key.key_id: c for c in changes if c.event.before is not None and c.key.revoked_at is None}
-        table = self._read() if written else KeyTable()
-        return [_repaired(written[key_id], table.keys[key_id]) for key_id in sorted(written.keys() & table.lost_ends)]
+    def _write(self, changes: Sequence[Change]) -> None:
+        events = [(c.event.actor.encode(), c.event.model_dump_json().encode(), HEADERS) for c in changes]
+        keys = [(c.key.key_id.encode(), c.key.model_dump_json().encode(), HEADERS) for c in changes]
+        publish(self._options, self._audit_topic, events, self._timeout_s)
+        publish(self._options, self._topic, keys, self._timeout_s)
 
     def _read(self) -> KeyTable:
         table = KeyTable()
-
-        def apply(key_id: bytes, value: bytes | None) -> None:
-            table.update(key_id.decode("utf-8", "replace"), value)
-
-        read_records(self._options, self._topic, apply, self._timeout_s)
+        for key_id, value in self._records():
+            table.update(key_id, value)
         return table
 
+    def _records(self) -> Sequence[Record]:
+        records: list[Record] = []
 
-def _repaired(change: Change, key: ApiKey) -> Change:
-    made, reason = change.event, "an end that was set at the same time stands"
-    action = made.action if key.revoked_at is None else "key_revoked"
-    return Change(key, key_changed(action, change.key, key, actor=made.actor, at=made.at, reason=reason))
+        def note(key_id: bytes, value: bytes | None) -> None:
+            records.append((key_id.decode("utf-8", "replace"), value))
+
+        read_records(self._options, self._topic, note, self._timeout_s)
+        return records

@@ -10,27 +10,29 @@ _log = logging.getLogger("weir.keys")
 
 
 class KeyTable:
-    """Key id -> key.
+    """Key id -> key, in the order in which they first came.
 
     The topic has many writers and no lock: one that read a key before another revoked it may write it afterwards. An
-    end that was set stands all the same. lost_ends: ids of the keys whose last record lacks one.
+    end that was set stands all the same. lost_ends: the last record of each key where that lacks one.
     """
 
     def __init__(self) -> None:
         self.keys: dict[str, ApiKey] = {}
-        self.lost_ends: set[str] = set()
+        self.lost_ends: dict[str, ApiKey] = {}
 
     def update(self, key_id: str, value: bytes | None) -> bool:
         """Takes over one record, a key as JSON, or None, which removes it. False where it is no key: it is ignored."""
         key = None if value is None else read_key(key_id, value)
         if key is None and value is not None:
             return False
-        known = self.keys.pop(key_id, None)
-        self.lost_ends.discard(key_id)
-        if key is not None:
-            self.keys[key_id] = kept = key if known is None else key.after(known)
-            if kept != key:
-                self.lost_ends.add(key_id)
+        known = self.keys.get(key_id)
+        self.lost_ends.pop(key_id, None)
+        if key is None:
+            self.keys.pop(key_id, None)
+            return True
+        self.keys[key_id] = kept = key if known is None else key.after(known)
+        if kept != key:
+            self.lost_ends[key_id] = key
         return True
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from infra.key_store import Change, KeyStore
+from infra.key_repairs import Change
+from infra.key_store import KeyStore
 from infra.sealing import Sealer
 from schemas.events import KeyAction
 from schemas.keys import ApiKey
@@ -34,8 +35,8 @@ class Changed(Protocol):
 def reseal(store: KeyStore, sealer: Sealer, at: datetime, changed: Changed, progress: Progress) -> Resealed:
     """Seals anew what opens under the previous secret only; what is done already stays as it is.
 
-    Ended keys too: feedback that they signed before may still lie on its topic. Keys are read anew before each part,
-    so that nobody's change in between is undone.
+    Ended keys too: feedback that they signed before may still lie on its topic. Keys are read anew before each part;
+    what another changes between that and the writing, the store puts back.
     """
     done = 0
     while True:

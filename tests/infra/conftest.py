@@ -16,6 +16,7 @@ from infra.local.redis import start_redis
 from infra.local.service import Surroundings
 from infra.rate_limit import connect
 from streams.settings import Settings
+from tests.infra.key_topics import Topics
 from tests.infra.keys import SEALER, Clock, DictStore
 from tests.infra.outages import Server
 from tests.kafka import make_topic
@@ -71,3 +72,11 @@ def options(bootstrap: str) -> dict[str, Any]:
 @pytest.fixture
 def topic(bootstrap: str, unique: Callable[..., str]) -> str:
     return make_topic(bootstrap, unique("compacted"), 3)
+
+
+@pytest.fixture
+def topics(bootstrap: str, unique: Callable[..., str]) -> Topics:
+    """The topics of a key store of this test's own."""
+    topics = Topics(bootstrap, unique("keys"))
+    make_topic(bootstrap, topics.audit, 1)
+    return topics

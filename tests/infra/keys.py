@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from infra.key_store import Change
+from infra.key_repairs import Change
 from infra.sealing import Sealer
 from schemas.events import AuditEvent
 from schemas.keys import ApiKey
@@ -26,9 +26,9 @@ class DictStore:
         return list(self.keys.values())
 
     def put(self, changes: Sequence[Change]) -> None:
-        for key, event in changes:
-            self.keys[key.key_id] = key
-            self.events.append(event)
+        for change in changes:
+            self.keys[change.key.key_id] = change.key
+            self.events.append(change.event)
 
 
 class Clock:

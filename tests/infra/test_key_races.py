@@ -1,59 +1,14 @@
 """The topic has many writers and no lock: what one of them undoes unknowingly is put right, and told."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from infra.auth import KeyManager
-from infra.kafka import client_options
-from infra.key_store import Change, TopicKeyStore
 from infra.key_table import KeyTable
 from schemas.errors import Unavailable
-from schemas.events import AuditEvent
-from schemas.keys import ApiKey
-from streams.settings import Settings
+from tests.infra.key_topics import Overtaken, Topics
 from tests.infra.keys import SEALER
-from tests.kafka import make_topic, read_all
-
-
-class Topics:
-    """The two topics of one store."""
-
-    def __init__(self, bootstrap: str, prefix: str) -> None:
-        self.bootstrap, self.keys, self.audit = bootstrap, f"{prefix}.api-keys", f"{prefix}.audit-events"
-        self.options: dict[str, Any] = client_options(Settings(kafka_bootstrap_servers=bootstrap))
-        make_topic(bootstrap, self.keys, 1)
-
-    def store(self, timeout_s: float = 30) -> TopicKeyStore:
-        return TopicKeyStore(self.options, self.keys, self.audit, timeout_s)
-
-    def states(self) -> list[ApiKey]:
-        return [ApiKey.model_validate_json(record.value() or b"") for record in read_all(self.bootstrap, self.keys)]
-
-    def events(self) -> list[AuditEvent]:
-        records = read_all(self.bootstrap, self.audit)
-        events = [AuditEvent.model_validate_json(record.value() or b"") for record in records]
-        assert [record.key() for record in records] == [event.actor.encode() for event in events]
-        return events
-
-
-class Overtaken:
-    """A store whose reader is overtaken: between its reading and its writing another does something."""
-
-    def __init__(self, real: TopicKeyStore, another: Callable[[], object]) -> None:
-        self.get, self.all, self._real, self._another = real.get, real.all, real, another
-
-    def put(self, changes: list[Change]) -> None:
-        self._another()
-        self._real.put(changes)
-
-
-@pytest.fixture
-def topics(bootstrap: str, unique: Callable[..., str]) -> Topics:
-    topics = Topics(bootstrap, unique("keys"))
-    make_topic(bootstrap, topics.audit, 1)
-    return topics
 
 
 @pytest.mark.contract("K6")
@@ -62,7 +17,7 @@ def test_who_writes_a_key_that_was_revoked_meanwhile_writes_the_revocation_too(t
     other = KeyManager(topics.store(), SEALER, actor="revoker")
     key = other.new_key("client").key
     overtaken = Overtaken(topics.store(), lambda: other.revoke_key(key.key_id))
-    KeyManager(overtaken, SEALER, actor="limiter").set_tier(key.key_id, "free")  # type: ignore[arg-type]
+    KeyManager(overtaken, SEALER, actor="limiter").set_tier(key.key_id, "free")
     *_, revoked, limited, last = topics.states()
     assert (limited.tier, limited.revoked_at) == ("free", None)
     assert last == limited.revoked(revoked.revoked_at)  # type: ignore[arg-type]
@@ -79,9 +34,34 @@ def test_who_writes_a_key_that_was_rotated_meanwhile_keeps_the_end_of_its_grace(
     other = KeyManager(topics.store(), SEALER)
     key = other.new_key("client").key
     overtaken = Overtaken(topics.store(), lambda: other.rotate_key(key.key_id))
-    KeyManager(overtaken, SEALER).set_tier(key.key_id, "free")  # type: ignore[arg-type]
-    last = [state for state in topics.states() if state.key_id == key.key_id][-1]
+    KeyManager(overtaken, SEALER).set_tier(key.key_id, "free")
+    last = topics.states(key.key_id)[-1]
     assert (last.tier, last.expires_at is None, last.rotated_to is None) == ("free", False, False)
+
+
+@pytest.mark.contract("K6")
+@pytest.mark.parametrize("end", ["revoked", "rotated"])
+def test_an_end_that_a_writer_undid_and_ended_is_set_again_with_the_next_change_of_any_key(
+    topics: Topics, end: str
+) -> None:
+    manager = KeyManager(topics.store(), SEALER, actor="next")
+    key = manager.new_key("client").key
+    if end == "revoked":
+        manager.revoke_key(key.key_id)
+    else:
+        manager.rotate_key(key.key_id)
+    ended = topics.states(key.key_id)[-1]
+    topics.append(key)
+    other = manager.new_key("another").key
+    assert topics.states(key.key_id)[-2:] == [key, ended]
+    repair = topics.events(key.key_id)[-1]
+    assert (repair.actor, repair.action, repair.before, repair.after) == (
+        "next", f"key_{end}", key.digest(), ended.digest(),
+    )  # fmt: skip
+    assert repair.reason == "left without its end by a writer that did not look again"
+    manager.revoke_key(other.key_id)
+    assert topics.states(key.key_id)[-1] == ended
+    assert len(topics.events(key.key_id)) == len(topics.states(key.key_id)) - 1
 
 
 def test_a_change_that_nobody_contests_is_one_record_and_one_event(topics: Topics) -> None:
@@ -117,4 +97,4 @@ def test_a_removed_key_that_is_made_anew_has_no_past(topics: Topics) -> None:
     for state in (key.revoked(key.created_at), None, key):
         assert table.update(key.key_id, None if state is None else state.model_dump_json().encode())
     assert table.keys == {key.key_id: key}
-    assert table.lost_ends == set()
+    assert not table.lost_ends

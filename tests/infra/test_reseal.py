@@ -6,7 +6,7 @@ import pytest
 
 from infra import reseal as module
 from infra.auth import KeyManager, SealedKeyRing
-from infra.key_store import Change
+from infra.key_repairs import Change
 from infra.sealing import Sealer
 from schemas.errors import BadSettings
 from schemas.signing import signing_key
