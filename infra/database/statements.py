@@ -159,12 +159,25 @@ _KEY_COLUMNS = {
     "test": "boolean",
 }
 
+# As ApiKey.after has it: of one key an end that was set stands, whoever wrote it afterwards without knowing of it.
+_ENDS = {
+    "expires_at": "least(api_keys.expires_at, excluded.expires_at)",
+    "revoked_at": "least(api_keys.revoked_at, excluded.revoked_at)",
+    "rotated_to": "coalesce(excluded.rotated_to, api_keys.rotated_to)",
+}
+_SAME_KEY = "api_keys.key_hash = excluded.key_hash"
+_KEY_AFTER = {
+    name: f"CASE WHEN {_SAME_KEY} THEN {_ENDS[name]} ELSE excluded.{name} END" if name in _ENDS else f"excluded.{name}"
+    for name in _KEY_COLUMNS
+    if name != "key_id"
+}
+
 UPSERT_KEYS = text(
     f"""
     INSERT INTO api_keys ({", ".join(_KEY_COLUMNS)}) SELECT {", ".join(_KEY_COLUMNS)}
     FROM json_to_recordset(CAST(:keys AS json)) AS given({", ".join(map(" ".join, _KEY_COLUMNS.items()))})
     ON CONFLICT (key_id) DO UPDATE
-    SET {", ".join(f"{name} = excluded.{name}" for name in _KEY_COLUMNS if name != "key_id")}
+    SET {", ".join(f"{name} = {value}" for name, value in _KEY_AFTER.items())}
     """  # noqa: S608
 )
 

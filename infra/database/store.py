@@ -79,12 +79,18 @@ class PostgresStore:
     async def save_keys(
         self, keys: Sequence[ApiKey], deleted: Sequence[str], positions: Sequence[Position]
     ) -> list[RefusedRow]:
-        """Keep the last state of each key, unless later ones may be stored: a key says nothing of its offset.
+        """Keep the last state of each key with the ends that it ever had, unless later ones may be stored: a key says
+        nothing of its offset.
 
         The topic has one partition, whose position orders all of them.
         """
-        last = {key.key_id: (index, key.model_dump(mode="json")) for index, key in enumerate(keys)}
-        encoded, formless = encode_each(sorted(last.values(), key=lambda item: item[0]), encode)
+        last: dict[str, tuple[int, ApiKey]] = {}
+        for index, key in enumerate(keys):
+            last[key.key_id] = index, key.after(last[key.key_id][1]) if key.key_id in last else key
+        states = [
+            (index, key.model_dump(mode="json")) for index, key in sorted(last.values(), key=lambda item: item[0])
+        ]
+        encoded, formless = encode_each(states, encode)
 
         def write(connection: Connection, is_behind: bool) -> list[RefusedRow]:
             savepoint = connection.begin_nested()
