@@ -27,7 +27,7 @@ demo: $(READY)
 # The coverage gate is for the whole suite: ARGS that choose tests run without it, in one process.
 test: $(READY)
 	@rm -f .coverage .coverage.*
-	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-n 3 --dist loadfile --cov --cov-report=term:skip-covered --cov-fail-under=88)
+	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered --cov-fail-under=88)
 
 faults: $(READY)
 	@$(BIN)/python -m pytest tests/faults -s $(ARGS)

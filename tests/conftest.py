@@ -4,12 +4,14 @@ import os
 import random
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import ExitStack
+from typing import Any
 from uuid import uuid4
 
 import pytest
 import redis.asyncio
 
 from infra.local.stack import RunningStack
+from tests import spread
 from tests.stack import IN_CI, chosen, described, fresh_database, running
 
 # In the environment, so that the processes pytest spreads the tests over share it.
@@ -30,8 +32,14 @@ def pytest_configure() -> None:
         raise pytest.UsageError("CI needs the real broker: Java 17 or newer and Maven were not found on PATH")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> spread.Spread:
+    return spread.Spread(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Without a real broker its tests skip."""
+    spread.sort(items)
     if CHOICE.kafka != "wheel":
         return
     for item in items:

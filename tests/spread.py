@@ -1,0 +1,46 @@
+"""How tests are spread over pytest's processes: the longest first, and together what shares a running platform."""
+
+from collections.abc import Sequence
+
+import pytest
+from xdist.scheduler import LoadFileScheduling
+
+LONGEST_FIRST = (
+    "tests/e2e/",
+    "tests/streams/test_hosts.py",
+    "tests/streams/cli/test_demo.py",
+    "tests/faults/",
+    "tests/bench/",
+    "tests/docs/",
+    "tests/infra/local/",
+)
+TOGETHER = ("tests/e2e/",)
+"""One process starts the roles once for all of them."""
+APART = ("tests/streams/test_hosts.py", "tests/faults/")
+"""Each test has processes of its own; those of one host stand together."""
+
+
+class Spread(LoadFileScheduling):
+    """Files, but for those named above."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return unit(nodeid)
+
+
+def unit(nodeid: str) -> str:
+    """What is run by one process, one test after the other."""
+    file, _, test = nodeid.partition("::")
+    for folder in TOGETHER:
+        if file.startswith(folder):
+            return folder
+    host = test.partition("[")[2].rstrip("]")
+    return f"{file}[{host}]" if file.startswith(APART) and host in ("faust", "bare") else file
+
+
+def sort(items: list[pytest.Item]) -> None:
+    """The longest come first: one that begins last would have a machine to itself."""
+    items.sort(key=lambda item: _place(item.nodeid, LONGEST_FIRST))
+
+
+def _place(nodeid: str, prefixes: Sequence[str]) -> int:
+    return next((place for place, prefix in enumerate(prefixes) if nodeid.startswith(prefix)), len(prefixes))
