@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, Literal
 
 from agents.candidate import Candidate, Refusal
 from agents.charge import charge
@@ -17,6 +17,10 @@ from schemas.masked import masked_bytes
 from schemas.message import Batch, Record
 from schemas.request import is_request_id, read_request
 from schemas.result import LAST_MS, Status, named, refusal
+
+Doubt = Literal["unknown_key", "ended", "signature", "stale", "not_allowed"]
+"""Why a sender is unknown. ended: its key has expired or is revoked. stale: signed at no time, or more than five
+minutes from the record's own. not_allowed: it brings its key as it is."""
 
 
 async def admit(batch: Batch, *, keys: KeyRing, limiter: Limiter, clock: Clock) -> list[Candidate | Refusal]:
@@ -55,7 +59,8 @@ def examine(record: Record, *, keys: KeyRing, now: datetime) -> Candidate | Refu
         return _read(record, headers, request_id, key, digest, now)
     except (Undecodable, InvalidRequest, Refused) as error:
         status, details, reason = _verdict(error)
-    return Refusal(record, headers, status, details, request_id, _entity(record), key_id, dead_letter=reason)
+        doubt = error.why if isinstance(error, Refused) else None
+    return Refusal(record, headers, status, details, request_id, _entity(record), key_id, None, reason, doubt)
 
 
 def _verdict(error: Undecodable | InvalidRequest | Refused) -> tuple[Status, Mapping[str, Any], str | None]:
@@ -89,31 +94,34 @@ def _read(
 def authenticate(
     record: Record, headers: Mapping[str, bytes], body_digest: str, keys: KeyRing, now: datetime
 ) -> ApiKey:
-    """The key that signed the record, or that it brings as it is. Raises Refused, which does not tell what was
-    wrong."""
+    """The key that signed the record, or that it brings as it is. Raises Refused, which does not tell its sender what
+    was wrong."""
     if h.API_KEY in headers and h.SIGNATURE not in headers:
         credential = keys.by_plain_key(headers[h.API_KEY].decode("latin-1"))
+        doubt: Doubt | None = None if keys.allows_plain else "not_allowed"
     else:
-        credential = _signer(record, headers, body_digest, keys)
-    if credential is None or not credential.key.is_valid_at(now):
-        raise Refused("unauthorized", "the key or the signature is not valid; see docs/producing.md on signing")
+        credential = keys.by_id(headers.get(h.KEY_ID, b"").decode("latin-1"))
+        doubt = None if credential is None else _signature_doubt(record, headers, body_digest, credential)
+    if credential is None:
+        doubt = doubt or "unknown_key"
+    elif doubt is None and not credential.key.is_valid_at(now):
+        doubt = "ended"
+    if credential is None or doubt is not None:
+        message = "the key or the signature is not valid; see docs/producing.md on signing"
+        raise Refused("unauthorized", message, doubt)
     return credential.key
 
 
-def _signer(record: Record, headers: Mapping[str, bytes], body_digest: str, keys: KeyRing) -> Credential | None:
+def _signature_doubt(
+    record: Record, headers: Mapping[str, bytes], body_digest: str, credential: Credential
+) -> Doubt | None:
     record_key, signed_at = record.key or b"", headers.get(h.SIGNED_AT, b"")
-    credential = keys.by_id(headers.get(h.KEY_ID, b"").decode("latin-1"))
-    given = headers.get(h.SIGNATURE, b"")
     parts = (record.topic.encode(), headers[h.REQUEST_ID], record_key, signed_at, body_digest.encode())
-    if (
-        credential is None
-        or not signed_at.isdigit()
-        or b"\n" in record_key
-        or not signing.verify(credential.signing_key, given, *parts)
-        or not signing.is_fresh(signed_at, record.timestamp)
-    ):
-        return None
-    return credential
+    if not signed_at.isdigit():
+        return "stale"
+    if b"\n" in record_key or not signing.verify(credential.signing_key, headers.get(h.SIGNATURE, b""), *parts):
+        return "signature"
+    return None if signing.is_fresh(signed_at, record.timestamp) else "stale"
 
 
 def _is_past(deadline: bytes | None, now: datetime) -> bool:

@@ -81,12 +81,20 @@ def _count(answers: Sequence[Answer], unseen: Mapping[str, int], now_ms: int, co
         counters.results(version, status, seconds)
         if status == "rate_limited":
             counters.rate_limited(len(seconds))
+        if status == "unauthorized":
+            _count_doubts(answers, counters)
     if past_limit := sum(1 for answer in answers if _would_refuse(answer)):
         counters.would_refuse(past_limit)
     if unseen:
         counters.unseen_categories(unseen)
     for reason, count in Counter(answer.dead_letter for answer in answers if answer.dead_letter).items():
         counters.dead_letters(reason, count)
+
+
+def _count_doubts(answers: Sequence[Answer], counters: Counters) -> None:
+    refused = [answer.item.doubt for answer in answers if isinstance(answer.item, Refusal)]
+    for doubt, count in Counter(doubt for doubt in refused if doubt).items():
+        counters.unauthorized(doubt, count)
 
 
 def _would_refuse(answer: Answer) -> bool:

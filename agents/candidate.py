@@ -38,6 +38,7 @@ class Refusal(Struct, frozen=True):
 
     request_id: None where the record names none, and then there is no terminal event, only a dead letter.
     dead_letter: its reason code, or None where the record is in order and only its sender was refused.
+    doubt: why its sender is unknown, an `agents.admit.Doubt`; for the operator, no caller is told.
     """
 
     record: Record
@@ -49,3 +50,4 @@ class Refusal(Struct, frozen=True):
     key_id: str | None = None
     decision: Decision | None = None
     dead_letter: str | None = None
+    doubt: str | None = None

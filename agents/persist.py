@@ -43,7 +43,7 @@ async def persist_labels(
 
     Only what a key with the permission `predict` has signed counts; the rest becomes dead letters.
     """
-    labels, lost = _read_all(batch.records, partial(read_label, keys=keys))
+    labels, lost = _read_all(batch.records, partial(read_label, keys=keys, counters=counters))
     refused = await store.save_labels([label for _, label in labels], positions(batch))
     return _bury([*lost, *_not_stored([record for record, _ in labels], refused)], counters, dead_letters)
 

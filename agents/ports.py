@@ -16,6 +16,11 @@ Clock = Callable[[], datetime]
 class KeyRing(Protocol):
     """The current keys."""
 
+    @property
+    def allows_plain(self) -> bool:
+        """Whether a record may bring its key as it is."""
+        ...
+
     def by_id(self, key_id: str) -> Credential | None:
         """The credential, valid or not, or None where the id is unknown."""
         ...
@@ -83,3 +88,7 @@ class Counters(Protocol):
     def unseen_categories(self, counts: Mapping[str, int]) -> None: ...
 
     def dead_letters(self, reason: str, count: int) -> None: ...
+
+    def unauthorized(self, doubt: str, count: int) -> None:
+        """Records whose sender is in doubt. doubt: an `agents.admit.Doubt`; callers are not told."""
+        ...

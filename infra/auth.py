@@ -26,7 +26,7 @@ class SealedKeyRing:
 
     def __init__(self, sealer: Sealer, *, allow_plain: bool = False) -> None:
         self._sealer = sealer
-        self._allow_plain = allow_plain
+        self.allows_plain = allow_plain
         self._table = KeyTable()
         self._ids_by_hash: dict[str, str] = {}
         self._opened: dict[str, Credential | None] = {}
@@ -61,7 +61,7 @@ class SealedKeyRing:
 
     def by_plain_key(self, api_key: str) -> Credential | None:
         """The credential of a key that a record brings as it is; None where it is unknown or that is not allowed."""
-        credential = self.by_api_key(api_key) if self._allow_plain else None
+        credential = self.by_api_key(api_key) if self.allows_plain else None
         if credential is not None and credential.key.key_id not in self._warned:
             self._warned.add(credential.key.key_id)
             _log.warning("records of %s bring the key itself: let their producer sign them", credential.key.key_id)

@@ -39,6 +39,9 @@ class Metrics:
         )
         self._unseen = Counter("unseen_category", "Values no model saw in training.", ["feature"], registry=registry)
         self._dead = Counter("dead_letters", "Records that could not be processed.", ["reason"], registry=registry)
+        self._unauthorized = Counter(
+            "unauthorized", "Records whose sender is in doubt, by why.", ["reason"], registry=registry
+        )
         self._batches = Histogram("batch_records", "Records in a batch.", ["topic"], buckets=BATCH, registry=registry)
         self._stage = Histogram(
             "stage_seconds", "A stage's time for a batch.", ["topic"], buckets=LATENCY_S, registry=registry
@@ -94,6 +97,9 @@ class Metrics:
 
     def dead_letters(self, reason: str, count: int) -> None:
         self._dead.labels(reason).inc(count)
+
+    def unauthorized(self, doubt: str, count: int) -> None:
+        self._unauthorized.labels(doubt).inc(count)
 
     def batch(self, topic: str, records: int, seconds: float) -> None:
         self._batches.labels(topic).observe(records)

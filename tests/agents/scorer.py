@@ -1,5 +1,6 @@
 """What the scorer's stages need, small and honest: keys, a limiter, a clock and signed records."""
 
+from collections import Counter as Counts
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -33,6 +34,10 @@ class FakeKeys:
 
     credentials: Sequence[Credential] = field(default_factory=lambda: [credential()])
     plain: Mapping[str, Credential] = field(default_factory=dict)
+
+    @property
+    def allows_plain(self) -> bool:
+        return bool(self.plain)
 
     def by_id(self, key_id: str) -> Credential | None:
         return next((one for one in self.credentials if one.key.key_id == key_id), None)
@@ -77,6 +82,7 @@ class FakeCounters:
     past_limit: int = 0
     unseen: dict[str, int] = field(default_factory=dict)
     dead: dict[str, int] = field(default_factory=dict)
+    doubts: Counts[str] = field(default_factory=Counts)
 
     def results(self, model_version: str, status: str, latencies_s: Sequence[float]) -> None:
         self.ended.append((model_version, status, len(latencies_s)))
@@ -92,6 +98,9 @@ class FakeCounters:
 
     def dead_letters(self, reason: str, count: int) -> None:
         self.dead[reason] = count
+
+    def unauthorized(self, doubt: str, count: int) -> None:
+        self.doubts[doubt] += count
 
 
 def record(

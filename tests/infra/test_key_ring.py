@@ -125,6 +125,7 @@ def test_a_ring_takes_plain_keys_only_where_told_to_and_warns_once_of_each(
     strict, lenient = SealedKeyRing(SEALER), SealedKeyRing(SEALER, allow_plain=True)
     for ring in (strict, lenient):
         ring.update(*record(key))
+    assert (strict.allows_plain, lenient.allows_plain) == (False, True)
     assert strict.by_plain_key(api_key) is None
     found = [lenient.by_plain_key(api_key) for _ in range(2)]
     assert [one and one.key for one in found] == [key, key]

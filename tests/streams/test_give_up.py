@@ -26,6 +26,7 @@ class Flawed:
 
     def __init__(self) -> None:
         self._keys = FakeKeys()
+        self.allows_plain = False
 
     def by_id(self, key_id: str) -> Credential | None:
         if key_id == "cursed":

@@ -23,6 +23,7 @@ def test_every_count_is_a_metric() -> None:
     metrics.would_refuse(7)
     metrics.unseen_categories({"payment_method": 4})
     metrics.dead_letters("not_json", 5)
+    metrics.unauthorized("stale", 2)
     metrics.batch("requests", 100, 0.01)
     metrics.delivery("requests", 0.01)
     metrics.waiting("redis")
@@ -40,6 +41,7 @@ def test_every_count_is_a_metric() -> None:
         "rate_limit_would_refuse_total 7.0",
         'unseen_category_total{feature="payment_method"} 4.0',
         'dead_letters_total{reason="not_json"} 5.0',
+        'unauthorized_total{reason="stale"} 2.0',
         'batch_records_count{topic="requests"} 1.0',
         'delivery_seconds_count{topic="requests"} 1.0',
         'dependency_unavailable_total{dependency="redis"} 1.0',
