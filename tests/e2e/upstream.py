@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -72,9 +72,16 @@ class Upstream:
         self.send("prediction-requests", entity.encode(), body, {**headers, **(extra or {})})
         return request_id
 
-    def send(self, topic: str, record_key: bytes | None, value: bytes | None, headers: Mapping[str, str]) -> None:
-        """Queue any record."""
-        self._producer.produce(self._topic(topic), value, record_key, headers=dict(headers))
+    def send(
+        self,
+        topic: str,
+        record_key: bytes | None,
+        value: bytes | None,
+        headers: Mapping[str, str] | Sequence[tuple[str, str]],
+    ) -> None:
+        """Queue any record; headers as pairs may repeat a name."""
+        pairs = list(headers.items()) if isinstance(headers, Mapping) else list(headers)
+        self._producer.produce(self._topic(topic), value, record_key, headers=pairs)
         self._producer.poll(0)
 
     def close(self) -> None:
