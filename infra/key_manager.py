@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self, Unpack
 
+from infra.first_key import first_admin, make_first
 from infra.key_arguments import (
     DAY,
     changed_limits,
@@ -25,7 +26,6 @@ from infra.key_store import KeyStore
 from infra.new_key import NewKey, Terms, make_key, successor
 from infra.reseal import Progress, Resealed, reseal
 from infra.sealing import Sealer
-from schemas.errors import InvalidRequest
 from schemas.events import KeyAction, key_changed
 from schemas.keys import DEFAULT_PER_HOUR, PERMISSIONS, ApiKey, check_permissions, expiry, hash_api_key, looks_like_key
 
@@ -107,14 +107,11 @@ class KeyManager:
 
     def bootstrap(self, name: str) -> NewKey:
         """The first admin key, with every permission. Raises InvalidRequest where an admin key is in force already."""
-        now = self._clock()
-        for key in self._store.all():
-            if key.may("admin") and key.is_valid_at(now) and self._sealer.opens(key.key_id, key.sealed_signing_key):
-                raise InvalidRequest(
-                    f"{key.key_id} ({key.name}) is an admin key in force: it makes others by POST /keys. Where it is "
-                    "lost, make one with `weir keys create --permission admin`, and revoke it"
-                )
-        return self.new_key(name, PERMISSIONS, reason="bootstrap")
+        return make_first(
+            lambda: first_admin(self._store.all(), self._sealer, self._clock()),
+            lambda: self.new_key(name, PERMISSIONS, reason="bootstrap"),
+            self.revoke_key,
+        )
 
     def validate_key(self, api_key: str) -> ApiKey | None:
         """The key's record, or None where it is unknown, expired or revoked."""

@@ -87,10 +87,8 @@ class PostgresStore:
         last: dict[str, tuple[int, ApiKey]] = {}
         for index, key in enumerate(keys):
             last[key.key_id] = index, key.after(last[key.key_id][1]) if key.key_id in last else key
-        states = [
-            (index, key.model_dump(mode="json")) for index, key in sorted(last.values(), key=lambda item: item[0])
-        ]
-        encoded, formless = encode_each(states, encode)
+        states = sorted(last.values(), key=lambda item: item[0])
+        encoded, formless = encode_each(states, lambda key: encode(key.model_dump(mode="json")))
 
         def write(connection: Connection, is_behind: bool) -> list[RefusedRow]:
             savepoint = connection.begin_nested()
