@@ -21,6 +21,7 @@ from streams.gateway.predictions import Predictions, prediction
 from streams.gateway.quota import Peek, Quota
 from streams.gateway.security import Clock, Guard, Keys, Observe, Shield
 from streams.gateway.underway import Underway
+from streams.gateway.unverified import Unverified
 from streams.settings import Settings
 from streams.topics import FEEDBACK, PREDICTION_REQUESTS
 
@@ -51,6 +52,7 @@ def create_app(
         producer=producer,
         replies=replies,
         underway=underway,
+        unverified=Unverified(keys, clock),
         clock_ms=clock_ms,
         longest_wait_s=settings.request_timeout_s,
     )

@@ -11,11 +11,12 @@ from starlette.responses import Response
 from schemas.errors import Unavailable
 from schemas.keys import Credential
 from schemas.message import Emission
-from streams.gateway.answers import answer, error_response, json_response
+from streams.gateway.answers import HTTP_STATUS, answer, error_response, json_response
 from streams.gateway.ask import HttpAsk, read_ask, read_request_id
 from streams.gateway.pending import Expected, Reply
 from streams.gateway.security import read_body, require
 from streams.gateway.underway import Underway
+from streams.gateway.unverified import Unverified
 from streams.requests import ReplyTo, signed_request
 
 ClockMs = Callable[[], int]
@@ -45,6 +46,7 @@ async def predict(
     producer: Sender,
     replies: Replies,
     underway: Underway,
+    unverified: Unverified,
     clock_ms: ClockMs,
     longest_wait_s: float,
 ) -> Response:
@@ -65,12 +67,13 @@ async def predict(
         sent = asyncio.ensure_future(producer.send([record(wait_s, expected.to)]))
         try:
             async with asyncio.timeout(wait_s):
-                return answer(await _first(expected.reply, sent, request), request_id)
+                response = answer(await _first(expected.reply, sent, request), request_id)
         except TimeoutError:
             if not sent.done():
                 raise _undelivered(wait_s) from None
             underway.add(request_id, credential.key.line)
             return _too_late(request_id, wait_s)
+    return unverified.answer(request, request_id) if response.status_code == HTTP_STATUS["unauthorized"] else response
 
 
 async def deliver(producer: Sender, record: Emission, within_s: float) -> None:

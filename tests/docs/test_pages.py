@@ -4,13 +4,14 @@ import importlib.util
 import re
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 from starlette.routing import Route
 
+from agents.admit import Doubt
 from schemas.signing import signature, signing_key
 from streams.cli import VERBS
 from streams.gateway.answers import HTTP_STATUS
@@ -117,6 +118,11 @@ def test_the_page_on_operating_names_every_metric() -> None:
     named = set(re.findall(r"`([a-z_]+)`", page)) - {"monitor", "crashed"}
     assert named <= declared.keys()
     assert {declared[name] for name in named} == set(declared.values())
+
+
+def test_the_page_on_operating_explains_every_doubt_about_a_sender() -> None:
+    page = (ROOT / "docs/operating.md").read_text().split("## Unauthorized records")[1].split("\n## ")[0]
+    assert re.findall(r"^\| `([a-z_]+)` \|", page, re.M) == list(get_args(Doubt))
 
 
 def test_the_page_on_http_has_every_route_and_every_status_of_a_result() -> None:

@@ -16,7 +16,7 @@ from tests.streams.gateway.fakes import FULL, RATE, FakeKafka, Gateway, post, re
     ("status", "http"),
     [
         ("ok", 200),
-        ("unauthorized", 401),
+        ("unauthorized", 503),
         ("forbidden", 403),
         ("invalid", 422),
         ("rate_limited", 429),
