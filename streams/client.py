@@ -13,7 +13,7 @@ from schemas.result import PredictionResult
 from schemas.wire import encode
 from streams.gateway.pending import Pending, Reply
 from streams.gateway.replies import ReplyReader
-from streams.limit_wait import OnLimit, until_admitted
+from streams.limit_wait import OnLimit, check_on_limit, until_admitted
 from streams.producer import Producer
 from streams.requests import Features
 from streams.settings import Settings
@@ -100,6 +100,7 @@ class WeirClient:
         """
         if self._replies is None:
             raise BadSettings("this client was made with replies=False: it can submit, not predict")
+        check_on_limit(on_limit)
         named = [ask.named() for ask in asks]
         ask_all = self._ask(named, timeout) if on_limit == "return" else until_admitted(self._ask, named, timeout)
         replies = await ask_all

@@ -2,12 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
+from schemas.errors import FieldError, InvalidRequest
+from schemas.request import describe
 from streams.gateway.pending import RateState, Reply
 
 OnLimit = Literal["return", "wait"]
 """What a client makes of `rate_limited`: a result like any other, or a reason to ask again."""
+
+ON_LIMIT: tuple[OnLimit, ...] = get_args(OnLimit)
 
 T = TypeVar("T")
 Replies = list[Reply | None]
@@ -35,6 +39,13 @@ async def until_admitted(
         for index, reply in zip(due, again, strict=True):
             replies[index] = reply
     return replies
+
+
+def check_on_limit(on_limit: object) -> None:
+    """Raises InvalidRequest, naming the known ones, for anything but an OnLimit."""
+    if on_limit not in ON_LIMIT:
+        reason = f"must be one of {', '.join(ON_LIMIT)}"
+        raise InvalidRequest(f"on_limit {reason}", [FieldError("on_limit", reason, describe(on_limit))])
 
 
 def _denied(reply: Reply | None) -> RateState | None:

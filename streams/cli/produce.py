@@ -19,7 +19,8 @@ from schemas.errors import BadSettings, Unavailable
 from streams.bring_up import local_settings
 from streams.cli.lines import Bad, Reading, read_csv, read_jsonl
 from streams.cli.sent import Sent
-from streams.client import Ask, WeirClient
+from streams.client import Ask, OnLimit, WeirClient
+from streams.limit_wait import ON_LIMIT
 
 BATCH = 500
 TOLD_ONCE = ("weir.producer", "weir.gateway.replies", "aiokafka")
@@ -35,6 +36,13 @@ TOLD_ONCE = ("weir.producer", "weir.gateway.replies", "aiokafka")
 @click.option("--format", "kind", type=click.Choice(["csv", "jsonl"]), help="By the file's name otherwise.")
 @click.option("--wait/--no-wait", default=False, help="Wait for the results, count them by status and say why.")
 @click.option("--timeout", default=30.0, show_default=True, help="Seconds that --wait gives a batch of results.")
+@click.option(
+    "--on-limit",
+    type=click.Choice(ON_LIMIT),
+    default="return",
+    show_default=True,
+    help="With --wait, what to do where the limit is used up: count it, or wait for tokens within --timeout.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def produce(
     file: Path,
@@ -45,6 +53,7 @@ def produce(
     kind: Literal["csv", "jsonl"] | None,
     wait: bool,
     timeout: float,
+    on_limit: OnLimit,
     as_json: bool,
 ) -> None:
     """Send each row of FILE (JSONL or CSV, - for standard input) as a signed prediction request.
@@ -52,12 +61,14 @@ def produce(
     The API key is read from the environment or, where it is not there, from the first line of standard input;
     it is never an argument, which other users could see.
     """
+    if on_limit == "wait" and not wait:
+        raise click.UsageError("--on-limit wait needs --wait: without it no result is read")
     api_key = _api_key(api_key_env, stdin_is_taken=str(file) == "-")
     client = _client(api_key, key_id, wait)
     read = read_csv if (kind or file.suffix.lower().lstrip(".")) == "csv" else read_jsonl
     with cast(BinaryIO, click.open_file(str(file), "rb")) as opened:
         lines = _followed(read(opened, Reading(entity_field, model)), opened)
-        sent = asyncio.run(send_all(client, lines, timeout if wait else None))
+        sent = asyncio.run(send_all(client, lines, timeout if wait else None, on_limit))
     if as_json:
         click.echo(orjson.dumps(sent.as_json()))
     else:
@@ -65,10 +76,12 @@ def produce(
     sys.exit(0 if sent.is_whole() else 1)
 
 
-async def send_all(client: WeirClient, lines: Iterator[Ask | Bad], wait_s: float | None) -> Sent:
+async def send_all(
+    client: WeirClient, lines: Iterator[Ask | Bad], wait_s: float | None, on_limit: OnLimit = "return"
+) -> Sent:
     """Send the lines in batches, each confirmed before the next; stops where the broker does not confirm one.
 
-    wait_s: how long to wait for a batch's results, None for not at all.
+    wait_s: how long to wait for a batch's results, None for not at all. on_limit: as for `WeirClient.predict_many`.
     """
     sent = Sent()
     async with client:
@@ -78,7 +91,7 @@ async def send_all(client: WeirClient, lines: Iterator[Ask | Bad], wait_s: float
                 if isinstance(line, Bad):
                     sent.reject(line)
             try:
-                await _send(client, asks, wait_s, sent)
+                await _send(client, asks, wait_s, on_limit, sent)
             except Unavailable as error:
                 sent.failed += len(asks)
                 sent.stopped = str(error)
@@ -86,12 +99,12 @@ async def send_all(client: WeirClient, lines: Iterator[Ask | Bad], wait_s: float
     return sent
 
 
-async def _send(client: WeirClient, asks: Sequence[Ask], wait_s: float | None, sent: Sent) -> None:
+async def _send(client: WeirClient, asks: Sequence[Ask], wait_s: float | None, on_limit: OnLimit, sent: Sent) -> None:
     sent.sent += len(asks)
     if wait_s is None:
         await client.submit_many(asks)
     else:
-        sent.count_results(await client.predict_many(asks, timeout=wait_s))
+        sent.count_results(await client.predict_many(asks, timeout=wait_s, on_limit=on_limit))
     sent.delivered += len(asks)
 
 

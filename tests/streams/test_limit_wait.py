@@ -4,8 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from time import monotonic
 
+import pytest
+
+from schemas.errors import InvalidRequest
+from schemas.keys import new_api_key
+from streams.client import WeirClient
 from streams.gateway.pending import RateState, Reply
-from streams.limit_wait import until_admitted
+from streams.limit_wait import ON_LIMIT, check_on_limit, until_admitted
 
 OK = Reply(b"ok", RateState(7200, 0, 0, 0))
 
@@ -55,3 +60,18 @@ async def test_a_reply_that_did_not_come_and_one_that_can_never_pass_are_not_ask
     scorer = Scorer([None, never])
     assert await until_admitted(scorer, ["a", "b"], 30) == [None, never]
     assert len(scorer.asked) == 1
+
+
+@pytest.mark.parametrize("on_limit", ["wiat", "Wait", "", None, True, ["wait"]])
+async def test_what_is_neither_return_nor_wait_is_refused_before_anything_is_sent(on_limit: object) -> None:
+    client = WeirClient("127.0.0.1:9", api_key=new_api_key(), key_id="A" * 11)
+    for asked in (client.predict({"a": 1}, on_limit=on_limit), client.predict_many([], on_limit=on_limit)):  # type: ignore[arg-type]
+        with pytest.raises(InvalidRequest, match="on_limit must be one of return, wait") as refused:
+            await asked
+        assert [field.field for field in refused.value.fields] == ["on_limit"]
+
+
+def test_the_known_ones_pass() -> None:
+    assert ON_LIMIT == ("return", "wait")
+    for on_limit in ON_LIMIT:
+        check_on_limit(on_limit)
