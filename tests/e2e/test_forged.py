@@ -20,7 +20,7 @@ TOO_OLD_MS = 5 * 60 * 1000 + 1000
 Headers = dict[str, str] | list[tuple[str, str]]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def key(platform: Platform) -> Key:
     return platform.create_key(rate_limit=1, burst=BURST)
 
@@ -101,9 +101,8 @@ def test_a_record_with_two_request_ids_is_nobodys_one_dead_letter_and_free_of_ch
 
 @pytest.mark.contract("B1", "K8")
 def test_the_same_record_as_it_was_signed_costs_one_token(
-    platform: Platform, customers: Customers, redis_url: str
+    platform: Platform, key: Key, customers: Customers, redis_url: str
 ) -> None:
-    key = platform.create_key(rate_limit=1, burst=BURST)
     forger = Forger(platform, key, customers(0))
     forger.send(forger.signed(age_ms=TOO_OLD_MS - 30_000))
     assert platform.result(forger.request_id)["status"] == "ok"

@@ -132,7 +132,7 @@ def test_a_valid_key_without_the_permission_is_forbidden(platform: Platform, cus
 
 
 @pytest.mark.contract("K4")
-@pytest.mark.parametrize("path", ["/predict", "/predictions/x", "/feedback", "/metrics", "/nothing", "/"])
+@pytest.mark.parametrize("path", ["/predict", "/predictions/x", "/feedback", "/keys", "/metrics", "/nothing", "/"])
 def test_every_route_but_health_asks_for_a_key(platform: Platform, path: str) -> None:
     assert get(platform, path, None).status_code == 401
     assert platform.http.post(path, json={}).status_code == 401

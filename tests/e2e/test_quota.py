@@ -5,17 +5,25 @@ import re
 import time
 from collections import Counter
 
+import httpx
 import pytest
 import redis
 
 from streams.client import Ask, WeirClient
-from tests.e2e.cases import Customers
+from tests.e2e.cases import NO_NUMBER, Customers
 from tests.e2e.platform import Platform
 from tests.e2e.upstream import Key
 
 pytestmark = pytest.mark.real_broker
 
 ROUNDS = 5
+
+
+def seconds_told(answer: httpx.Response) -> int:
+    """What the IETF's header says until the bucket is full, or a denied request would pass."""
+    found = re.fullmatch(r'"hourly";r=\d+;t=(\d+)', answer.headers["RateLimit"])
+    assert found is not None
+    return int(found[1])
 
 
 @pytest.mark.contract("B1")
@@ -28,11 +36,15 @@ def test_a_hundred_at_once_pass_the_next_waits_and_who_waits_as_told_succeeds(
     asked = [platform.upstream.ask(key, customers(0), entity=f"c-{number}") for number in range(101)]
     platform.upstream.flush()
     statuses = Counter(platform.result(request_id)["status"] for request_id in asked)
+    begun = int(time.time())
     denied = platform.http.post("/predict", json=customers(0), headers={"X-API-Key": key.api_key})
+    ended = int(time.time())
     assert statuses == {"ok": 100, "rate_limited": 1}
     assert denied.status_code == 429
     assert (denied.headers["X-RateLimit-Limit"], denied.headers["X-RateLimit-Remaining"]) == ("1000", "0")
-    wait_s = int(denied.headers["Retry-After"])
+    wait_s, reset = int(denied.headers["Retry-After"]), int(denied.headers["X-RateLimit-Reset"])
+    assert begun <= reset - wait_s <= ended
+    assert begun <= reset - seconds_told(denied) <= ended
     assert 1 <= wait_s <= 5  # 3.6 s, from the second that runs to the end of another
     time.sleep(wait_s)  # what a well-behaved caller does
     again = platform.http.post("/predict", json=customers(0), headers={"X-API-Key": key.api_key})
@@ -90,10 +102,44 @@ def test_what_charges_and_what_only_asks_tell_the_same_bucket(platform: Platform
     assert left == 10
     assert left <= later <= left + 20  # one comes back each second
     assert asked.headers["RateLimit-Policy"] == '"hourly";q=3600;w=3600'
-    full_in = re.fullmatch(r'"hourly";r=\d+;t=(\d+)', asked.headers["RateLimit"])
-    assert full_in is not None
-    assert 20 <= int(full_in[1]) <= 41
+    assert 20 <= seconds_told(asked) <= 41
     assert "X-RateLimit-Limit" not in http.get("/healthz", headers=shown).headers
+
+
+@pytest.mark.contract("B5")
+def test_a_5xx_tells_the_bucket_too(platform: Platform, customers: Customers) -> None:
+    key = platform.create_key(rate_limit=1, burst=10)
+    headers = {"X-API-Key": key.api_key}
+    failed = platform.http.post("/predict", json={**customers(0), **NO_NUMBER}, headers=headers)
+    late = platform.http.post("/predict", json=customers(0), headers={**headers, "X-Timeout-Ms": "1"})
+    assert failed.status_code == 500
+    assert failed.headers["X-RateLimit-Remaining"] == "9"
+    assert late.status_code in (503, 504)  # not even confirmed by the broker, or not answered
+    assert late.headers["X-RateLimit-Remaining"] in ("9", "8")
+    assert {answer.headers["X-RateLimit-Limit"] for answer in (failed, late)} == {"1"}
+    assert seconds_told(failed) > 0
+
+
+@pytest.mark.contract("B5")
+def test_the_results_of_a_key_tell_its_bucket(platform: Platform, customers: Customers) -> None:
+    key = platform.create_key(rate_limit=1, burst=1)
+    begun = int(time.time())
+    asked = [platform.upstream.ask(key, customers(0)) for _ in range(2)]
+    platform.upstream.flush()
+    ended = [platform.result(request_id)["status"] for request_id in asked]
+    headers = [dict(event.headers) for event in platform.tap("prediction-results").events]
+    passed, denied = (
+        json.loads(one["ratelimit"])
+        for request_id in asked
+        for one in headers
+        if one["request-id"] == request_id.encode()
+    )
+    assert ended == ["ok", "rate_limited"]
+    assert {one["limit"] for one in (passed, denied)} == {1}
+    assert {one["remaining"] for one in (passed, denied)} == {0}
+    assert passed["retry_after"] == 0
+    assert 3590 < denied["retry_after"] <= 3601  # from the second that runs to the end of another
+    assert begun <= denied["reset"] - denied["retry_after"] <= int(time.time())
 
 
 @pytest.mark.contract("B5")
