@@ -35,16 +35,6 @@ class Reader:
         return self.block(self.take("h")).decode()
 
 
-def committed(bootstrap: str, group: str, topic: str, partitions: Sequence[int]) -> dict[int, int]:
-    """Partition -> the group's committed offset, 0 where it has none."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False})
-    try:
-        wanted = [TopicPartition(topic, partition) for partition in partitions]
-        return {tp.partition: max(0, tp.offset) for tp in consumer.committed(wanted, timeout=ANSWER_S)}
-    finally:
-        consumer.close()
-
-
 def rewind(bootstrap: str, group: str, topic: str, partitions: Sequence[int]) -> None:
     """Takes a group without members back to the beginning, as kafka-consumer-groups.sh --reset-offsets does."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False})

@@ -16,10 +16,11 @@ import psycopg
 from infra.auth import get_key_manager
 from streams.settings import Settings
 from streams.topics import TOPICS, create_topics
-from tests.e2e.groups import committed, shares
+from tests.e2e.groups import shares
 from tests.e2e.tap import WAIT_S, Tap
 from tests.e2e.upstream import Key, Upstream
 from tests.e2e.workers import Worker, check_alive, run_cli, start_worker
+from tests.kafka import POLL_S, Offsets
 
 ROLES = ("scorer", "sink", "gateway")
 READS = {"scorer": ["prediction-requests"], "sink": ["prediction-results", "feedback", "api-keys"]}
@@ -30,7 +31,7 @@ def wait_for(condition: Callable[[], Any], what: str, wait_s: float = WAIT_S) ->
     deadline = time.monotonic() + wait_s
     while not (found := condition()):
         assert time.monotonic() < deadline, f"not within {wait_s} s: {what}"
-        time.sleep(0.02)
+        time.sleep(POLL_S)
     return found
 
 
@@ -67,6 +68,7 @@ class Platform:
         self.secrets: list[str] = [self.environment["WEIR_MASTER_SECRET"]]
         self._folder = folder
         self._taps: dict[str, Tap] = {}
+        self._offsets: dict[str, Offsets] = {}
         self._open = ExitStack()
         self._database: psycopg.Connection | None = None
 
@@ -177,7 +179,9 @@ class Platform:
 
     def committed(self, role: str, name: str) -> dict[int, int]:
         """Partition -> the role's committed offset on a topic."""
-        return committed(self.bootstrap, self.topic(role), self.topic(name), list(self.tap(name).ends()))
+        if role not in self._offsets:
+            self._offsets[role] = self._open.enter_context(closing(Offsets(self.bootstrap, self.topic(role))))
+        return self._offsets[role].of(self.topic(name), list(self.tap(name).ends()))
 
     def settle(self, *roles: str, wait_s: float = WAIT_S) -> None:
         """Returns when the roles have processed and committed everything."""

@@ -7,14 +7,14 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
 import pytest
 
-from tests.kafka import committed, fill, make_topic, read_all, until, values
+from tests.kafka import Offsets, fill, make_topic, read_all, until, values
 from tests.streams.copier import CRASHED
 
 
@@ -29,6 +29,7 @@ class Place:
     group: str
     environment: dict[str, str]
     log: Path
+    offsets: Offsets
     workers: list["subprocess.Popen[str]"] = field(default_factory=list)
 
     def start(self, bug: str = "none") -> "subprocess.Popen[str]":
@@ -62,7 +63,7 @@ class Place:
         await until(reached, f"{count} records committed", wait_s)
 
     async def committed(self) -> int:
-        return await asyncio.to_thread(committed, self.bootstrap, self.group, self.source)
+        return sum((await asyncio.to_thread(self.offsets.of, self.source)).values())
 
     def results(self) -> list[bytes]:
         return values(read_all(self.bootstrap, self.target))
@@ -80,12 +81,14 @@ async def place(
         "SESSION_TIMEOUT_S": "6",
         "DATA_DIR": str(tmp_path),
     }
-    place = Place(bootstrap, request.param, source, target, unique("group"), environment, tmp_path / "log")
-    yield place
-    print(place.log.read_text())
-    for worker in place.workers:
-        worker.kill()
-        worker.communicate()
+    group = unique("group")
+    with closing(Offsets(bootstrap, group)) as offsets:
+        place = Place(bootstrap, request.param, source, target, group, environment, tmp_path / "log", offsets)
+        yield place
+        print(place.log.read_text())
+        for worker in place.workers:
+            worker.kill()
+            worker.communicate()
 
 
 def numbers(count: int) -> list[bytes]:
