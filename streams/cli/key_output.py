@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
@@ -14,6 +15,7 @@ from rich.table import Column, Table
 from infra.auth import KeyManager, get_key_manager
 from infra.bootstrap import await_listener
 from infra.new_key import NewKey
+from schemas.errors import Unavailable
 from schemas.keys import ApiKey
 from schemas.masked import masked
 from streams.bring_up import local_settings
@@ -23,6 +25,10 @@ COLUMNS = ("id", "name", "permissions", "limit", "created", "expires", "state")
 FOLDED = ("name", "permissions")
 WIDE = 100
 """Characters that a table with every column needs; a narrower one leaves the least important out."""
+
+LOOK_FIRST = "the change may have been made or not: look at `weir keys list` before you repeat it"
+RUN_AGAIN = "some of the keys may be changed and some not: run it again"
+"""For what may be repeated whatever became of it."""
 
 # An id made by an earlier release may begin with a hyphen, which is no option here, not even where it has an h.
 ID_FIRST = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
@@ -35,6 +41,16 @@ def manager() -> KeyManager:
     settings = local_settings(os.environ)
     await_listener(settings.kafka_bootstrap_servers)
     return get_key_manager(settings)
+
+
+@contextmanager
+def changing(advice: str = LOOK_FIRST) -> Iterator[KeyManager]:
+    """The keys, for a change. Who is not answered must not take it for undone."""
+    keys = manager()
+    try:
+        yield keys
+    except Unavailable as error:
+        raise click.ClickException(f"{error}: {advice}") from error
 
 
 def described(key: ApiKey) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from streams.cli.key_output import described, json_option, manager, print_new
+from streams.cli.key_output import RUN_AGAIN, changing, described, json_option, print_new
 
 
 @click.command()
@@ -15,7 +15,9 @@ from streams.cli.key_output import described, json_option, manager, print_new
 @json_option
 def bootstrap(name: str, as_json: bool) -> None:
     """Create the first admin key, with every permission, and print it: once, where no admin key is in force yet."""
-    print_new(manager().bootstrap(name), as_json=as_json)
+    with changing() as key_manager:
+        made = key_manager.bootstrap(name)
+    print_new(made, as_json=as_json)
 
 
 @click.command()
@@ -25,9 +27,8 @@ def reseal(as_json: bool) -> None:
 
     Ends with 1 where a key in force opens under neither: it is left as it is.
     """
-    keys = manager()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with changing(RUN_AGAIN) as keys, Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("sealing", total=None)
         sealed = keys.reseal(lambda done, total: progress.update(task, completed=done, total=total))
     unopened = [described(key) for key in sealed.unopened]

@@ -9,6 +9,8 @@ from infra.key_arguments import NOW
 from schemas.keys import PERMISSIONS, TIERS
 from streams.cli.key_output import (
     ID_FIRST,
+    RUN_AGAIN,
+    changing,
     described,
     json_option,
     manager,
@@ -40,7 +42,9 @@ def keys() -> None:
 @json_option
 def create(permissions: tuple[str, ...], as_json: bool, **arguments: Any) -> None:
     """Create a key and print it: the only time that it is shown."""
-    print_new(manager().new_key(permissions=list(permissions) or None, **arguments), as_json=as_json)
+    with changing() as key_manager:
+        made = key_manager.new_key(permissions=list(permissions) or None, **arguments)
+    print_new(made, as_json=as_json)
 
 
 @keys.command(name="list")
@@ -63,10 +67,14 @@ def show(key_id: str, as_json: bool) -> None:
 @reason_option
 @json_option
 def revoke(key_id: str, reason: str | None, as_json: bool) -> None:
-    """Revoke a key by its id: it stops working within two seconds, for good."""
-    if not manager().revoke_key(key_id, reason=reason):
-        unknown(key_id, "a key in force")
-    click.echo(json.dumps({"revoked": key_id}) if as_json else f"revoked {key_id}")
+    """Revoke a key by its id: it stops working within two seconds, for good. Repeating it tells since when."""
+    with changing() as key_manager:
+        if key_manager.revoke_key(key_id, reason=reason):
+            click.echo(json.dumps({"revoked": key_id}) if as_json else f"revoked {key_id}")
+            return
+        since = described(key_manager.get(key_id) or unknown(key_id))["revoked"]
+    told = f"{key_id} has been revoked since {since}"
+    click.echo(json.dumps({"revoked": key_id, "since": since}) if as_json else told)
 
 
 @keys.command(context_settings=ID_FIRST)
@@ -76,7 +84,8 @@ def revoke(key_id: str, reason: str | None, as_json: bool) -> None:
 @json_option
 def rotate(key_id: str, grace: str, reason: str | None, as_json: bool) -> None:
     """Put a new key in the place of one, with the same rights, limits and bucket; print it, the only time."""
-    made = manager().rotate_key(key_id, grace, reason=reason) or unknown(key_id)
+    with changing() as key_manager:
+        made = key_manager.rotate_key(key_id, grace, reason=reason) or unknown(key_id)
     print_new(made, as_json=as_json)
     if not as_json:
         click.echo(f"{key_id} stops working {NOW if grace == NOW else f'in {grace} at the latest'}.")
@@ -91,7 +100,8 @@ def rotate(key_id: str, grace: str, reason: str | None, as_json: bool) -> None:
 @json_option
 def tier(key_id: str, tier: str | None, as_json: bool, **arguments: Any) -> None:
     """Give a key, and all that share its bucket, another tier or limit."""
-    changed = manager().set_tier(key_id, tier, **arguments) or unknown(key_id)
+    with changing(RUN_AGAIN) as key_manager:
+        changed = key_manager.set_tier(key_id, tier, **arguments) or unknown(key_id)
     if as_json:
         click.echo(json.dumps([described(key) for key in changed]))
         return

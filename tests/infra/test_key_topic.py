@@ -111,7 +111,7 @@ def test_the_command_lists_who_may_do_what(environ: dict[str, str]) -> None:
 def test_revoking_an_unknown_key_fails_even_where_its_id_begins_with_a_hyphen(environ: dict[str, str]) -> None:
     result = CliRunner().invoke(keys, ["revoke", "-no-such-id"])
     assert result.exit_code == 1
-    assert "-no-such-id is not the id of a key in force" in result.output
+    assert "-no-such-id is not the id of a key:" in result.output
 
 
 def test_a_wrong_option_is_explained(environ: dict[str, str]) -> None:

@@ -72,3 +72,27 @@ def test_what_the_client_libraries_say_is_not_printed_beside_the_error(tmp_path:
     assert verb.returncode == 1
     [line] = told.splitlines()
     assert line.startswith("weir: kafka: replies on prediction-replies cannot be read")
+
+
+LOOK = "the change may have been made or not: look at `weir keys list` before you repeat it"
+REPEAT = "some of the keys may be changed and some not: run it again"
+CHANGES = {
+    "create --name shop": LOOK,
+    "rotate AAAAAAAAAAA": LOOK,
+    "bootstrap": LOOK,
+    "revoke AAAAAAAAAAA": LOOK,
+    "tier AAAAAAAAAAA free": REPEAT,
+    "reseal": REPEAT,
+}
+
+
+def test_who_changes_keys_and_is_not_answered_is_told_what_may_have_become_of_it(tmp_path: Path) -> None:
+    with hanging_up() as broker:
+        running = {change: started(["keys", *change.split()], broker, tmp_path) for change in [*CHANGES, "list"]}
+        told = {change: verb.communicate(timeout=100)[1] for change, verb in running.items()}
+    assert {verb.returncode for verb in running.values()} == {1}
+    for change, advice in CHANGES.items():
+        *_, line = told[change].splitlines()
+        assert line.startswith("Error: kafka: topic ")
+        assert line.endswith(advice)
+    assert LOOK not in told["list"]

@@ -1,63 +1,17 @@
-"""`weir keys` on a real topic: rotation, tiers, the first admin key, a new master secret."""
+"""`weir keys` on a real topic: rotation, tiers, revocation, a new master secret."""
 
 import json
-from collections.abc import Callable
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from infra.auth import SealedKeyRing, get_key_manager
 from infra.sealing import Sealer
 from schemas.errors import BadSettings, InvalidRequest
-from schemas.events import AuditEvent
 from schemas.signing import signing_key
 from streams.cli import weir
-from streams.cli.keys import keys
-from tests.kafka import make_topic, read_all
-
-SECRET, NEXT = "a master secret of more than 32 characters", "the next master secret, no shorter than that"
-Environ = dict[str, str]
-
-
-@pytest.fixture
-def environ(bootstrap: str, unique: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Environ:
-    given = {
-        "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
-        "WEIR_MASTER_SECRET": SECRET,
-        "TOPIC_PREFIX": unique() + ".",
-        "COLUMNS": "200",
-    }
-    for name, value in given.items():
-        monkeypatch.setenv(name, value)
-    for topic in ("api-keys", "audit-events"):
-        make_topic(bootstrap, given["TOPIC_PREFIX"] + topic, 1)
-    return given
-
-
-def ran(*arguments: str) -> Result:
-    return CliRunner().invoke(keys, arguments, catch_exceptions=False)
-
-
-def run(*arguments: str) -> str:
-    result = ran(*arguments)
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
-def created(*options: str) -> dict[str, Any]:
-    made: dict[str, Any] = json.loads(run("create", "--name", "client", "--json", *options))
-    return made
-
-
-def shown(key_id: str) -> dict[str, Any]:
-    key: dict[str, Any] = json.loads(run("show", key_id, "--json"))
-    return key
-
-
-def events(environ: Environ) -> list[AuditEvent]:
-    records = read_all(environ["KAFKA_BOOTSTRAP_SERVERS"], environ["TOPIC_PREFIX"] + "audit-events")
-    return [AuditEvent.model_validate_json(record.value() or b"") for record in records]
+from tests.kafka import read_all
+from tests.streams.cli.key_verbs import NEXT, SECRET, Environ, created, events, ran, run, shown
 
 
 @pytest.mark.contract("K6")
@@ -86,6 +40,16 @@ def test_a_leaked_key_is_rotated_now(environ: Environ) -> None:
     assert get_key_manager().validate_key(old["key"]) is None
     assert get_key_manager().validate_key(new["key"]) is not None
     assert shown(old["id"])["state"] == "revoked"
+
+
+@pytest.mark.contract("K6")
+def test_a_key_that_is_revoked_already_is_told_since_when(environ: Environ) -> None:
+    key_id = created()["id"]
+    assert run("revoke", key_id, "--reason", "leaked") == f"revoked {key_id}\n"
+    since = shown(key_id)["revoked"]
+    assert run("revoke", key_id) == f"{key_id} has been revoked since {since}\n"
+    assert json.loads(run("revoke", key_id, "--json")) == {"revoked": key_id, "since": since}
+    assert [event.reason for event in events(environ)] == [None, "leaked"]
 
 
 def test_a_tier_changes_all_keys_of_a_pool_and_says_which(environ: Environ) -> None:
@@ -118,23 +82,6 @@ def test_one_key_is_shown_without_what_would_let_anyone_use_it(environ: Environ)
     assert key is not None
     for secret in (made["key"], key.key_hash, key.sealed_signing_key):
         assert secret not in said + run("show", made["id"], "--json") + run("list", "--json")
-
-
-def test_the_first_admin_key_is_made_once(environ: Environ) -> None:
-    created()
-    first = json.loads(run("bootstrap", "--json"))
-    assert (first["permissions"], first["name"]) == (["admin", "monitor", "predict"], "first admin")
-    with pytest.raises(InvalidRequest, match=rf"{first['id']} \(first admin\) is an admin key in force.*POST /keys"):
-        run("bootstrap")
-    assert [event.reason for event in events(environ)] == [None, "bootstrap"]
-    run("revoke", first["id"])
-    assert run("bootstrap", "--name", "second").count("sk_live_") == 1
-
-
-def test_an_admin_key_that_no_secret_opens_is_none(environ: Environ, monkeypatch: pytest.MonkeyPatch) -> None:
-    run("bootstrap")
-    monkeypatch.setenv("WEIR_MASTER_SECRET", NEXT)
-    assert run("bootstrap").startswith("key  sk_live_")
 
 
 def ring(environ: Environ, *secrets: str) -> SealedKeyRing:
