@@ -1,7 +1,7 @@
 """/keys: what `weir keys` does, for callers whose key may `admin`."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -30,6 +30,7 @@ NEW = (
     "name", "permissions", "rate_limit", "expires_in_days", "tier", "burst", "owner", "pooled", "test", "reason",
 )  # fmt: skip
 ROTATION = ("grace", "reason")
+REVOCATION = ("reason",)
 UNSEEN = {"Cache-Control": "no-store"}
 UNSURE = "kafka is not available: the change may have been made or not, look at GET /keys before you repeat it"
 
@@ -86,13 +87,13 @@ async def show_key(request: Request, *, administer: Administer) -> Response:
 
 async def revoke_key(request: Request, *, administer: Administer) -> Response:
     """The key as it is now; a second time changes nothing."""
-    key_id = request.path_params["key_id"]
+    actor, key_id, given = _admin(request), request.path_params["key_id"], _asked(request, REVOCATION)
 
     def revoke(manager: KeyManager) -> ApiKey | None:
-        manager.revoke_key(key_id)
+        manager.revoke_key(key_id, **given)
         return manager.get(key_id)
 
-    key = await _change(administer, _admin(request), revoke)
+    key = await _change(administer, actor, revoke)
     return _unknown() if key is None else json_response(_shown(key))
 
 
@@ -114,11 +115,24 @@ def _fields(body: bytes, known: tuple[str, ...]) -> dict[str, Any]:
     value = decode(body)
     if not isinstance(value, dict):
         raise wrong("body", "must be an object", value)
+    return {name: content for name, content in _known(value, known).items() if content is not None}
+
+
+def _asked(request: Request, known: tuple[str, ...]) -> dict[str, str]:
+    """The query's parameters. Raises InvalidRequest naming every unknown one, or one that is there twice."""
+    given = request.query_params
+    for name in known:
+        if len(values := given.getlist(name)) > 1:
+            raise wrong(name, "must be given once", values)
+    return dict(_known(given, known))
+
+
+def _known(value: Mapping[str, T], known: tuple[str, ...]) -> Mapping[str, T]:
     reason = f"unknown field; known are {', '.join(known)}"
     unknown = [FieldError(name, reason, describe(value[name])) for name in sorted(value.keys() - set(known))]
     if unknown:
         raise InvalidRequest("the request is not of the expected form", unknown)
-    return {name: content for name, content in value.items() if content is not None}
+    return value
 
 
 def _shown(key: ApiKey) -> dict[str, Any]:

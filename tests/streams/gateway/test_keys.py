@@ -64,11 +64,11 @@ async def test_a_key_that_says_nothing_gets_the_defaults(admin: httpx.AsyncClien
 
 async def test_the_event_names_the_admins_key(gateway: Gateway, admin: httpx.AsyncClient) -> None:
     key = await made(admin, reason="a new shop")
-    await admin.delete(f"/keys/{key['id']}")
+    await admin.delete(f"/keys/{key['id']}", params={"reason": "leaked, as é shows"})
     [credential] = gateway.keys.credentials.values()
     assert [(event.actor, event.action, event.reason) for event in gateway.administered.events] == [
         (credential.key.key_id, "key_created", "a new shop"),
-        (credential.key.key_id, "key_revoked", None),
+        (credential.key.key_id, "key_revoked", "leaked, as é shows"),
     ]
 
 
@@ -156,6 +156,20 @@ async def test_a_wrong_rotation_is_422_by_its_field(
     assert response.status_code == 422
     assert [field["field"] for field in response.json()["error"]["fields"]] == list(body)
     assert len(gateway.administered.keys) == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [("reason=" + "x" * 501, "reason"), ("reason=a%00", "reason"), ("reason=a&reason=b", "reason"), ("why=a", "why")],
+)
+async def test_a_wrong_reason_of_a_revocation_is_422_and_revokes_nothing(
+    gateway: Gateway, admin: httpx.AsyncClient, query: str, named: str
+) -> None:
+    key = await made(admin)
+    response = await admin.delete(f"/keys/{key['id']}?{query}")
+    assert response.status_code == 422
+    assert [field["field"] for field in response.json()["error"]["fields"]] == [named]
+    assert valid(gateway, key["key"])
 
 
 async def test_an_ended_key_is_not_rotated(admin: httpx.AsyncClient) -> None:
