@@ -142,9 +142,9 @@ class Gateway:
     def client(self, api_key: str | None = None) -> httpx.AsyncClient:
         return self.client_of(self.app(), api_key)
 
-    def client_of(self, app: Starlette, api_key: str | None = None) -> httpx.AsyncClient:
+    def client_of(self, app: Starlette, api_key: str | None = None, address: str = "127.0.0.1") -> httpx.AsyncClient:
         headers = {} if api_key is None else {"X-API-Key": api_key}
-        transport = httpx.ASGITransport(app)
+        transport = httpx.ASGITransport(app, client=(address, 123))
         return httpx.AsyncClient(transport=transport, base_url="http://gateway", headers=headers)
 
 
