@@ -34,7 +34,11 @@ class Settings(BaseModel):
         Field(description="Identity of the logs on a broker that gives its topics none (the wheel broker)."),
     ] = ""
     topic_prefix: Annotated[
-        str, Field(pattern=r"^[a-z0-9._-]{0,40}$", description="Put before every topic and group name.")
+        str,
+        Field(
+            pattern=r"^[a-z0-9._-]{0,40}$",
+            description="Put before every topic and group name, and the buckets' names in Redis.",
+        ),
     ] = ""
     topic_replication: Annotated[int, Field(ge=1, description="Replicas of each topic; 3 in production.")] = 1
 
@@ -128,6 +132,11 @@ class Settings(BaseModel):
     def topic(self, name: str) -> str:
         """A topic's or group's full name."""
         return f"{self.topic_prefix}{name}"
+
+    @property
+    def bucket_prefix(self) -> str:
+        """Of the token buckets' names in Redis, which platforms may share: two with keys of one owner are two."""
+        return f"{self.topic_prefix}weir"
 
 
 def _name(item: Mapping[str, Any]) -> str:

@@ -43,8 +43,9 @@ def reset(key_id: str, as_json: bool) -> None:
 
 @asynccontextmanager
 async def _limiter() -> AsyncIterator[RedisLimiter]:
-    redis = connect(local_settings(os.environ).redis_url)
-    limiter = RedisLimiter(redis, logs={}, timeout_s=1.0)
+    settings = local_settings(os.environ)
+    redis = connect(settings.redis_url)
+    limiter = RedisLimiter(redis, logs={}, prefix=settings.bucket_prefix, timeout_s=1.0)
     try:
         yield limiter
     finally:

@@ -122,7 +122,7 @@ async def _gateway(settings: Settings, metrics: GatewayMetrics) -> AsyncIterator
 def _peek(settings: Settings, stack: AsyncExitStack) -> Peek:
     redis = connect(settings.redis_url)
     stack.push_async_callback(redis.aclose)
-    limiter = RedisLimiter(redis, logs={})
+    limiter = RedisLimiter(redis, logs={}, prefix=settings.bucket_prefix)
     stack.push_async_callback(limiter.close)
 
     async def peek(key: ApiKey) -> RateState:

@@ -22,6 +22,7 @@ async def build(shared: Shared) -> Built:
     limiter = RedisLimiter(
         redis,
         logs=shared.logs,
+        prefix=settings.bucket_prefix,
         window_s=settings.idempotency_window_s,
         enabled=settings.rate_limit_enabled,
         dry_run=settings.rate_limit_dry_run,

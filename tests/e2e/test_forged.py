@@ -65,9 +65,9 @@ def send_it_late(forger: Forger) -> None:
 FORGERIES = [alter_the_body, send_under_another_id, take_it_from_another_topic, send_it_late]
 
 
-def bucket_of(key: Key, redis_url: str) -> Any:
+def bucket_of(platform: Platform, key: Key, redis_url: str) -> Any:
     with redis.Redis.from_url(redis_url) as client:
-        return client.get(f"weir:bucket:{key.key_id}")
+        return client.get(f"{platform.settings.bucket_prefix}:bucket:{key.key_id}")
 
 
 @pytest.mark.contract("K8", "R6")
@@ -81,7 +81,7 @@ def test_a_forged_record_ends_as_unauthorized_and_costs_its_supposed_sender_noth
     platform.tap("prediction-results").to_end()
     [result] = platform.results(forger.request_id)
     assert (result["status"], result["key_id"]) == ("unauthorized", None)
-    assert bucket_of(key, redis_url) is None
+    assert bucket_of(platform, key, redis_url) is None
 
 
 @pytest.mark.contract("K8", "R9")
@@ -96,7 +96,7 @@ def test_a_record_with_two_request_ids_is_nobodys_one_dead_letter_and_free_of_ch
     letters = [event.body for event in platform.tap("dead-letters").to_end()]
     reasons = [one["reason"] for one in letters if one["headers"].get("request-id") in ids]
     assert reasons == ["repeated_header"]
-    assert bucket_of(key, redis_url) is None
+    assert bucket_of(platform, key, redis_url) is None
 
 
 @pytest.mark.contract("B1", "K8")
@@ -109,4 +109,4 @@ def test_the_same_record_as_it_was_signed_costs_one_token(
     events = platform.tap("prediction-results").events
     [headers] = [dict(event.headers) for event in events if event.body["request_id"] == forger.request_id]
     assert json.loads(headers["ratelimit"])["remaining"] == BURST - 1
-    assert bucket_of(key, redis_url) is not None
+    assert bucket_of(platform, key, redis_url) is not None

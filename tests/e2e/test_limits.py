@@ -75,7 +75,7 @@ def test_more_rows_than_the_bucket_holds_are_refused_for_good_wherever_they_come
     letters = [event.body for event in platform.tap("dead-letters").to_end()]
     assert "too_many_rows" in [one["reason"] for one in letters if one["headers"].get("request-id") == request_id]
     with redis.Redis.from_url(redis_url) as client:
-        assert client.get(f"weir:bucket:{key.key_id}") is None
+        assert client.get(f"{platform.settings.bucket_prefix}:bucket:{key.key_id}") is None
     fitting = platform.http.post("/predict", json={"rows": rows[:3]}, headers={"X-API-Key": key.api_key})
     assert (fitting.status_code, fitting.headers["X-RateLimit-Remaining"]) == (200, "0")
 
@@ -129,4 +129,4 @@ def test_where_limits_are_switched_off_nobody_is_refused_and_no_answer_and_no_re
             events = platform.tap(name).until(lambda events: len(events) >= 3 and events, f"three on {name}")
             assert not [event for event in events if "ratelimit" in dict(event.headers)]
     with redis.Redis.from_url(redis_url) as client:
-        assert client.get(f"weir:bucket:{key.key_id}") is None
+        assert client.get(f"{platform.settings.bucket_prefix}:bucket:{key.key_id}") is None

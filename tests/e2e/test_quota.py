@@ -76,16 +76,17 @@ def test_what_was_charged_before_a_kill_is_not_charged_again_and_keeps_its_decis
 ) -> None:
     rich = platform.create_key(rate_limit=1, burst=100)
     poor = platform.create_key(rate_limit=1, burst=2)
+    buckets = f"{platform.settings.bucket_prefix}:bucket"
     with redis.Redis.from_url(redis_url) as client:
         asked = killed_before_commit(platform, [rich, poor], customers)
-        before = client.get(f"weir:bucket:{rich.key_id}")
+        before = client.get(f"{buckets}:{rich.key_id}")
         first = {request_id: platform.result(request_id)["status"] for request_id in asked}
-        client.delete(f"weir:bucket:{poor.key_id}")  # as good as new: yet a denied record stays denied
+        client.delete(f"{buckets}:{poor.key_id}")  # as good as new: yet a denied record stays denied
         platform.up("scorer")
         platform.settle("scorer")
         platform.tap("prediction-results").to_end()
-        assert client.get(f"weir:bucket:{rich.key_id}") == before
-        assert client.get(f"weir:bucket:{poor.key_id}") is None
+        assert client.get(f"{buckets}:{rich.key_id}") == before
+        assert client.get(f"{buckets}:{poor.key_id}") is None
     events = {request_id: [event["status"] for event in platform.results(request_id)] for request_id in asked}
     assert events == {request_id: [status] * 2 for request_id, status in first.items()}
     assert Counter(first[request_id] for request_id in asked[5:]) == {"ok": 2, "rate_limited": 3}

@@ -96,19 +96,25 @@ def check_rows(
 
 
 def check_charges(
-    ledger: Ledger, asked: Sequence[Asked], ends: dict[str, str], client: "redis.Redis", bursts: dict[str, int]
+    ledger: Ledger,
+    asked: Sequence[Asked],
+    ends: dict[str, str],
+    client: "redis.Redis",
+    prefix: str,
+    bursts: dict[str, int],
 ) -> None:
     """Each bucket has lost exactly what its key's admitted requests cost.
 
-    bursts: key id -> its full bucket; refilled at one token an hour, which no run is long enough for. Of what was
-    decided without Redis nobody knows whether Redis had charged it before it fell silent.
+    prefix: of the buckets' names in Redis. bursts: key id -> its full bucket; refilled at one token an hour, which no
+    run is long enough for. Of what was decided without Redis nobody knows whether Redis had charged it before it fell
+    silent.
     """
     owed: Counter[str] = Counter()
     for item in asked:
         if ends.get(item.request_id) in CHARGED:
             owed[item.key.key_id] += item.cost
     for key_id, burst in bursts.items():
-        packed = client.get(f"weir:bucket:{key_id}")
+        packed = client.get(f"{prefix}:bucket:{key_id}")
         assert isinstance(packed, bytes), f"no bucket of {key_id}"
         spent = burst - int(packed.split()[0])
         if not owed[key_id] - ledger.degraded <= spent <= owed[key_id]:

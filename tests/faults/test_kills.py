@@ -74,7 +74,7 @@ def test_five_kills_lose_double_and_overcharge_nothing(
     books.check_rows(ledger, load.asked, ends, [(row[0], row[1], row[2]) for row in rows])
     bursts = {keys[name].key_id: BURST for name in ("first", "second", "third")}
     with redis.Redis.from_url(redis_url) as client:
-        books.check_charges(ledger, load.asked, ends, client, bursts)
+        books.check_charges(ledger, load.asked, ends, client, platform.settings.bucket_prefix, bursts)
     books.check_dead_letters(ledger, ends, platform.tap("dead-letters").to_end())
     print(ledger)
     assert {name: found[:3] for name, found in ledger.wrong.items() if found} == {}

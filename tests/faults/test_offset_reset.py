@@ -37,7 +37,7 @@ def test_a_group_taken_back_to_the_beginning_ends_every_request_as_at_first(
     ends = books.check_events(ledger, load.asked, results.to_end())
     with redis.Redis.from_url(redis_url) as client:
         bursts = {keys[name].key_id: BURST for name in ("first", "second", "third")}
-        books.check_charges(ledger, load.asked, ends, client, bursts)
+        books.check_charges(ledger, load.asked, ends, client, platform.settings.bucket_prefix, bursts)
     print(ledger)
     assert {name: found[:3] for name, found in ledger.wrong.items() if found} == {}
     assert (ended, ledger.repeated) == (sum(item.copies for item in load.asked), ended)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from schemas.errors import Unavailable
 from schemas.keys import ApiKey
 from schemas.quota import Charge
 from streams.cli import weir
+from streams.settings import Settings
 from tests.kafka import make_topic
 
 NOBODY = "redis://127.0.0.1:1/0"
@@ -53,7 +55,8 @@ def spend(redis_url: str, key: ApiKey, tokens: int) -> None:
 
     async def run() -> None:
         redis = connect(redis_url)
-        limiter = RedisLimiter(redis, logs={"none": ""}, timeout_s=5)
+        prefix = Settings.read(os.environ).bucket_prefix
+        limiter = RedisLimiter(redis, logs={"none": ""}, prefix=prefix, timeout_s=5)
         await limiter.charge("none", [Charge(key.bucket, key.rate_limit, key.capacity, tokens, 0, 0, "")], 1)
         await redis.aclose()
 
@@ -87,6 +90,24 @@ def test_keys_of_one_pool_are_shown_and_filled_as_the_one_bucket_that_they_share
     assert (state["bucket"], state["remaining"]) == (f"owner:{owner}", 30)
     told("reset", other.key_id)
     assert told("show", one.key_id)["remaining"] == 100
+
+
+@pytest.mark.contract("B3")
+def test_platforms_that_share_a_redis_share_no_bucket_though_an_owner_has_keys_of_both(
+    bootstrap: str, redis_url: str, unique: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = unique("shop")
+    here = new_key(rate_limit=1000, owner=owner, pooled=True)
+    spend(redis_url, here, 70)
+    prefix = os.environ["TOPIC_PREFIX"]
+    monkeypatch.setenv("TOPIC_PREFIX", f"other.{prefix}")
+    for topic in ("api-keys", "audit-events"):
+        make_topic(bootstrap, f"other.{prefix}{topic}", 1)
+    there = new_key(rate_limit=1000, owner=owner, pooled=True)
+    assert (told("show", there.key_id)["bucket"], told("show", there.key_id)["remaining"]) == (here.bucket, 100)
+    told("reset", there.key_id)
+    monkeypatch.setenv("TOPIC_PREFIX", prefix)
+    assert told("show", here.key_id)["remaining"] == 30
 
 
 def test_people_are_told_in_lines(redis_url: str) -> None:
