@@ -16,18 +16,19 @@ from schemas.errors import BadSettings, Unavailable
 from schemas.wire import MAX_RECORD_BYTES
 from streams.producer import BATCH_BYTES
 from streams.settings import Settings
+from streams.topic_config import MAX_MESSAGE, differing, scattered, smaller
 
 log = logging.getLogger("weir.topics")
 
 DAY_MS = 24 * 60 * 60 * 1000
-MAX_MESSAGE = "max.message.bytes"
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
     """One topic: what it is keyed by, and how long it keeps what.
 
-    retention_ms: None for a compacted topic, which keeps each key's last record.
+    retention_ms: None for a compacted topic, which keeps each key's last record. ordered: the order of all its records
+    counts, not of one key's only.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Topic:
     partitions: int
     retention_ms: int | None
     config: Mapping[str, str] = field(default_factory=dict)
+    ordered: bool = False
 
     def configuration(self) -> dict[str, str]:
         """The topic's settings on the broker."""
@@ -52,7 +54,7 @@ PREDICTION_REQUESTS = Topic("prediction-requests", "entity", 6, 7 * DAY_MS, SIGN
 PREDICTION_RESULTS = Topic("prediction-results", "entity", 6, 7 * DAY_MS)
 PREDICTION_REPLIES = Topic("prediction-replies", "none: the partition is named", 12, 10 * 60 * 1000)
 FEEDBACK = Topic("feedback", "request id", 3, 30 * DAY_MS, SIGNED)
-API_KEYS = Topic("api-keys", "key id", 1, None)
+API_KEYS = Topic("api-keys", "key id", 1, None, ordered=True)
 AUDIT_EVENTS = Topic("audit-events", "actor", 1, 365 * DAY_MS)
 DEAD_LETTERS = Topic("dead-letters", "the original record's", 3, 30 * DAY_MS)
 
@@ -66,9 +68,6 @@ TAKEN_BYTES = {
 """What these must take: a record that they refuse would end its worker, again and again."""
 
 PATIENCE_S = 30.0
-
-RELIED_ON = ("cleanup.policy", "message.timestamp.type")
-"""What of a topic's declaration must hold on the broker too; the rest is the operator's to tune."""
 
 
 def create_topics(settings: Settings) -> list[str]:
@@ -104,39 +103,31 @@ def check_topics(settings: Settings, topics: Sequence[Topic] = TOPICS) -> dict[s
     missing = [name for name in names if name not in existing]
     if missing:
         raise BadSettings(f"topics are missing: {', '.join(missing)}; run `weir topics create`")
-    wrong = [] if settings.kafka_cluster_id else _deviations(admin, settings, topics)  # the wheel broker tells none
+    # The wheel broker tells no settings, and counts partitions as it likes.
+    wrong = [] if settings.kafka_cluster_id else _deviations(admin, settings, topics, existing)
     if wrong:
         raise BadSettings("topics are not as they must be:\n" + "\n".join(f"  {line}" for line in wrong))
     return {name: existing[name] for name in names}
 
 
-def _deviations(admin: AdminClient, settings: Settings, topics: Sequence[Topic]) -> list[str]:
-    """For each topic with settings other than declared: which they are, and how to put them right."""
+def _deviations(
+    admin: AdminClient, settings: Settings, topics: Sequence[Topic], partitions: Mapping[str, int]
+) -> list[str]:
+    """For each topic that is not as declared: in what, and how to put it right."""
     asked = {ConfigResource(ConfigResource.Type.TOPIC, settings.topic(topic.name)): topic for topic in topics}
     answers = admin.describe_configs(list(asked), request_timeout=PATIENCE_S)
     wrong = []
     for resource, topic in asked.items():
         name, declared = resource.name, topic.configuration()
         found = _configuration(name, answers[resource])
-        if differing := [key for key in RELIED_ON if key in declared and found[key] != declared[key]]:
-            wrong.append(_advice(name, differing, found, declared))
-        if int(found[MAX_MESSAGE]) < int(declared[MAX_MESSAGE]):
-            advice = _advice(name, [MAX_MESSAGE], found, declared)
+        wrong += scattered(name, partitions[name]) if topic.ordered else []
+        wrong += differing(name, found, declared)
+        for advice in smaller(name, found, declared):
             if int(found[MAX_MESSAGE]) < TAKEN_BYTES.get(topic.name, 0):
                 wrong.append(advice)
             else:
                 log.warning("%s", advice)
     return wrong
-
-
-def _advice(name: str, keys: Sequence[str], found: Mapping[str, str], declared: Mapping[str, str]) -> str:
-    wrong, right = (_joined({key: config[key] for key in keys}) for config in (found, declared))
-    alter = "kafka-configs.sh --bootstrap-server $KAFKA_BOOTSTRAP_SERVERS --alter"
-    return f"{name} has {wrong}: run `{alter} --topic {name} --add-config {right}`"
-
-
-def _joined(config: Mapping[str, str]) -> str:
-    return ",".join(f"{key}={value}" for key, value in config.items())
 
 
 def _configuration(name: str, future: Any) -> dict[str, str]:

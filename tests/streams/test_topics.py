@@ -16,7 +16,7 @@ from schemas.message import Record
 from schemas.wire import MAX_RECORD_BYTES
 from streams.producer import BATCH_BYTES, Producer
 from streams.settings import Settings
-from streams.topics import DEAD_LETTERS, PREDICTION_REPLIES, PREDICTION_RESULTS, Topic, check_topics
+from streams.topics import API_KEYS, DEAD_LETTERS, PREDICTION_REPLIES, PREDICTION_RESULTS, Topic, check_topics
 
 
 @pytest.fixture
@@ -64,6 +64,15 @@ async def test_the_smallest_dead_letter_topic_that_passes_takes_the_largest_dead
         await producer.send([dead_letter(name, record, "too_large", "\x01" * 10_000)] * 20)
     finally:
         await producer.stop()
+
+
+@pytest.mark.real_broker
+def test_keys_on_several_partitions_are_refused_as_their_order_counts(settings: Settings) -> None:
+    name = make(settings, API_KEYS, {"cleanup.policy": "compact"})
+    with pytest.raises(
+        BadSettings, match=f"{name} has 2 partitions: it must have one, as the order of all its records"
+    ):
+        check_topics(settings, [API_KEYS])
 
 
 @pytest.mark.real_broker

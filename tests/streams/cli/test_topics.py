@@ -26,12 +26,12 @@ def prefix(stack: RunningStack, unique: Callable[[str], str], tmp_path: Path, mo
 
 
 @pytest.fixture
-def make(bootstrap: str, prefix: str) -> Callable[[str, dict[str, str]], None]:
+def make(bootstrap: str, prefix: str) -> Callable[..., None]:
     """Makes a topic with settings of one's own."""
 
-    def make(name: str, config: dict[str, str]) -> None:
+    def make(name: str, config: dict[str, str], partitions: int = 2) -> None:
         admin = AdminClient({"bootstrap.servers": bootstrap})
-        [made] = admin.create_topics([NewTopic(prefix + name, 2, 1, config=config)]).values()
+        [made] = admin.create_topics([NewTopic(prefix + name, partitions, 1, config=config)]).values()
         made.result(30)
 
     return make
@@ -51,9 +51,7 @@ def test_create_makes_every_topic_once(prefix: str) -> None:
 
 
 @pytest.mark.real_broker
-def test_create_makes_only_what_is_missing_and_leaves_the_rest_alone(
-    prefix: str, make: Callable[[str, dict[str, str]], None]
-) -> None:
+def test_create_makes_only_what_is_missing_and_leaves_the_rest_alone(prefix: str, make: Callable[..., None]) -> None:
     make("feedback", {"message.timestamp.type": "LogAppendTime"})
     created = run("create").stdout.splitlines()
     assert created == [f"created {prefix}{topic.name}" for topic in TOPICS if topic.name != "feedback"]
@@ -83,11 +81,11 @@ def test_missing_topics_are_named_with_what_to_do(prefix: str) -> None:
 @pytest.mark.real_broker
 @pytest.mark.contract("K8")
 def test_signed_records_with_the_producers_time_are_refused_with_how_to_put_it_right(
-    prefix: str, make: Callable[[str, dict[str, str]], None]
+    prefix: str, make: Callable[..., None]
 ) -> None:
     make("prediction-requests", {})
     make("feedback", {})
-    make("api-keys", {"cleanup.policy": "delete"})
+    make("api-keys", {"cleanup.policy": "delete"}, 1)
     run("create")
     result = run("check")
     assert result.exit_code == 1
@@ -101,9 +99,7 @@ def test_signed_records_with_the_producers_time_are_refused_with_how_to_put_it_r
 
 
 @pytest.mark.real_broker
-def test_a_worker_does_not_start_on_a_topic_that_is_kept_wrongly(
-    prefix: str, make: Callable[[str, dict[str, str]], None]
-) -> None:
+def test_a_worker_does_not_start_on_a_topic_that_is_kept_wrongly(prefix: str, make: Callable[..., None]) -> None:
     make("prediction-requests", {})
     run("create")
     command = [sys.executable, "-m", "streams.cli", "run", "scorer"]
