@@ -8,7 +8,7 @@ from infra import reseal as module
 from infra.auth import KeyManager, SealedKeyRing
 from infra.key_repairs import Change
 from infra.sealing import Sealer
-from schemas.errors import BadSettings
+from schemas.errors import BadSettings, Unavailable
 from schemas.signing import signing_key
 from tests.infra.keys import BEGIN, DictStore
 
@@ -77,6 +77,35 @@ def test_it_goes_part_by_part_and_says_how_far_it_is(store: DictStore, monkeypat
     steps: list[tuple[int, int]] = []
     manager(store, NEW, OLD).reseal(lambda done, total: steps.append((done, total)))
     assert steps == [(0, 5), (2, 5), (4, 5), (5, 5)]
+
+
+class Dying(DictStore):
+    """Takes so many parts, then no more."""
+
+    def __init__(self, parts: int) -> None:
+        super().__init__()
+        self.parts = parts
+
+    def put(self, changes: Sequence[Change]) -> None:
+        if self.parts == 0:
+            raise Unavailable("kafka", "gone")
+        self.parts -= 1
+        super().put(changes)
+
+
+def test_what_dies_between_two_parts_is_finished_by_running_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "AT_ONCE", 2)
+    store, dying = DictStore(), Dying(1)
+    made = [manager(store, OLD).create_key(f"key {number}") for number in range(5)]
+    dying.keys = store.keys
+    with pytest.raises(Unavailable):
+        manager(dying, NEW, OLD).reseal()
+    assert [ring(store, NEW).by_api_key(api_key) is not None for api_key in made].count(True) == 2
+    assert all(ring(store, NEW, OLD).by_api_key(api_key) for api_key in made)
+    dying.parts = 9
+    assert manager(dying, NEW, OLD).reseal().done == 3
+    assert all(ring(store, NEW).by_api_key(api_key) for api_key in made)
+    assert sorted(event.target for event in dying.events) == sorted(store.keys)
 
 
 class Contested(DictStore):
