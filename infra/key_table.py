@@ -5,6 +5,7 @@ import logging
 from pydantic import ValidationError
 
 from schemas.keys import ApiKey
+from schemas.masked import masked
 
 _log = logging.getLogger("weir.keys")
 
@@ -42,9 +43,9 @@ def read_key(key_id: str, value: bytes) -> ApiKey | None:
         key = ApiKey.model_validate_json(value)
     except ValidationError as error:
         fields = sorted({".".join(map(str, item["loc"])) or "body" for item in error.errors()})
-        _log.warning("key record %r is ignored: %s cannot be read", key_id[:32], ", ".join(fields))
+        _log.warning("key record %r is ignored: %s cannot be read", masked(key_id)[:32], ", ".join(fields))
         return None
     if key.key_id != key_id:
-        _log.warning("key record %r is ignored: it describes another key", key_id[:32])
+        _log.warning("key record %r is ignored: it describes another key", masked(key_id)[:32])
         return None
     return key

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from infra.auth import KeyManager
+from infra.auth import KeyManager, SealedKeyRing
 from schemas.errors import InvalidRequest
 from schemas.keys import new_api_key
-from tests.infra.keys import DictStore
+from tests.infra.keys import SEALER, DictStore
 
 KEY = new_api_key()
 
@@ -39,3 +39,16 @@ def test_a_key_is_not_the_reason_of_its_revocation(manager: KeyManager, store: D
         manager.revoke_key(made.key.key_id, reason=f"leaked: {made.api_key}")
     assert manager.validate_key(made.api_key) is not None
     assert manager.revoke_key(made.key.key_id, reason="leaked")
+
+
+@pytest.mark.contract("K2")
+def test_a_record_under_a_key_on_the_topic_of_keys_is_told_without_it(
+    manager: KeyManager, store: DictStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    manager.create_key("client")
+    [key] = store.all()
+    ring = SealedKeyRing(SEALER)
+    for value in (b"{}", key.model_dump_json().encode()):
+        ring.update(KEY, value)
+    assert caplog.text.count("key record 'sk_live_…' is ignored") == 2
+    assert KEY[8:16] not in caplog.text
