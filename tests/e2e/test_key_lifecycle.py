@@ -102,6 +102,25 @@ def test_a_leaked_key_is_replaced_now(admin: Admin) -> None:
     wait_for(lambda: admin.seen(new) == KNOWN, "the new key known everywhere")
 
 
+@pytest.mark.contract("K6")
+def test_each_key_that_is_written_over_http_is_one_event_in_the_admins_name_and_a_row(admin: Admin) -> None:
+    platform = admin.platform
+    gone, old = [admin.noted(admin.call("POST", "/keys", {"name": "audited", "reason": "new"})).key_id for _ in "12"]
+    admin.call("DELETE", f"/keys/{gone}?reason=left")
+    new = admin.noted(admin.call("POST", f"/keys/{old}/rotate", {"grace": "now", "reason": "leaked"})).key_id
+    ours = [record for record in platform.tap("audit-events").to_end() if record.body["target"] in (gone, old, new)]
+    assert [(record.body["action"], record.body["target"], record.body["reason"]) for record in ours] == [
+        ("key_created", gone, "new"), ("key_created", old, "new"), ("key_revoked", gone, "left"),
+        ("key_created", new, f"in place of {old}"), ("key_rotated", old, "leaked"),
+    ]  # fmt: skip
+    assert {(record.key, record.body["actor"]) for record in ours} == {(admin.key.key_id.encode(), admin.key.key_id)}
+    written = [record for record in platform.tap("api-keys").to_end() if record.body["key_id"] in (gone, old, new)]
+    assert [record.body["key_id"] for record in written] == [record.body["target"] for record in ours]
+    query = "SELECT key_id, rotated_to FROM api_keys WHERE key_id = ANY(%s) AND revoked_at IS NOT NULL"
+    rows = {(gone, None), (old, new)}
+    wait_for(lambda: set(platform.stored(query, [gone, old, new])) == rows, "the revocations in Postgres")
+
+
 def used(admin: Admin, key: Key, customers: Customers) -> None:
     """Requests that end well and that end badly, and their truth, by HTTP and on Kafka."""
     url, platform = admin.gateways()[-1], admin.platform
