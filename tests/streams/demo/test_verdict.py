@@ -8,25 +8,18 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from infra.local.service import Service
-from infra.local.stack import RunningStack
 from streams.cli.demo import Act
-from streams.demo.cast import Cast, DemoKey
+from streams.demo.cast import DemoKey
 from streams.demo.ledger import Ledger, Rows
 from streams.demo.phases import Phases
-from streams.demo.platform import Platform
-from streams.settings import Settings
-
-API_KEY = "sk_live_" + "A" * 43
+from tests.streams.demo.nowhere import API_KEY, platform_in
 
 
 def concluded(ledger: Ledger, folder: Path, *, stay: bool = False) -> tuple[Act, str, dict[str, Any]]:
     """The act after its requests, what it said, and its figures."""
     out = io.StringIO()
-    stack = RunningStack(folder, (Service("kafka", "wheel", "1", "127.0.0.1:1"),), {})
-    there = Platform(stack, Settings(), Cast(*(DemoKey("A" * 11, API_KEY) for _ in range(3))))
     act = Act(Console(file=out, width=200), folder, folder / "figures.json", stay=stay)
-    act.conclude(there, Phases(print, {"traffic": 5.0, "settle": 0.5}), ledger)
+    act.conclude(platform_in(folder), Phases(print, {"traffic": 5.0, "settle": 0.5}), ledger)
     return act, out.getvalue(), json.loads((folder / "figures.json").read_text())
 
 
