@@ -1,10 +1,8 @@
 """Redis forgets the script, loses its data, is slow, is killed: each has its outcome, and no caller is unknown (B6)."""
 
 import os
-import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,14 +16,12 @@ from streams.observe import metrics_text
 from tests.e2e.cases import Customers
 from tests.e2e.platform import Platform, wait_for
 from tests.e2e.running import platform_on
-from tests.e2e.upstream import Key
+from tests.faults.callers import BURST, Callers, HttpCaller, check_answers, repeated
 from tests.infra.outages import Server
 from tests.infra.slow_link import SlowLink, slow_link_beside
 
 pytestmark = pytest.mark.real_broker
 
-BURST = 20
-PACE_S = 0.05
 SLOW_S = 0.2
 """Until an answer is there: half of it on each way."""
 
@@ -57,85 +53,56 @@ def platform(
         yield platform
 
 
-class Callers:
-    """Asks by two keys: one that always has tokens, all the time, and one that is soon out of them, when told to."""
-
-    def __init__(self, platform: Platform, customers: Customers) -> None:
-        self._platform = platform
-        self._features = customers(0)
-        self._rich = platform.create_key(rate_limit=1, burst=1_000_000)
-        self.poor = platform.create_key(rate_limit=1, burst=BURST)
-        self.asked: list[str] = []
-
-    @contextmanager
-    def at_work(self) -> Iterator[None]:
-        done = threading.Event()
-
-        def run() -> None:
-            while not done.wait(PACE_S):
-                self.asked.append(self._ask(self._rich))
-
-        thread = threading.Thread(target=run)
-        thread.start()
-        try:
-            yield
-        finally:
-            done.set()
-            thread.join(30)
-
-    def spend(self, *, by_redis: bool) -> None:
-        """Ask until the poor key's bucket, there or in the scorer, is empty."""
-        wait_for(lambda: self.decided(by_redis=by_redis) == "rate_limited", "an empty bucket")
-
-    def decided(self, *, by_redis: bool) -> str:
-        """How the poor key's next request ends that is decided so."""
-
-        def status() -> str | None:
-            result = self._platform.result(self._ask(self.poor))
-            return None if result["degraded"] is by_redis else str(result["status"])
-
-        return str(wait_for(status, f"decided {'by' if by_redis else 'without'} Redis"))
-
-    def _ask(self, key: Key) -> str:
-        return self._platform.upstream.ask(key, self._features)
-
-
 def says_degraded(platform: Platform) -> bool:
     folder = platform.environment["PROMETHEUS_MULTIPROC_DIR"]
     [line] = [line for line in metrics_text(folder).decode().splitlines() if line.startswith("rate_limiter_degraded ")]
     return float(line.split()[1]) == 1
 
 
-@pytest.mark.timeout(150)
-@pytest.mark.contract("B6", "R6", "K4")
+@pytest.mark.timeout(180)
+@pytest.mark.contract("B5", "B6", "R6", "K4")
 def test_each_outage_of_redis_ends_as_documented_and_nobody_is_unauthorized(
     platform: Platform, server: Server, link: SlowLink, customers: Customers
 ) -> None:
-    [scorer] = platform.up("scorer")
-    callers = Callers(platform, customers)
-    with callers.at_work(), Redis(port=server.port) as redis:
+    workers = platform.up("scorer", "sink", "gateway")
+    callers, caller = Callers(platform, customers), HttpCaller(platform, customers)
+
+    def told(remaining: int) -> None:
+        wait_for(lambda: caller.remaining(callers.poor) == remaining, f"{remaining} left, as the gateway tells it")
+
+    with repeated(callers.ask), repeated(caller.ask), Redis(port=server.port) as redis:
         callers.spend(by_redis=True)
+        told(0)
 
         redis.script_flush()
         assert callers.decided(by_redis=True) == "rate_limited"  # the script is loaded again, the bucket stands
+        told(0)
 
         redis.flushall()
+        told(BURST)
         assert callers.decided(by_redis=True) == "ok"  # buckets are full again
         callers.spend(by_redis=True)
+        told(0)
 
         link.delay_s = SLOW_S / 2
         assert callers.decided(by_redis=False) == "ok"  # by a bucket of the scorer's own
         assert says_degraded(platform)
         callers.spend(by_redis=False)
+        told(BURST)  # the gateway has no bucket of its own that anyone spends from
         link.delay_s = 0
         assert callers.decided(by_redis=True) == "rate_limited"  # Redis' bucket is as it was
         assert not says_degraded(platform)
+        told(0)
 
         server.kill()
         assert callers.decided(by_redis=False) == "rate_limited"  # another outage fills no bucket anew
+        told(BURST)
         server.start()
         assert callers.decided(by_redis=True) == "ok"  # it came back with nothing
-    assert scorer.running
+        callers.spend(by_redis=True)
+        told(0)
+    assert all(worker.running for worker in workers)
+    check_answers(caller.answers)
 
     platform.upstream.flush()
     platform.settle("scorer")
