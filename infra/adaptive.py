@@ -106,7 +106,7 @@ class AdaptiveRateLimiter:
 
     def _decide(self, charge: Charge) -> Decision:
         if not self._enabled:
-            return free(charge, self._now_us())
+            return free(charge, "admitted", self._now_us())
         asked = ask("", [charge])
         verdict = self._verdict(asked)
         degraded = verdict is None

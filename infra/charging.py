@@ -105,9 +105,8 @@ def _waived(denied: Decision) -> Decision:
     return replace(denied, outcome="admitted", remaining=0, retry_after=0, would_refuse=True)
 
 
-def free(charge: Charge, now_us: int) -> Decision:
+def free(charge: Charge, outcome: Outcome, now_us: int) -> Decision:
     """The decision where no limits hold."""
-    outcome: Outcome = "expired" if charge.expired else "admitted"
     return Decision(outcome, charge.per_hour, charge.capacity, _second(now_us), limited=False)
 
 

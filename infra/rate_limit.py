@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -61,15 +62,15 @@ class RedisLimiter:
         self._clock_us = clock_us
         self._enabled = enabled
         self._patience_s = max(FIRST_CALL_S, timeout_s)
-        self._recovery = Recovery(redis, self._terms, timeout_s, on_degraded)
+        self._recovery = Recovery(redis, self._terms, timeout_s, on_degraded if enabled else lambda _: None)
         self._local = LocalBuckets(window_s, dry_run=dry_run)
         self.refuses = enabled and not dry_run
         """Whether anyone is refused for the limit's sake."""
 
     @property
     def degraded(self) -> bool:
-        """Whether batches are decided without Redis."""
-        return self._recovery.degraded
+        """Whether limits are decided without Redis."""
+        return self._enabled and self._recovery.degraded
 
     async def close(self) -> None:
         """Ends the tries to return to Redis."""
@@ -82,8 +83,16 @@ class RedisLimiter:
         decided. A charge that costs more than its bucket holds is denied with a `retry_after` of 0: it can
         never pass.
         """
-        if not charges or not self._enabled:
-            return [free(charge, self._now_us()) for charge in charges]
+        if not charges:
+            return []
+        if not self._enabled:
+            # Nothing is charged, but whoever was admitted stays so: until a record comes again its deadline may pass.
+            decided = await self._decide(topic, [replace(charge, cost=0) for charge in charges], share)
+            now_us = self._now_us()
+            return [free(charge, of.outcome, now_us) for charge, of in zip(charges, decided, strict=True)]
+        return await self._decide(topic, charges, share)
+
+    async def _decide(self, topic: str, charges: Sequence[Charge], share: float) -> Sequence[Decision]:
         asked = ask(self._logs[topic], charges)
         verdict = await self._verdict(asked)
         if verdict is not None:

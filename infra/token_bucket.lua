@@ -139,8 +139,7 @@ for i, offset in ipairs(offsets) do
       letter = 'x'
     elseif tokens[b] >= cost then
       letter = 'c'
-      tokens[b] = tokens[b] - cost
-      changed[b] = true
+      tokens[b], changed[b] = tokens[b] - cost, changed[b] or cost > 0
     else
       letter = denied
     end

@@ -60,6 +60,22 @@ def test_everything_from_the_beginning_in_other_batches_is_decided_as_at_first(o
     on_redis(own_redis_url, work)
 
 
+@pytest.mark.contract("B1", "R6")
+def test_without_limits_too_what_was_admitted_stays_so_when_it_comes_past_its_deadline(
+    own_redis_url: str,
+) -> None:
+    async def work(redis: Redis) -> None:
+        clock, prefix = Clock(), uuid4().hex
+        log = [charge(number, 50, expired=number % 3 == 0) for number in range(30)]
+        first = await delivered(limiter(redis, clock, prefix, enabled=False), log, 10)
+        assert first == "eaa" * 10
+        late = [replace(item, expired=True) for item in log]
+        assert await delivered(limiter(redis, clock, prefix, enabled=False), late, 7) == first
+        assert (await limiter(redis, clock, prefix).peek("key", 10, 10)).remaining == 10
+
+    on_redis(own_redis_url, work)
+
+
 @pytest.mark.contract("B7")
 def test_while_redis_is_away_too_what_comes_again_is_decided_as_at_first(seed: int) -> None:
     buckets, log = LocalBuckets(WINDOW_S), log_of_requests(Random(seed))
