@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from functools import partial
 from time import monotonic
 from typing import Any, Protocol
@@ -38,8 +39,8 @@ class Row(Protocol):
     error: dict[str, Any] | None
     degraded: bool
     latency_ms: float
-    requested_at: Any
-    scored_at: Any
+    requested_at: datetime
+    scored_at: datetime
     extra: dict[str, Any] | None
 
 
@@ -101,14 +102,19 @@ def as_result(rows: Sequence[Row]) -> dict[str, Any] | None:
         "degraded": first.degraded,
         "key_id": first.key_id,
         "latency_ms": first.latency_ms,
-        "requested_at": first.requested_at,
-        "scored_at": first.scored_at,
+        "requested_at": _shown(first.requested_at),
+        "scored_at": _shown(first.scored_at),
         "schema_version": SCHEMA_VERSION,
     }
     if first.status != "ok":
         return result | {"error": first.error}
     many = len(own) > 1 or (first.extra or {}).get("many", False)
     return result | ({"rows": [_answer(row) for row in own]} if many else _answer(first))
+
+
+def _shown(moment: datetime) -> str:
+    """As the answer had it."""
+    return moment.isoformat(timespec="milliseconds")
 
 
 def _answer(row: Row) -> dict[str, Any]:

@@ -42,6 +42,13 @@ def test_a_request_of_one_row_in_a_list_and_a_label_in_words_are_shown_as_they_w
     assert [answer["label"] for answer in result["rows"]] == ["malignant"]
 
 
+def test_the_times_read_as_in_the_answer() -> None:
+    result = as_result([row(0, requested_at=MOMENT.replace(microsecond=20_000))])
+    assert result is not None
+    times = (result["requested_at"], result["scored_at"])
+    assert times == ("2026-05-01T00:00:00.020+00:00", "2026-05-01T00:00:00.000+00:00")
+
+
 def test_a_refused_request_shows_its_error_and_no_answer() -> None:
     error = {"code": "rate_limited", "message": "m"}
     result = as_result([row(0, None, status="rate_limited", error=error)])
