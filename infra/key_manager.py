@@ -26,6 +26,7 @@ from infra.key_store import KeyStore
 from infra.new_key import NewKey, Terms, make_key, successor
 from infra.reseal import Progress, Resealed, reseal
 from infra.sealing import Sealer
+from infra.shared_limits import set_limits
 from schemas.events import KeyAction, key_changed
 from schemas.keys import DEFAULT_PER_HOUR, PERMISSIONS, ApiKey, check_permissions, expiry, hash_api_key, looks_like_key
 
@@ -99,10 +100,11 @@ class KeyManager:
         }
         asked = limits(rate_limit, terms.get("tier"), terms.get("burst"), self._default)
         pool = [key for key in self._store.all() if key.pooled and key.owner == facts["owner"]] if pooled else []
-        if in_force := [key for key in pool if key.is_valid_at(now)]:
-            asked = pool_limits(in_force[0], rate_limit, terms.get("tier"), terms.get("burst"))
+        shared = next((key for key in pool if key.is_valid_at(now)), None)
+        if shared is not None:
+            asked = pool_limits(shared, rate_limit, terms.get("tier"), terms.get("burst"))
         made = make_key(self._sealer, now, **facts, pooled=pooled, **asked._asdict())
-        self._store.put([self._change("key_created", None, made.key, now, reason)])
+        self._store.put([self._change("key_created", None, made.key, now, reason)._replace(base=shared)])
         return made
 
     def bootstrap(self, name: str) -> NewKey:
@@ -155,16 +157,16 @@ class KeyManager:
 
         A limit overrides its tier's; a burst alone leaves the limit. Raises InvalidRequest.
         """
-        every, now = self._store.all(), self._clock()
-        key = next((key for key in every if key.key_id == key_id), None)
+        key, now = self._store.get(key_id), self._clock()
         if key is None:
             return []
         check_in_force(key, now)
         asked = changed_limits(key, rate_limit, tier, burst)
-        sharing = [(old, old.model_copy(update=asked._asdict())) for old in every if old.bucket == key.bucket]
-        in_force = [(old, new) for old, new in sharing if old.is_valid_at(now)]
-        self._store.put([self._change("key_tier_changed", old, new, now, reason) for old, new in in_force])
-        return [new for _, new in in_force]
+
+        def changed(old: ApiKey, new: ApiKey) -> Change:
+            return self._change("key_tier_changed", old, new, now, reason)
+
+        return set_limits(self._store, key.bucket, asked, now, changed)
 
     def reseal(self, progress: Progress = lambda done, total: None) -> Resealed:
         """Seals every signing key that opens under the previous master secret under the present one."""

@@ -30,7 +30,7 @@ Record = tuple[str, bytes | None]
 class Change(NamedTuple):
     """A key as it is from now on, the event that says so, and the state that it was made from, if from any.
 
-    A rotated key's successor is made from that key.
+    A rotated key's successor is made from that key, one that joins a pool from a key of the pool.
     """
 
     key: ApiKey

@@ -41,13 +41,14 @@ class Topics:
 
 
 class Overtaken:
-    """A store whose reader is overtaken: between its reading and its writing another does something."""
+    """A store whose reader is overtaken: between its reading and its first writing another does something."""
 
     def __init__(self, real: TopicKeyStore, another: Callable[[], object]) -> None:
-        self.get, self.all, self._real, self._another = real.get, real.all, real, another
+        self.get, self.all, self._real, self._others = real.get, real.all, real, [another]
 
     def put(self, changes: Sequence[Change]) -> None:
-        self._another()
+        while self._others:
+            self._others.pop()()
         self._real.put(changes)
 
 

@@ -75,6 +75,35 @@ def test_who_rotates_a_key_that_got_another_tier_meanwhile_passes_the_tier_on(
     assert (old.expires_at is None, new.expires_at) == (False, None)
 
 
+def test_who_limits_a_key_that_was_rotated_meanwhile_limits_its_successor_too(
+    topics: Topics, manager: KeyManager
+) -> None:
+    """One bucket under two limits would have the one or the other, record by record."""
+    key_id = changed_meanwhile(
+        topics, lambda key_id: manager.rotate_key(key_id), lambda keys, key_id: keys.set_tier(key_id, "free")
+    )
+    assert {limits(key) for key in manager.list_keys()} == {("free", 100, None)}
+    assert len(manager.list_keys()) == 2
+    assert manager.get(key_id) != topics.states(key_id)[0]
+
+
+@pytest.mark.parametrize("later", ["limits", "creates"])
+def test_who_joins_a_pool_as_it_gets_other_limits_has_those(topics: Topics, manager: KeyManager, later: str) -> None:
+    first = manager.new_key("first", owner="shop", pooled=True).key
+
+    def limit(keys: KeyManager) -> object:
+        return keys.set_tier(first.key_id, "free")
+
+    def create(keys: KeyManager) -> object:
+        return keys.new_key("second", owner="shop", pooled=True)
+
+    earlier, overtaken = (create, limit) if later == "limits" else (limit, create)
+    overtaken(KeyManager(Overtaken(topics.store(), lambda: earlier(manager)), SEALER))
+    assert {key.name: limits(key) for key in manager.list_keys()} == {
+        "first": ("free", 100, None), "second": ("free", 100, None),
+    }  # fmt: skip
+
+
 def test_a_rotation_that_cannot_be_looked_at_again_gives_the_key_all_the_same(
     topics: Topics, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -91,11 +120,11 @@ def test_a_rotation_that_cannot_be_looked_at_again_gives_the_key_all_the_same(
 def test_what_could_not_be_looked_at_again_is_put_right_by_the_next_change(topics: Topics, manager: KeyManager) -> None:
     key = manager.new_key("client").key
     blinded = Blinded(topics.options, topics.keys, topics.audit)
-    KeyManager(Overtaken(blinded, lambda: manager.revoke_key(key.key_id)), SEALER).set_tier(key.key_id, "free")
+    KeyManager(Overtaken(blinded, lambda: manager.revoke_key(key.key_id)), SEALER).rotate_key(key.key_id)
     assert topics.states(key.key_id)[-1].revoked_at is None
     manager.new_key("another")
     last = topics.states(key.key_id)[-1]
-    assert (last.revoked_at is None, last.tier) == (False, "free")
+    assert (last.revoked_at is None, last.rotated_to is None) == (False, False)
 
 
 def test_what_cannot_be_written_is_an_error(topics: Topics) -> None:
