@@ -1,6 +1,7 @@
 """The same stages on a bare aiokafka loop: the escape hatch, and the floor that the Faust host is measured against."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from itertools import groupby
 from time import monotonic
@@ -13,12 +14,16 @@ from aiokafka.errors import CommitFailedError
 from infra.inflation import guard_readers
 from infra.kafka import aiokafka_options
 from schemas.message import Batch
-from streams.host import Progress, measure
-from streams.loops import Pipeline, first_failure
+from streams.host import REBALANCE_TIMEOUT_S, Progress, measure
+from streams.loops import Pipeline
 from streams.settings import Settings
+from streams.tasks import first_failure
+
+log = logging.getLogger("weir.host")
 
 POLL_MS = 500
 COMMIT_INTERVAL_S = 1.0
+LEAVE_S = 5.0
 
 
 class BareHost:
@@ -33,6 +38,7 @@ class BareHost:
         self._rebalancing = False
         self._committed_at = monotonic()
         self._consumer: Any = None
+        self._ackers: list[asyncio.Task[None]] = []
 
     async def run(self, stop: asyncio.Event) -> None:
         """Process until `stop` is set, then finish what is in flight and commit it; raises what crashed.
@@ -40,13 +46,15 @@ class BareHost:
         A batch that waits for a dependency then is given up unacked.
         """
         self._consumer = self._make_consumer()
-        ackers = [asyncio.create_task(pipeline.ack_in_order()) for pipeline in self._pipelines.values()]
+        self._ackers = [asyncio.create_task(pipeline.ack_in_order()) for pipeline in self._pipelines.values()]
         await self._consumer.start()
         self._consumer.subscribe(list(self._pipelines), listener=_Listener(self))
         try:
-            await first_failure(*ackers, asyncio.create_task(self._loop(stop)))
-        finally:
-            await self._consumer.stop()
+            await first_failure(*self._ackers, asyncio.create_task(self._loop(stop)))
+        except BaseException:
+            await self._leave()
+            raise
+        await self._consumer.stop()
 
     def progress(self) -> Progress:
         """How far the pipelines have come, for the watchdog."""
@@ -77,10 +85,20 @@ class BareHost:
         return min(1.0, mine / total) if total else 1.0
 
     async def settle(self) -> None:
-        """Wait for what is in flight and commit it."""
+        """Wait for what is in flight and commit what is acked; raises where the acking ended before all of it was."""
+        idle = asyncio.create_task(self._idle())
+        try:
+            await asyncio.wait([idle, *self._ackers], return_when=asyncio.FIRST_COMPLETED)
+            settled = idle.done()
+        finally:
+            idle.cancel()
+        await self.commit()
+        if not settled:
+            raise RuntimeError("the acking has ended: what is in flight stays unacked")
+
+    async def _idle(self) -> None:
         for pipeline in self._pipelines.values():
             await pipeline.idle()
-        await self.commit()
 
     async def commit(self) -> None:
         """Commit what is acked and not committed yet; what was revoked meanwhile is left to its new owner."""
@@ -98,12 +116,22 @@ class BareHost:
     async def revoked(self) -> None:
         """Settle before the partitions go."""
         self._rebalancing = True
-        await self.settle()
-        self._acked.clear()
-        self._committed.clear()
+        try:
+            await self.settle()
+        finally:
+            self._acked.clear()
+            self._committed.clear()
 
     async def assigned(self) -> None:
         self._rebalancing = False
+
+    async def _leave(self) -> None:
+        """Leave the group after a crash, so that its partitions move on at once; what is unacked stays unacked."""
+        try:
+            async with asyncio.timeout(LEAVE_S):
+                await self._consumer.stop()
+        except (Exception, asyncio.CancelledError) as error:  # the consumer passes on that its own task was cancelled
+            log.warning("leaving the group failed, it will notice by itself: %r", error)
 
     def _make_consumer(self) -> Any:
         guard_readers()
@@ -115,7 +143,7 @@ class BareHost:
             session_timeout_ms=int(self._settings.session_timeout_s * 1000),
             heartbeat_interval_ms=int(self._settings.session_timeout_s * 200),
             max_poll_interval_ms=900_000,
-            rebalance_timeout_ms=45_000,
+            rebalance_timeout_ms=int(REBALANCE_TIMEOUT_S * 1000),
             max_partition_fetch_bytes=8 * 1024 * 1024,
         )
 

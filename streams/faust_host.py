@@ -11,9 +11,10 @@ from mode.supervisors import CrashingSupervisor
 
 from infra.inflation import guard_readers
 from streams.faust_consumer import BatchApp, BatchConsumer
-from streams.host import Progress, measure
-from streams.loops import Pipeline, first_failure
+from streams.host import REBALANCE_TIMEOUT_S, Progress, measure
+from streams.loops import Pipeline
 from streams.settings import Settings
+from streams.tasks import first_failure
 
 log = logging.getLogger("weir.host")
 
@@ -129,7 +130,7 @@ def make_app(settings: Settings, group: str) -> BatchApp:
         broker_commit_interval=1.0,
         broker_session_timeout=settings.session_timeout_s,
         broker_heartbeat_interval=settings.session_timeout_s / 5,
-        broker_rebalance_timeout=45.0,
+        broker_rebalance_timeout=REBALANCE_TIMEOUT_S,
         broker_max_poll_interval=900.0,
         broker_request_timeout=REQUEST_TIMEOUT_S,
         stream_recovery_delay=0.0,

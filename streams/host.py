@@ -8,14 +8,17 @@ from typing import Any, Protocol
 from streams.loops import Pipeline
 from streams.settings import Settings
 
+REBALANCE_TIMEOUT_S = 45.0
+"""How long the broker waits in a rebalance for a worker to let go of its partitions; above a batch's timeout."""
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a worker has come.
 
     position: grows with every record fetched and every batch acked. unread: records that the log holds beyond what was
-    fetched. unfinished: batches being processed or delivered. excused: a rebalance or a dependency's outage explains a
-    standstill. partitions: those it reads.
+    fetched. unfinished: batches being processed or delivered. excused: a dependency's outage explains a standstill.
+    partitions: those it reads. rebalancing: its partitions are about to change, and what is unread is not known.
     """
 
     position: int
@@ -23,6 +26,7 @@ class Progress:
     unfinished: int = 0
     excused: bool = False
     partitions: int = 0
+    rebalancing: bool = False
 
 
 class Host(Protocol):
@@ -61,6 +65,7 @@ def measure(consumer: Any, pipelines: Sequence[Pipeline], rebalancing: bool) -> 
         position + sum(pipeline.acked for pipeline in pipelines),
         unread,
         sum(pipeline.unfinished for pipeline in pipelines),
-        rebalancing or any(pipeline.waiting_for for pipeline in pipelines),
+        any(pipeline.waiting_for for pipeline in pipelines),
         partitions,
+        rebalancing,
     )

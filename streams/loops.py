@@ -3,22 +3,19 @@ order."""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from time import monotonic
-from typing import Any, TypeVar
 
 from schemas.errors import Unavailable
 from schemas.message import Batch, Emission, Record
 from streams.ports import Attempts, Observer, Sender
+from streams.tasks import unless
 
 log = logging.getLogger("weir.loops")
 
-T = TypeVar("T")
 Stage = Callable[[Batch], Awaitable[Sequence[Emission]]]
 LONGEST_BACKOFF_S = 5.0
-CHECK_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +63,7 @@ class Pipeline:
         interrupted: whether the host wants the batch back (it stops, or a rebalance), asked before the first try and
         from the second one on. False where it was handed back: no later one of its partitions may then be processed.
         """
-        self.unfinished += 1
-        self._idle.clear()
-        await self._slots.acquire()
+        await self._take_slot()
         try:
             started = monotonic()
             emissions = None if interrupted() else await self._run(batch, interrupted)
@@ -97,8 +92,20 @@ class Pipeline:
         """Returns when nothing is being processed or delivered."""
         await self._idle.wait()
 
+    async def _take_slot(self) -> None:
+        self.unfinished += 1
+        self._idle.clear()
+        try:
+            await self._slots.acquire()
+        except BaseException:
+            self._finish_one()
+            raise
+
     def _release(self) -> None:
         self._slots.release()
+        self._finish_one()
+
+    def _finish_one(self) -> None:
         self.unfinished -= 1
         if self.unfinished == 0:
             self._idle.set()
@@ -167,31 +174,3 @@ class Pipeline:
             raise error
         log.error("%s crashed the worker %d times and is dead-lettered", where, count)
         return self.give_up(record, count)
-
-
-async def unless(interrupted: Callable[[], bool], work: Coroutine[Any, Any, T]) -> T | None:
-    """The work's result; None as soon as the host interrupts, and the work is cancelled.
-
-    The host is asked again and again, as Faust's flags wake nobody.
-    """
-    task = asyncio.ensure_future(work)
-    try:
-        while not interrupted():
-            done, _ = await asyncio.wait([task], timeout=CHECK_S)
-            if done:
-                return task.result()
-        return None
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def first_failure(*tasks: asyncio.Future[None]) -> None:
-    """Returns or raises as the first of the tasks to end does, and cancels the rest."""
-    done, running = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in running:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-    for task in done:
-        task.result()

@@ -11,12 +11,14 @@ from time import monotonic
 from typing import NoReturn
 
 from schemas.message import Emission
-from streams.host import Progress
+from streams.host import REBALANCE_TIMEOUT_S, Progress
 from streams.ports import Sender
 
 log = logging.getLogger("weir.watchdog")
 
 EXIT_STALLED = 70
+REBALANCE_S = 2 * REBALANCE_TIMEOUT_S
+"""A rebalance takes at most one timeout to let go of partitions and another to hand them out."""
 
 
 def _exit() -> NoReturn:
@@ -26,9 +28,10 @@ def _exit() -> NoReturn:
 class Watchdog:
     """Calls `give_up` when records are unread or batches unfinished and nothing has moved for `stall_after_s` seconds.
 
-    An excused standstill (a rebalance, a dependency that is down) counts as movement. The thread sees a blocked event
-    loop too. Where the whole process stood still for `frozen_after_s` seconds (a suspended machine, a stopped
-    container), the group may have given its partitions to another: it ends before it publishes what that one did.
+    A standstill that a dependency's outage excuses counts as movement. A rebalance excuses one for REBALANCE_S at most,
+    whether records are known to wait or not. The thread sees a blocked event loop too. Where the whole process stood
+    still for `frozen_after_s` seconds (a suspended machine, a stopped container), the group may have given its
+    partitions to another: it ends before it publishes what that one did.
     """
 
     def __init__(
@@ -47,7 +50,7 @@ class Watchdog:
         self._report = report
         self._give_up = give_up
         self._clock = clock
-        self._position = -1
+        self._seen = (-1, False)
         self._moved_at = self._looked_at = clock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="weir-watchdog", daemon=True)
@@ -69,14 +72,19 @@ class Watchdog:
         self._looked_at = now
         progress = self._progress()
         self._report(progress)
-        idle = progress.unread == progress.unfinished == 0
-        if progress.position != self._position or idle or progress.excused:
-            self._position, self._moved_at = progress.position, now
-        if now - self._moved_at <= self._stall_after_s:
+        if self._moves(progress):
+            self._moved_at = now
+        patience = max(self._stall_after_s, REBALANCE_S) if progress.rebalancing else self._stall_after_s
+        if now - self._moved_at <= patience:
             return True
         log.critical("stalled for %.0f s: %s", now - self._moved_at, progress)
         self._give_up()
         return False
+
+    def _moves(self, progress: Progress) -> bool:
+        seen, self._seen = self._seen, (progress.position, progress.rebalancing)
+        idle = progress.unread == progress.unfinished == 0 and not progress.rebalancing
+        return self._seen != seen or idle or progress.excused
 
     def has_slept(self) -> bool:
         """Whether the whole process has stood still since the last look: the next one ends it."""

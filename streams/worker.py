@@ -16,11 +16,11 @@ from streams.compacted import CompactedView
 from streams.host import Progress, make_host
 from streams.log_lines import configure_logging
 from streams.log_watch import replaced_log
-from streams.loops import first_failure
 from streams.observe import Metrics, forget_the_dead
 from streams.producer import Producer
 from streams.roles.shared import Built, Shared
 from streams.settings import Settings
+from streams.tasks import first_failure
 from streams.topics import check_topics, log_ids
 from streams.topology import ROLES
 from streams.watchdog import Awake, Watchdog

@@ -9,22 +9,24 @@ import pytest
 
 from schemas.message import Emission
 from streams.host import Progress
-from streams.watchdog import EXIT_STALLED, Awake, Watchdog
+from streams.watchdog import EXIT_STALLED, REBALANCE_S, Awake, Watchdog
 from tests.fakes import FakeSender
 
 
 class Worker:
     """Progress as the test says it, on a clock of its own."""
 
-    def __init__(self) -> None:
+    FROZEN_AFTER_S = 100
+
+    def __init__(self, stall_after_s: float = 60) -> None:
         self.now = 0.0
         self.progress = Progress(10, 5)
         self.given_up = 0
         self.reports: list[Progress] = []
         self.watchdog = Watchdog(
             lambda: self.progress,
-            60,
-            frozen_after_s=90,
+            stall_after_s,
+            frozen_after_s=self.FROZEN_AFTER_S,
             report=self.reports.append,
             give_up=self._give_up,
             clock=lambda: self.now,
@@ -50,8 +52,8 @@ def test_work_that_waits_without_movement_ends_the_worker(stuck: Progress) -> No
 
 @pytest.mark.parametrize(
     "fine",
-    [Progress(11, 5), Progress(10, unread=0), Progress(10, 5, excused=True)],
-    ids=["it moves", "nothing waits", "it is excused"],
+    [Progress(11, 5), Progress(10, unread=0), Progress(10, 5, excused=True), Progress(10, 5, rebalancing=True)],
+    ids=["it moves", "nothing waits", "it is excused", "a rebalance begins"],
 )
 def test_a_worker_that_moves_idles_or_is_excused_goes_on(fine: Progress) -> None:
     worker = Worker()
@@ -61,10 +63,42 @@ def test_a_worker_that_moves_idles_or_is_excused_goes_on(fine: Progress) -> None
     assert worker.reports[-1] == fine
 
 
+@pytest.mark.parametrize(
+    "stuck",
+    [Progress(10, 5, rebalancing=True), Progress(10, 0, 1, rebalancing=True), Progress(10, 0, rebalancing=True)],
+    ids=["records wait", "a batch is unfinished", "nothing is known to wait"],
+)
+def test_a_rebalance_without_end_is_given_up(stuck: Progress) -> None:
+    worker = Worker()
+    worker.after(60, Progress(10, 5))
+    assert worker.after(0, stuck)
+    assert worker.after(REBALANCE_S, stuck)
+    assert not worker.after(1, stuck)
+    assert worker.given_up == 1
+
+
+def test_a_rebalance_that_moves_or_ends_begins_the_patience_anew() -> None:
+    worker = Worker()
+    worker.after(0, Progress(10, 5, 1, rebalancing=True))
+    assert worker.after(REBALANCE_S, Progress(10, 5, 1, rebalancing=True))
+    assert worker.after(1, Progress(11, 5, rebalancing=True))
+    assert worker.after(REBALANCE_S, Progress(11, 5, rebalancing=True))
+    assert worker.after(1, Progress(11, 5))
+    assert worker.after(60, Progress(11, 5))
+    assert not worker.after(1, Progress(11, 5))
+
+
+def test_a_rebalance_is_not_given_up_before_a_standstill_is() -> None:
+    worker = Worker(stall_after_s=REBALANCE_S + 5)
+    worker.after(0, Progress(10, 5, rebalancing=True))
+    assert worker.after(REBALANCE_S + 5, Progress(10, 5, rebalancing=True))
+    assert not worker.after(1, Progress(10, 5, rebalancing=True))
+
+
 def test_a_process_that_stood_still_ends_before_it_goes_on_as_a_zombie() -> None:
     worker = Worker()
-    assert worker.after(90, Progress(11, 0))
-    assert not worker.after(91, Progress(12, 0))
+    assert worker.after(Worker.FROZEN_AFTER_S, Progress(11, 0))
+    assert not worker.after(Worker.FROZEN_AFTER_S + 1, Progress(12, 0))
     assert worker.given_up == 1
 
 
@@ -72,9 +106,9 @@ async def test_nothing_is_published_by_a_process_that_wakes_before_its_watchdog_
     worker, sender = Worker(), FakeSender()
     awake = Awake(sender, worker.watchdog)
     emission = Emission("results", None, b"{}")
-    worker.now = 90
+    worker.now = Worker.FROZEN_AFTER_S
     await awake.feed([emission])
-    worker.now = 91
+    worker.now += 1
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(awake.feed([emission]), 0.1)
     assert not worker.watchdog.check()
