@@ -1,4 +1,4 @@
-# Every verb sets up what it needs: `make demo`, `make test`. Options go through ARGS: make demo ARGS="--exit".
+# Every verb sets up what it needs: `make demo`, `make test`. `make help` says what ARGS are to each.
 PYTHON ?= python3
 ARGS ?=
 
@@ -18,7 +18,9 @@ help:
 	@echo "make format   sort imports, fix and format"
 	@echo "make bench    measurements, printed as ratios"
 	@echo "make docs     the generated pages of docs/"
-	@echo 'Options go through ARGS: make demo ARGS="--exit --json out.json"'
+	@echo
+	@echo 'ARGS go to every verb but docs: options to demo and bench, tests and options of pytest to test and faults,'
+	@echo 'paths that ruff is to look at to lint and format; for example make demo ARGS="--exit --json out.json"'
 
 demo: $(READY)
 	@$(BIN)/weir demo $(ARGS)
@@ -33,21 +35,21 @@ faults: $(READY)
 	@$(BIN)/python -m pytest tests/faults -s $(ARGS)
 
 lint: $(READY)
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff check $(or $(ARGS),.)
+	$(BIN)/ruff format --check $(or $(ARGS),.)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/bandit --quiet --recursive -ll -ii $(CODE)
 
 format: $(READY)
-	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix $(or $(ARGS),.)
+	$(BIN)/ruff format $(or $(ARGS),.)
 
 bench: $(READY)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 docs: $(READY)
-	@$(BIN)/python docs/build.py $(ARGS)
+	@$(BIN)/python docs/build.py
 
 $(READY): pyproject.toml $(CONSTRAINTS)
 	@python=; for candidate in "$(PYTHON)" python3.13 python3.12 python3.11; do \

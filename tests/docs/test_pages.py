@@ -7,7 +7,6 @@ from types import ModuleType
 from typing import Any, get_args
 
 import pytest
-import yaml
 from prometheus_client import CollectorRegistry
 from starlette.routing import Route
 
@@ -137,17 +136,6 @@ def test_the_page_on_http_has_every_route_and_every_status_of_a_result() -> None
     }
     assert named - {"GET /feedback", "GET /predict"} == set(re.findall(r"^\| `([A-Z]+ /.*?)` \|", page, re.MULTILINE))
     assert {str(status) for status in HTTP_STATUS.values()} <= set(re.findall(r"^\| (\d+) \|", page, re.MULTILINE))
-
-
-def test_pre_commit_runs_what_make_lint_runs() -> None:
-    [repository] = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
-    makefile = (ROOT / "Makefile").read_text()
-    code = re.search(r"^CODE := (.*)$", makefile, re.MULTILINE)
-    recipe = re.search(r"^lint: .*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
-    assert code is not None
-    assert recipe is not None
-    commands = recipe[1].replace("$(BIN)", ".venv/bin").replace("$(CODE)", code[1]).replace("\t", "").splitlines()
-    assert [hook["entry"] for hook in repository["hooks"]] == commands
 
 
 def test_the_licence_is_the_one_that_the_package_names() -> None:
