@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -17,6 +17,7 @@ from schemas.message import Batch, Emission, Record
 from streams.attempts import RedisAttempts
 from streams.host import make_host
 from streams.loops import Pipeline
+from streams.ports import Sender
 from streams.producer import Producer
 from streams.settings import Settings
 from tests.fakes import FakeObserver
@@ -27,7 +28,7 @@ CRASHED = 3
 @dataclass
 class Copier:
     """bug: `none`, `slow`, `poison` (record 150), `third-batch`, `outage` (three refusals), `lasting-outage` (from the
-    third batch on), `too-large`, `slow-broker` (its producer's queue holds 50 records)."""
+    third batch on), `too-large`, `slow-broker` (its producer's queue holds 50 records), `undelivered` (see there)."""
 
     target: str
     bug: str
@@ -53,6 +54,27 @@ class Copier:
         return [Emission(self.target, record.key, b"given up after %d" % attempts)]
 
 
+@dataclass
+class Undelivered:
+    """Sends two batches; later ones are under way until a rebalance has begun to wait for them, and fail then."""
+
+    sender: Sender
+    rebalancing: Callable[[], bool]
+    batches: int = 0
+
+    async def feed(self, emissions: Sequence[Emission]) -> asyncio.Future[None]:
+        self.batches += 1
+        if self.batches <= 2:
+            return await self.sender.feed(emissions)
+        return asyncio.ensure_future(self._fail())
+
+    async def _fail(self) -> None:
+        while not self.rebalancing():
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)
+        raise Unavailable("kafka", "not delivered")
+
+
 async def work(host: str, source: str, target: str, group: str, bug: str, settings: Settings) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
@@ -64,8 +86,11 @@ async def work(host: str, source: str, target: str, group: str, bug: str, settin
     attempts = RedisAttempts(redis, {source: source}, group)
     copier = Copier(target, bug)
     pipeline = Pipeline(source, copier.stage, producer, attempts, copier.give_up, FakeObserver())
+    running = make_host(settings.model_copy(update={"weir_host": host}), group, [pipeline])
+    if bug == "undelivered":
+        pipeline.sender = Undelivered(producer, lambda: running.progress().rebalancing)
     try:
-        await make_host(settings.model_copy(update={"weir_host": host}), group, [pipeline]).run(stop)
+        await running.run(stop)
     finally:
         await producer.stop()
         await redis.aclose()

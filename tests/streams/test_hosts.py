@@ -1,72 +1,14 @@
 """Both hosts as processes on the broker: every record once on a healthy run, none lost on a broken one."""
 
-import asyncio
 import os
-import signal
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 
-import orjson
 import pytest
 
-from tests.kafka import Offsets, fill, make_topic, read_all, until, values
-from tests.streams.copier import CRASHED
-
-
-@dataclass
-class Place:
-    """A source and a target topic, a group, and worker processes of one kind of host between them."""
-
-    bootstrap: str
-    host: str
-    source: str
-    target: str
-    group: str
-    environment: dict[str, str]
-    log: Path
-    offsets: Offsets
-    workers: list["subprocess.Popen[str]"] = field(default_factory=list)
-
-    def start(self, bug: str = "none") -> "subprocess.Popen[str]":
-        wanted = {"host": self.host, "source": self.source, "target": self.target, "group": self.group, "bug": bug}
-        command = [sys.executable, "-m", "tests.streams.copier", orjson.dumps(wanted).decode()]
-        with self.log.open("a") as log:
-            worker = subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True)
-        self.workers.append(worker)
-        return worker
-
-    @contextmanager
-    def running(self, bug: str = "none") -> Iterator["subprocess.Popen[str]"]:
-        worker = self.start(bug)
-        assert worker.stdout is not None
-        assert worker.stdout.readline() == "ready\n"
-        yield worker
-        worker.send_signal(signal.SIGTERM)
-        assert worker.wait(40) == 0
-
-    async def crash(self, bug: str) -> str:
-        """What the worker says as it crashes."""
-        worker = self.start(bug)
-        said, _ = await asyncio.to_thread(worker.communicate, timeout=40)
-        assert worker.returncode == CRASHED
-        return said
-
-    async def until_committed(self, count: int, wait_s: float = 40) -> None:
-        async def reached() -> bool:
-            return await self.committed() >= count
-
-        await until(reached, f"{count} records committed", wait_s)
-
-    async def committed(self) -> int:
-        return sum((await asyncio.to_thread(self.offsets.of, self.source)).values())
-
-    def results(self) -> list[bytes]:
-        return values(read_all(self.bootstrap, self.target))
+from tests.kafka import Offsets, fill, make_topic, until
+from tests.streams.place import Place
 
 
 @pytest.fixture(params=["faust", "bare"])
@@ -191,3 +133,16 @@ async def test_workers_joining_and_leaving_repeat_nothing(place: Place, bootstra
             await place.until_committed(await place.committed() + 10_000)
         await place.until_committed(2 * part, 60)
     assert Counter(place.results()) == Counter(numbers(2 * part))
+
+
+@pytest.mark.real_broker
+@pytest.mark.contract("R10")
+async def test_a_delivery_that_fails_while_a_second_worker_joins_ends_the_first(place: Place, bootstrap: str) -> None:
+    """What was delivered before is committed on the way out, so that the second begins where the first ended."""
+    fill(bootstrap, place.source, 3000)
+    first = place.start("undelivered")
+    await place.until_committed(1)
+    with place.running():
+        assert "not delivered" in await place.crashes(first, 20)
+        await place.until_committed(3000)
+    assert Counter(place.results()) == Counter(numbers(3000))
