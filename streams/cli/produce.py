@@ -119,10 +119,11 @@ def _client(api_key: str, key_id: str, wait: bool) -> WeirClient:
 
 
 def _followed(lines: Iterator[Ask | Bad], file: BinaryIO) -> Iterator[Ask | Bad]:
-    """The lines, with a bar on standard error that shows how much of the file is read."""
+    """The lines, with a bar on standard error, where that is a terminal, that shows how much of the file is read."""
+    console = Console(stderr=True)
     total = os.fstat(file.fileno()).st_size if file.seekable() else None
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("sending", total=total)
         for number, line in enumerate(lines):
             if number % BATCH == 0 and total is not None:

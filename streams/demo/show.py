@@ -37,7 +37,7 @@ async def show(
         Observer(platform.settings, partitions, ledger, visitors.see) as observer,
         _beside(observer.follow()),
     ):
-        async with _beside(_frames(ledger, console), observer.count_rows()):
+        async with _beside(frames(ledger, console), observer.count_rows()):
             await Traffic(platform.settings, platform.url, platform.cast, ledger, plan).send(phases)
             with phases.phase("settle"):
                 await _settle(ledger, observer)
@@ -54,8 +54,8 @@ async def _settle(ledger: Ledger, observer: Observer) -> None:
                 await asyncio.sleep(0.1)
 
 
-async def _frames(ledger: Ledger, console: Console) -> None:
-    """Redraw the screen until cancelled, and a last time then."""
+async def frames(ledger: Ledger, console: Console) -> None:
+    """Redraw the screen until cancelled, and a last time then; without a terminal say the same in lines."""
     if not console.is_terminal:
         return await _lines(ledger, console)
     with Live(screen(ledger), console=console, auto_refresh=False, vertical_overflow="visible") as live:
