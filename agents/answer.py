@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from agents.admit import examine, requested_ms
 from agents.candidate import Candidate, Refusal
@@ -18,6 +19,14 @@ from schemas.message import Batch, Emission, Record
 from schemas.result import refusal
 
 _log = logging.getLogger("weir.answer")
+
+
+class Ended(NamedTuple):
+    """How the records of one part ended, which unseen categories they had, and when that was, in epoch milliseconds."""
+
+    answers: Sequence[Answer]
+    unseen: Mapping[str, int]
+    now_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +43,20 @@ class Scorer:
     async def __call__(self, batch: Batch) -> list[Emission]:
         """Part by part: while Redis charges one, the one before is scored."""
         emissions: list[Emission] = []
+        ended: list[Ended] = []
         async with aclosing(admitted(batch, keys=self.keys, limiter=self.limiter, clock=self.clock)) as parts:
             async for part in parts:
-                emissions += self._finish(part)
+                ended.append(self._finish(part, emissions))
+        # Only now: a batch of which a part fails is tried again from its beginning.
+        for part_ended in ended:
+            _count(part_ended, self.counters)
         return emissions
 
-    def _finish(self, charged: list[Candidate | Refusal]) -> list[Emission]:
+    def _finish(self, charged: list[Candidate | Refusal], emissions: list[Emission]) -> Ended:
         scored = score(charged, router=self.router)
         now_ms = _milliseconds(self.clock())
-        emissions: list[Emission] = []
-        ended = [emit(answer, now_ms, self.outlets, emissions) for answer in scored.answers]
-        _count(ended, scored.unseen, now_ms, self.counters)
-        return emissions
+        answers = [emit(answer, now_ms, self.outlets, emissions) for answer in scored.answers]
+        return Ended(answers, scored.unseen, now_ms)
 
     def give_up(self, record: Record, attempts: int, error_id: str) -> list[Emission]:
         """A record that has crashed the worker too often: one dead letter, and an `error` for its sender.
@@ -73,21 +84,22 @@ def _milliseconds(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
 
 
-def _count(answers: Sequence[Answer], unseen: Mapping[str, int], now_ms: int, counters: Counters) -> None:
+def _count(ended: Ended, counters: Counters) -> None:
     latencies: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for answer in answers:
-        latencies[answer.model_version, answer.status].append((now_ms - requested_ms(answer.item.record)) / 1000)
-    for (version, status), seconds in latencies.items():
-        counters.results(version, status, seconds)
+    for answer in ended.answers:
+        seconds = (ended.now_ms - requested_ms(answer.item.record)) / 1000
+        latencies[answer.model_version, answer.status].append(seconds)
+    for (version, status), took in latencies.items():
+        counters.results(version, status, took)
         if status == "rate_limited":
-            counters.rate_limited(len(seconds))
+            counters.rate_limited(len(took))
         if status == "unauthorized":
-            _count_doubts(answers, counters)
-    if past_limit := sum(1 for answer in answers if _would_refuse(answer)):
+            _count_doubts(ended.answers, counters)
+    if past_limit := sum(1 for answer in ended.answers if _would_refuse(answer)):
         counters.would_refuse(past_limit)
-    if unseen:
-        counters.unseen_categories(unseen)
-    for reason, count in Counter(answer.dead_letter for answer in answers if answer.dead_letter).items():
+    if ended.unseen:
+        counters.unseen_categories(ended.unseen)
+    for reason, count in Counter(answer.dead_letter for answer in ended.answers if answer.dead_letter).items():
         counters.dead_letters(reason, count)
 
 

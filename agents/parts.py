@@ -34,11 +34,13 @@ async def admitted(
                 await asyncio.sleep(0)
             if charged is not None:
                 yield charged
+        if charging is not None:
+            yield await charging
     finally:
         if charging is not None:
-            await asyncio.wait({charging})
-    if charging is not None:
-        yield charging.result()
+            # Whoever tries the batch again must not find a charge of it under way.
+            charging.cancel()
+            await asyncio.gather(charging, return_exceptions=True)
 
 
 def _parts(batch: Batch) -> Iterator[Batch]:
