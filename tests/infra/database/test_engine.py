@@ -1,9 +1,11 @@
 """The engine: which URLs it takes, and what it says of a database that is away."""
 
 import traceback
+from contextlib import ExitStack
 
 import pytest
 from sqlalchemy import Engine
+from sqlalchemy.exc import TimeoutError
 
 from infra.database import FeedbackRepository, create_db_engine, create_db_session, init_db
 from schemas.errors import BadSettings, Unavailable
@@ -17,6 +19,20 @@ def test_a_plain_url_is_opened_with_psycopg_3(scheme: str) -> None:
     engine = create_db_engine(f"{scheme}://weir@127.0.0.1:1/weir", pool_size=2, max_overflow=3)
     assert engine.driver == "psycopg"
     assert engine.pool.size() == 2  # type: ignore[attr-defined]
+
+
+@pytest.mark.contract("F2")
+def test_a_pool_opens_pool_size_and_max_overflow_connections_and_no_more(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infra.database.engine.POOL_TIMEOUT_S", 0.1)
+    engine = create_db_engine(database_url, pool_size=1, max_overflow=2)
+    with ExitStack() as held:
+        for _ in range(3):
+            held.enter_context(engine.connect())
+        with pytest.raises(TimeoutError, match="size 1 overflow 2 reached"):
+            engine.connect()
+    engine.dispose()
 
 
 @pytest.mark.parametrize("url", ["nonsense", "mysql://u:hidden-password@h/d", "postgresql://u:hidden@password:p/d"])
