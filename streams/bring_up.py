@@ -22,9 +22,6 @@ def role_environment(stack: RunningStack, environ: Mapping[str, str]) -> dict[st
     defaults = {
         **folders(stack.data_dir),
         "PROMETHEUS_MULTIPROC_DIR": str(stack.data_dir / "metrics"),
-        # Scikit-learn's and numpy's threads would starve the event loop.
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
     }
     named = {name: value for name, value in environ.items() if value}
     return {**defaults, **named, **stack.environment, "DATA_DIR": str(stack.data_dir)}

@@ -17,6 +17,8 @@ from streams.settings import Settings
 )
 def run(role: str, processes: int) -> None:
     """Run one role until SIGTERM; exits non-zero when it crashed, and a restart then loses nothing."""
+    # Numpy, scikit-learn and onnxruntime read it as they load: more threads would starve the event loop.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     settings = Settings.read(os.environ)
     code = _run_one(role, settings) if processes == 1 else _run_several(role, settings, processes)
     if code:  # a crash can leave a library's thread behind for which the interpreter would wait for ever
