@@ -1,6 +1,7 @@
 """`weir models`: train, list and show the bundles of a model store."""
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,8 @@ from streams.cli.training import ALGORITHM_NAMES, TrainingOrder, trained
 STORE = click.option(
     "--store",
     envvar="MODEL_STORE",
-    default="file://.weir/models",
-    show_default=True,
+    default=lambda: f"file://{os.environ.get('DATA_DIR') or '.weir'}/models",
+    show_default="file://DATA_DIR/models, DATA_DIR being .weir unless set",
     help="URL of the store.",
 )
 LONG_PARTS = {"profile", "smoke", "signature"}

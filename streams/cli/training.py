@@ -32,9 +32,9 @@ class TrainingOrder:
 
 
 def trained(order: TrainingOrder, now: datetime, console: Console) -> dict[str, bytes]:
-    """The files of a freshly trained bundle; a bar on the console follows the steps."""
-    bar = Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console, transient=True)
-    with bar:
+    """The files of a freshly trained bundle; on a terminal a bar follows the steps."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("read", total=len(STEPS) + 1)
         frame, label, signature = _data(order)
         return train(

@@ -35,6 +35,23 @@ def test_training_publishes_a_bundle_that_list_and_show_know(store: str) -> None
     assert shown["metrics"]["rows"] == 80
 
 
+def test_a_bar_follows_the_steps_on_a_terminal_and_nothing_is_shown_elsewhere(store: str) -> None:
+    given = {"MODEL_STORE": store, "COLUMNS": "200"}
+    terminal = {"TTY_COMPATIBLE": "1", "TERM": "xterm"}
+    quiet, shown = (
+        CliRunner().invoke(models, ["train", "--rows", "400"], env=given | more).stderr for more in ({}, terminal)
+    )
+    assert quiet == ""
+    assert shown.index("read") < shown.index("seal")
+    assert "━" in shown
+
+
+def test_without_a_store_the_models_are_those_of_the_local_stack(tmp_path: Path) -> None:
+    trained = CliRunner().invoke(models, ["train", "--rows", "400"], env={"MODEL_STORE": "", "DATA_DIR": str(tmp_path)})
+    assert trained.exit_code == 0, trained.output
+    assert artifacts.names(f"file://{tmp_path}/models") == ["churn"]
+
+
 def test_tables_name_model_metrics_and_features(store: str) -> None:
     trained = done(store, "train", "--rows", "400", "--algorithm", "random_forest")
     version = artifacts.latest(store, "churn")
