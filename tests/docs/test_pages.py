@@ -91,6 +91,7 @@ def test_every_setting_that_a_page_names_exists(page: Path) -> None:
         "WEIR_CACHE",
         "WEIR_API_KEY",
         "WEIR_KEY_ID",
+        "OMP_NUM_THREADS",
     }
     named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)\b", page.read_text()))
     assert named <= ours, f"unknown: {named - ours}"
