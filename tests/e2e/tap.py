@@ -87,5 +87,12 @@ def _event(message: Message) -> Event:
     partition, offset = message.partition(), message.offset()
     assert partition is not None
     assert offset is not None
-    headers: Any = message.headers() or []
-    return Event(partition, offset, message.key(), message.value(), headers)
+    return Event(partition, offset, message.key(), message.value(), _headers(message))
+
+
+def _headers(message: Message) -> Any:
+    """None of a record with a name that is no UTF-8: confluent-kafka gives neither that nor the others."""
+    try:
+        return message.headers() or []
+    except (SystemError, UnicodeDecodeError):
+        return []
