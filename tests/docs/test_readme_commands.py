@@ -1,4 +1,4 @@
-"""The README's commands, run as they stand on a platform that `weir up` started."""
+"""The commands of the README's section on using it, run as they stand on a platform that `weir up` started."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from infra.local.stack import VARIABLES
 from schemas.keys import new_api_key
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
+USE_IT = (ROOT / "README.md").read_text().split("\n## Use it\n")[1].split("\n## ")[0]
 Run = Callable[..., str]
 
 
@@ -60,8 +60,8 @@ def visitor(run: Run, addresses: dict[str, str]) -> dict[str, str]:
 
 
 def command(begins: str) -> str:
-    """The line of the README that begins like this, without its comment."""
-    [line] = re.findall(rf"^({re.escape(begins)}.*?)(?:\s+#.*)?$", README, re.MULTILINE)
+    """The line of that section that begins like this, without its comment."""
+    [line] = re.findall(rf"^({re.escape(begins)}.*?)(?:\s+#.*)?$", USE_IT, re.MULTILINE)
     return line
 
 
