@@ -16,7 +16,12 @@ LONGEST_FIRST = (
 )
 TOGETHER = ("tests/e2e/",)
 """One process starts the roles once for all of them."""
-ALONE = ("tests/e2e/test_csv_model.py", "tests/e2e/test_hosts_e2e.py", "tests/e2e/test_plaintext_keys.py")
+ALONE = (
+    "tests/e2e/test_csv_model.py",
+    "tests/e2e/test_hosts_e2e.py",
+    "tests/e2e/test_key_lifecycle.py",
+    "tests/e2e/test_plaintext_keys.py",
+)
 """They start roles of their own, and use no others."""
 APART = ("tests/streams/test_hosts.py", "tests/faults/")
 """Each test has processes of its own; those of one host stand together."""
