@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.e2e.platform import Platform
 from tests.e2e.workers import check_logs, run_cli
+from tests.stack import unmeasured
 
 
 @contextmanager
@@ -33,7 +34,7 @@ def platform_on(
 def trained_store(folder: Path) -> Path:
     """A model store with one small bundle, made once per session."""
     if not folder.exists():
-        environment = {**os.environ, "MODEL_STORE": folder.as_uri()}
+        environment = {**unmeasured(os.environ), "MODEL_STORE": folder.as_uri()}
         made = run_cli(["models", "train", "--rows", "3000", "--json"], environment)
         assert json.loads(made.stdout)
     return folder

@@ -53,11 +53,15 @@ class Callers:
         """Ask until the poor key's bucket, there or in the scorer, is empty."""
         wait_for(lambda: self.decided(by_redis=by_redis) == "rate_limited", "an empty bucket")
 
-    def decided(self, *, by_redis: bool) -> str:
-        """How the poor key's next request ends that is decided so."""
+    def another(self) -> Key:
+        """One more key with few tokens, which no outage has met before."""
+        return self._platform.create_key(rate_limit=1, burst=BURST)
+
+    def decided(self, key: Key | None = None, *, by_redis: bool) -> str:
+        """How the next request of a key, the poor one if none is named, ends that is decided so."""
 
         def status() -> str | None:
-            result = self._platform.result(self._ask(self.poor))
+            result = self._platform.result(self._ask(key or self.poor))
             return None if result["degraded"] is by_redis else str(result["status"])
 
         return str(wait_for(status, f"decided {'by' if by_redis else 'without'} Redis"))

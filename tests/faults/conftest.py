@@ -9,9 +9,10 @@ from infra.local.stack import RunningStack
 from tests.e2e.conftest import customers, models  # noqa: F401 - fixtures
 from tests.e2e.platform import Platform
 from tests.e2e.running import platform_on
+from tests.stack import unmeasured
 
 
-@pytest.fixture(params=["faust", "bare"])
+@pytest.fixture(params=["faust", pytest.param("bare", marks=pytest.mark.long)])
 def platform(
     request: pytest.FixtureRequest,
     stack: RunningStack,
@@ -20,4 +21,5 @@ def platform(
     tmp_path: Path,
 ) -> Iterator[Platform]:
     with platform_on(stack.environment, database_url, models, tmp_path, request.param) as platform:
+        platform.environment = unmeasured(platform.environment)
         yield platform

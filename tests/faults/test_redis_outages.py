@@ -19,6 +19,7 @@ from tests.e2e.running import platform_on
 from tests.faults.callers import BURST, Callers, HttpCaller, check_answers, repeated
 from tests.infra.outages import Server
 from tests.infra.slow_link import SlowLink, slow_link_beside
+from tests.stack import unmeasured
 
 pytestmark = pytest.mark.real_broker
 
@@ -26,7 +27,7 @@ SLOW_S = 0.2
 """Until an answer is there: half of it on each way."""
 
 
-@pytest.fixture(params=["server", "wheel"])
+@pytest.fixture(params=["server", pytest.param("wheel", marks=pytest.mark.long)])
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     found = look_around(os.environ)
     if request.param == "server" and choose_redis(found) != "server":
@@ -50,6 +51,7 @@ def platform(
 ) -> Iterator[Platform]:
     given = {**stack.environment, "REDIS_URL": f"redis://127.0.0.1:{link.port}/0"}
     with platform_on(given, database_url, models, tmp_path) as platform:
+        platform.environment = unmeasured(platform.environment)
         yield platform
 
 
@@ -84,8 +86,10 @@ def test_each_outage_of_redis_ends_as_documented_and_nobody_is_unauthorized(
         callers.spend(by_redis=True)
         told(0)
 
+        another = callers.another()
         link.delay_s = SLOW_S / 2
-        assert callers.decided(by_redis=False) == "ok"  # by a bucket of the scorer's own
+        # By a bucket of the scorer's own; a busy machine may have made it spend from the poor key's before.
+        assert callers.decided(another, by_redis=False) == "ok"
         assert says_degraded(platform)
         callers.spend(by_redis=False)
         told(BURST)  # the gateway has no bucket of its own that anyone spends from

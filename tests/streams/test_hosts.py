@@ -8,6 +8,7 @@ from contextlib import closing
 import pytest
 
 from tests.kafka import Offsets, fill, make_topic, until
+from tests.stack import unmeasured
 from tests.streams.place import Place
 
 
@@ -17,7 +18,7 @@ async def place(
 ) -> AsyncIterator[Place]:
     source, target = make_topic(bootstrap, unique("source")), make_topic(bootstrap, unique("target"))
     environment = {
-        **os.environ,
+        **unmeasured(os.environ),
         "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
         "REDIS_URL": redis_url,
         "SESSION_TIMEOUT_S": "6",
