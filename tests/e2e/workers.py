@@ -57,7 +57,7 @@ def start_worker(role: str, environment: Mapping[str, str], folder: Path) -> Wor
 
 def run_cli(arguments: Sequence[str], environment: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "streams.cli", *arguments]
-    wide = {**os.environ, **environment, "COLUMNS": "200"}
+    wide = {**environment, "COLUMNS": "200"}
     return subprocess.run(command, env=wide, cwd=ROOT, capture_output=True, text=True, timeout=CLI_S)
 
 
