@@ -1,7 +1,6 @@
 """Roles as processes, each with its log."""
 
 import json
-import os
 import re
 import signal
 import subprocess
