@@ -18,7 +18,7 @@ from schemas.request import MAX_NAMED
 from schemas.result import PredictionResult
 from schemas.wire import MAX_BODY_BYTES, encode
 from tests.agents.scorer import NOW_MS, FakeCounters, FakeKeys, FakeLimiter, batch, clock, record
-from tests.models.conftest import customers, published  # noqa: F401
+from tests.models.conftest import published  # noqa: F401
 
 OUTLETS = Outlets("results", "replies", "dead-letters", 4)
 REPLY = {h.REPLY_PARTITION: b"3", h.REPLY_INSTANCE: b"gateway-1"}

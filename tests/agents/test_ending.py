@@ -20,7 +20,7 @@ from schemas.result import MAX_RESULT_BYTES
 from schemas.wire import MAX_BODY_BYTES
 from tests.agents.largest import NAMES, asking_for_most, largest_request
 from tests.agents.scorer import NOW_MS, FakeCounters, FakeKeys, FakeLimiter, batch, clock, credential, record
-from tests.models.conftest import customers, published  # noqa: F401
+from tests.models.conftest import published  # noqa: F401
 
 REPLY = {h.REPLY_PARTITION: b"3", h.REPLY_INSTANCE: b"gateway-1"}
 OUTLETS = Outlets("results", "replies", "dead-letters", 4)

@@ -16,7 +16,7 @@ from schemas import headers as h
 from schemas.keys import new_api_key
 from schemas.message import Emission
 from tests.agents.scorer import FakeCounters, FakeKeys, FakeLimiter, batch, clock, record
-from tests.models.conftest import customers, published  # noqa: F401
+from tests.models.conftest import published  # noqa: F401
 
 KEY = new_api_key()
 REPLY = {h.REPLY_PARTITION: b"3", h.REPLY_INSTANCE: b"gateway-1"}

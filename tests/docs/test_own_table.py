@@ -13,6 +13,7 @@ import pytest
 
 from infra.local.process import free_port
 from infra.local.stack import VARIABLES
+from tests.stack import unmeasured
 
 ROOT = Path(__file__).parents[2]
 Run = Callable[..., str]
@@ -30,7 +31,7 @@ def run() -> Iterator[Run]:
     with tempfile.TemporaryDirectory(prefix="weir-own-", ignore_cleanup_errors=True) as folder:
         (Path(folder) / "docs").symlink_to(ROOT / "docs")
         named = {*VARIABLES.values(), "DATA_DIR", "MODEL_STORE", "MODEL_NAME"}
-        given = {name: value for name, value in os.environ.items() if name not in named}
+        given = {name: value for name, value in unmeasured(os.environ).items() if name not in named}
         path = f"{Path(sys.executable).parent}{os.pathsep}{given['PATH']}"
         port = free_port()
         environ = {**given, "PATH": path, "PORT": str(port), "WEIR_URL": f"http://127.0.0.1:{port}"}

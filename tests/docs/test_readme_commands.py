@@ -14,6 +14,7 @@ import pytest
 from infra.local.process import free_port
 from infra.local.stack import VARIABLES
 from schemas.keys import new_api_key
+from tests.stack import unmeasured
 
 ROOT = Path(__file__).parents[2]
 USE_IT = (ROOT / "README.md").read_text().split("\n## Use it\n")[1].split("\n## ")[0]
@@ -24,7 +25,7 @@ Run = Callable[..., str]
 def run() -> Iterator[Run]:
     """Runs a command line in the checkout, in the environment of somebody who ran `weir up`."""
     with tempfile.TemporaryDirectory(prefix="weir-readme-", ignore_cleanup_errors=True) as folder:
-        given = {name: value for name, value in os.environ.items() if name not in VARIABLES.values()}
+        given = {name: value for name, value in unmeasured(os.environ).items() if name not in VARIABLES.values()}
         path = f"{Path(sys.executable).parent}{os.pathsep}{given['PATH']}"
         environ = {**given, "PATH": path, "DATA_DIR": folder, "PORT": str(free_port())}
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.real_broker
 
 @pytest.fixture
 def bare(stack: RunningStack, database_url: str, models: Path, tmp_path: Path) -> Iterator[Platform]:
-    with platform_on(stack.environment, database_url, models, tmp_path, "bare") as platform:
+    with platform_on(stack.environment, database_url, models, tmp_path, "bare", measured=True) as platform:
         platform.up(*ROLES)
         yield platform
 

@@ -9,7 +9,6 @@ from infra.local.stack import RunningStack
 from tests.e2e.conftest import customers, models  # noqa: F401 - fixtures
 from tests.e2e.platform import Platform
 from tests.e2e.running import platform_on
-from tests.stack import unmeasured
 
 
 @pytest.fixture(params=["faust", pytest.param("bare", marks=pytest.mark.long)])
@@ -21,5 +20,4 @@ def platform(
     tmp_path: Path,
 ) -> Iterator[Platform]:
     with platform_on(stack.environment, database_url, models, tmp_path, request.param) as platform:
-        platform.environment = unmeasured(platform.environment)
         yield platform

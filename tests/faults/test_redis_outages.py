@@ -19,7 +19,6 @@ from tests.e2e.running import platform_on
 from tests.faults.callers import BURST, Callers, HttpCaller, check_answers, repeated
 from tests.infra.outages import Server
 from tests.infra.slow_link import SlowLink, slow_link_beside
-from tests.stack import unmeasured
 
 pytestmark = pytest.mark.real_broker
 
@@ -51,7 +50,6 @@ def platform(
 ) -> Iterator[Platform]:
     given = {**stack.environment, "REDIS_URL": f"redis://127.0.0.1:{link.port}/0"}
     with platform_on(given, database_url, models, tmp_path) as platform:
-        platform.environment = unmeasured(platform.environment)
         yield platform
 
 

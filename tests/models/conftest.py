@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 
 import pandas as pd
 import pytest
@@ -21,11 +22,17 @@ def customers() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="session")
-def published(customers: pd.DataFrame) -> dict[str, Mapping[str, bytes]]:
+def published() -> dict[str, Mapping[str, bytes]]:
     """algorithm -> the files of a churn bundle."""
+    return trained()
+
+
+@cache
+def trained() -> dict[str, Mapping[str, bytes]]:
+    """Trained once for all who take the fixture over: to pytest each of theirs is another one."""
     return {
         algorithm: train(
-            customers,
+            simulate_customers(6000, seed=11),
             LABEL,
             signature=CHURN,
             name="churn",

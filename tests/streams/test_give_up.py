@@ -18,7 +18,7 @@ from streams.roles.shared import give_up
 from streams.settings import Settings
 from tests.agents.scorer import TOPIC, FakeCounters, FakeKeys, FakeLimiter, batch, clock, record
 from tests.fakes import FakeAttempts, FakeObserver, FakeSender
-from tests.models.conftest import customers, published  # noqa: F401
+from tests.models.conftest import published  # noqa: F401
 
 
 class Flawed:

@@ -16,7 +16,7 @@ from streams.settings import Settings
 from streams.topics import create_topics
 from tests.agents.largest import asking_for_most, largest_request
 from tests.agents.scorer import FakeCounters, FakeKeys, FakeLimiter, batch, clock, credential, record
-from tests.models.conftest import customers, published  # noqa: F401
+from tests.models.conftest import published  # noqa: F401
 
 pytestmark = [pytest.mark.real_broker, pytest.mark.contract("R6")]
 

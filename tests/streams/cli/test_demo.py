@@ -20,6 +20,7 @@ from infra.local.process import alive, wait_until
 from infra.local.record import recall
 from infra.local.stack import VARIABLES, stop_remembered
 from infra.local.supervisor import read_state, stop_supervisor
+from tests.stack import unmeasured
 
 LONGEST_S = 120.0
 TERMINAL = {"TTY_COMPATIBLE": "1", "TERM": "xterm"}
@@ -51,7 +52,7 @@ def wheel_environ(environ: dict[str, str], tmp_path: Path) -> dict[str, str]:
             link = tmp_path / program.name
             if not HIDDEN.match(program.name) and not link.is_symlink():
                 link.symlink_to(program)
-    return {**environ, "PATH": str(tmp_path)}
+    return {**unmeasured(environ), "PATH": str(tmp_path)}
 
 
 class Demo:
