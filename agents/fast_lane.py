@@ -6,6 +6,7 @@ None and goes through the exact path, which says what is wrong; tests hold the t
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from typing import NamedTuple, TypeVar
 
@@ -43,11 +44,10 @@ class FastLane:
     """The fast lane at one moment; each key is looked up once for all the records that it signed."""
 
     def __init__(self, keys: KeyRing, now: datetime) -> None:
-        self._keys = keys
-        self._now = now
         self._now_ms = int(now.timestamp() * 1000)
-        # A batch has few keys and few milliseconds.
-        self._signers = Memo(self._signer)
+        # A batch has few keys and few milliseconds. No method of this object finds them: as a cycle each lane would
+        # wait for the garbage collector, which workers let run seldom.
+        self._signers = Memo(partial(_signer, keys, now))
         self._epochs_ms = Memo(_epoch_ms)
 
     def __call__(self, record: Record) -> Candidate | None:
@@ -77,11 +77,12 @@ class FastLane:
         except (KeyError, TypeError, ValueError):
             return None
 
-    def _signer(self, key_id: bytes) -> Signer | None:
-        credential = self._keys.by_id(key_id.decode("latin-1"))
-        if credential is None or not credential.key.is_valid_at(self._now) or not credential.key.may("predict"):
-            return None
-        return Signer(credential.key, verifier(credential.signing_key))
+
+def _signer(keys: KeyRing, now: datetime, key_id: bytes) -> Signer | None:
+    credential = keys.by_id(key_id.decode("latin-1"))
+    if credential is None or not credential.key.is_valid_at(now) or not credential.key.may("predict"):
+        return None
+    return Signer(credential.key, verifier(credential.signing_key))
 
 
 def _epoch_ms(text: bytes) -> int:

@@ -1,5 +1,7 @@
 """The fast lane lets nobody through whom the exact path refuses, and finds the same where both accept."""
 
+import gc
+import weakref
 from datetime import timedelta
 from typing import Any
 
@@ -131,3 +133,15 @@ def test_usual_records_take_the_fast_lane(usual: Record) -> None:
 def test_what_the_fast_lane_leaves_the_exact_path_may_still_admit(unusual: Any) -> None:
     assert FastLane(KEYS, NOW)(unusual) is None
     assert isinstance(examine(unusual, keys=KEYS, now=NOW), Candidate)
+
+
+def test_a_lane_is_gone_with_its_batch_and_not_left_to_the_garbage_collector() -> None:
+    lane = FastLane(KEYS, NOW)
+    assert lane(record(GOOD)) is not None
+    gc.disable()
+    try:
+        gone = weakref.ref(lane)
+        del lane
+        assert gone() is None
+    finally:
+        gc.enable()
