@@ -17,13 +17,12 @@ from schemas.message import Batch
 from streams.host import REBALANCE_TIMEOUT_S, Progress, measure
 from streams.loops import Pipeline
 from streams.settings import Settings
-from streams.tasks import first_failure
+from streams.tasks import first_failure, leave
 
 log = logging.getLogger("weir.host")
 
 POLL_MS = 500
 COMMIT_INTERVAL_S = 1.0
-LEAVE_S = 5.0
 
 
 class BareHost:
@@ -52,7 +51,7 @@ class BareHost:
         try:
             await first_failure(*self._ackers, asyncio.create_task(self._loop(stop)))
         except BaseException:
-            await self._leave()
+            await leave(self._consumer.stop())
             raise
         await self._consumer.stop()
 
@@ -124,14 +123,6 @@ class BareHost:
 
     async def assigned(self) -> None:
         self._rebalancing = False
-
-    async def _leave(self) -> None:
-        """Leave the group after a crash, so that its partitions move on at once; what is unacked stays unacked."""
-        try:
-            async with asyncio.timeout(LEAVE_S):
-                await self._consumer.stop()
-        except (Exception, asyncio.CancelledError) as error:  # the consumer passes on that its own task was cancelled
-            log.warning("leaving the group failed, it will notice by itself: %r", error)
 
     def _make_consumer(self) -> Any:
         guard_readers()

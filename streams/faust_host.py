@@ -14,11 +14,10 @@ from streams.faust_consumer import BatchApp, BatchConsumer
 from streams.host import REBALANCE_TIMEOUT_S, Progress, measure
 from streams.loops import Pipeline
 from streams.settings import Settings
-from streams.tasks import first_failure
+from streams.tasks import first_failure, leave
 
 log = logging.getLogger("weir.host")
 
-LEAVE_S = 5.0
 REQUEST_TIMEOUT_S = 41.0
 """Above the longest session timeout that Settings allow, as Faust demands."""
 
@@ -91,11 +90,7 @@ class FaustHost:
         """Leave the group after a crash, so that its partitions move on at once; what is unacked stays unacked."""
         self._suspend()
         self._consumer.unacked.clear()
-        try:
-            async with asyncio.timeout(LEAVE_S):
-                await self._app.stop()
-        except (Exception, asyncio.CancelledError) as error:  # Faust's thread passes on that it was cancelled itself
-            log.warning("leaving the group failed, it will notice by itself: %r", error)
+        await leave(self._app.stop())
 
     async def _until_drained(self, stop: asyncio.Event) -> None:
         await stop.wait()

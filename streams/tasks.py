@@ -1,11 +1,15 @@
-"""Work that ends early: where its host interrupts it, or where what runs beside it ended."""
+"""Work that ends early: where its host interrupts it, where what runs beside it ended, or where it takes too long."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+log = logging.getLogger("weir.host")
+
 T = TypeVar("T")
 CHECK_S = 0.1
+LEAVE_S = 5.0
 
 
 async def unless(interrupted: Callable[[], bool], work: Coroutine[Any, Any, T]) -> T | None:
@@ -37,3 +41,15 @@ async def first_failure(*tasks: asyncio.Future[None]) -> None:
         await asyncio.gather(*rest, return_exceptions=True)
     for task in done:
         task.result()
+
+
+async def leave(stopping: Coroutine[Any, Any, object]) -> None:
+    """Let a crashed host's consumer leave its group, so that its partitions move on at once, in LEAVE_S at most.
+
+    Raises nothing: a consumer that ends passes on that its own task or thread was cancelled.
+    """
+    try:
+        async with asyncio.timeout(LEAVE_S):
+            await stopping
+    except (Exception, asyncio.CancelledError) as error:
+        log.warning("leaving the group failed, it will notice by itself: %r", error)

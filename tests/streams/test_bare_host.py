@@ -11,7 +11,7 @@ from aiokafka.consumer.group_coordinator import GroupCoordinator
 
 from schemas.errors import Unavailable
 from schemas.message import Batch, Emission, Record
-from streams import bare_host
+from streams import tasks
 from streams.bare_host import BareHost
 from streams.loops import Pipeline
 from streams.settings import Settings
@@ -139,7 +139,7 @@ async def test_a_host_that_is_cancelled_while_partitions_are_revoked_ends(bare: 
 
 
 async def test_a_consumer_that_does_not_stop_is_left_behind(bare: Bare, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bare_host, "LEAVE_S", 0.05)
+    monkeypatch.setattr(tasks, "LEAVE_S", 0.05)
     monkeypatch.setattr(bare.host, "settle", asyncio.Event().wait)
     await bare.until_revoked()
     bare.sender.fail(0)
