@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from schemas.errors import FieldError, InvalidRequest
+from schemas.masked import API_KEY
 from schemas.request import describe
 
 Permission = Literal["predict", "monitor", "admin"]
@@ -23,8 +24,8 @@ DEFAULT_PER_HOUR = 1000
 MAX_SHOWN = 40
 """Of a wrong value, characters or names that a refusal repeats."""
 
-_KEY_WITHIN = re.compile(r"sk_(?:live|test)_[A-Za-z0-9_-]{43}")
-_KEY_FORM = re.compile(rf"{_KEY_WITHIN.pattern}\Z")
+_KEY_WITHIN = re.compile(API_KEY)
+_KEY_FORM = re.compile(rf"{API_KEY}\Z")
 
 
 def new_api_key(*, test: bool = False) -> str:

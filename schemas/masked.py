@@ -2,6 +2,9 @@
 
 import re
 
+API_KEY = r"sk_(?:live|test)_[A-Za-z0-9_-]{43}"
+"""An API key's form, for whoever looks for one."""
+
 _BEGUN = re.compile(r"(sk_(?:live|test)_)[A-Za-z0-9_-]+")
 _WHOLE = re.compile(rb"(?<=sk_live_|sk_test_)[A-Za-z0-9_-]{43,}")
 

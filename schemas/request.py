@@ -11,7 +11,7 @@ from msgspec import Meta, Raw, Struct
 from msgspec.json import Decoder
 
 from schemas.errors import FieldError, InvalidRequest
-from schemas.masked import masked
+from schemas.masked import API_KEY, masked
 from schemas.wire import is_plain
 
 MAX_ENTITY = 256
@@ -21,7 +21,7 @@ MAX_ROWS = 2000
 MAX_NAMED = 200
 """Offending fields that one refusal names: it must not outgrow the request."""
 
-_REQUEST_ID = re.compile(rb"(?!sk_(?:live|test)_[A-Za-z0-9_-]{43})[A-Za-z0-9._:~+/=@-]{1,128}\Z")
+_REQUEST_ID = re.compile(rb"(?!%b)[A-Za-z0-9._:~+/=@-]{1,128}\Z" % API_KEY.encode())
 _ENTITY = re.compile(r"[^\x00-\x1f\x7f]{1,256}\Z")
 _KNOWN = frozenset({"entity", "model", "features", "rows"})
 
