@@ -1,22 +1,18 @@
 """The README's block on a table of one's own, run as it stands in a fresh folder."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from infra.local.process import free_port
 from infra.local.stack import VARIABLES
-from tests.stack import unmeasured
+from tests.docs.shell import Run, shell
 
 ROOT = Path(__file__).parents[2]
-Run = Callable[..., str]
 
 
 def block() -> list[str]:
@@ -31,19 +27,8 @@ def run() -> Iterator[Run]:
     with tempfile.TemporaryDirectory(prefix="weir-own-", ignore_cleanup_errors=True) as folder:
         (Path(folder) / "docs").symlink_to(ROOT / "docs")
         named = {*VARIABLES.values(), "DATA_DIR", "MODEL_STORE", "MODEL_NAME"}
-        given = {name: value for name, value in unmeasured(os.environ).items() if name not in named}
-        path = f"{Path(sys.executable).parent}{os.pathsep}{given['PATH']}"
         port = free_port()
-        environ = {**given, "PATH": path, "PORT": str(port), "WEIR_URL": f"http://127.0.0.1:{port}"}
-
-        def run(line: str, **more: str) -> str:
-            command = ["bash", "-euc", line]
-            done = subprocess.run(
-                command, cwd=folder, env=environ | more, capture_output=True, text=True, timeout=120, check=False
-            )
-            assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
-            return done.stdout
-
+        run = shell(Path(folder), {"PORT": str(port), "WEIR_URL": f"http://127.0.0.1:{port}"}, without=named)
         try:
             yield run
         finally:

@@ -1,12 +1,9 @@
 """The commands of the README's section on using it, run as they stand on a platform that `weir up` started."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,29 +11,17 @@ import pytest
 from infra.local.process import free_port
 from infra.local.stack import VARIABLES
 from schemas.keys import new_api_key
-from tests.stack import unmeasured
+from tests.docs.shell import Run, shell
 
 ROOT = Path(__file__).parents[2]
 USE_IT = (ROOT / "README.md").read_text().split("\n## Use it\n")[1].split("\n## ")[0]
-Run = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
 def run() -> Iterator[Run]:
     """Runs a command line in the checkout, in the environment of somebody who ran `weir up`."""
     with tempfile.TemporaryDirectory(prefix="weir-readme-", ignore_cleanup_errors=True) as folder:
-        given = {name: value for name, value in unmeasured(os.environ).items() if name not in VARIABLES.values()}
-        path = f"{Path(sys.executable).parent}{os.pathsep}{given['PATH']}"
-        environ = {**given, "PATH": path, "DATA_DIR": folder, "PORT": str(free_port())}
-
-        def run(line: str, **more: str) -> str:
-            command = ["bash", "-euc", line]
-            done = subprocess.run(
-                command, cwd=ROOT, env=environ | more, capture_output=True, text=True, timeout=120, check=False
-            )
-            assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
-            return done.stdout
-
+        run = shell(ROOT, {"DATA_DIR": folder, "PORT": str(free_port())}, without=VARIABLES.values())
         run("weir up")
         try:
             yield run
