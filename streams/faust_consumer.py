@@ -5,12 +5,13 @@ docs/architecture.md says which and why, tests/streams/test_faust_consumer.py ho
 """
 
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 import faust
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import TP, Message
+from mode.utils.futures import maybe_async
 
 from infra.kafka import LONG_POLL_MS
 from schemas.message import Batch
@@ -18,20 +19,53 @@ from schemas.message import Batch
 log = logging.getLogger("weir.host")
 
 
-class FetchThread(AIOKafkaConsumerThread):
-    """Faust's thread, whose long poll of 1.5 s is no setting of Faust's."""
+class LoopFetcher(AIOKafkaConsumerThread):
+    """Faust's consumer thread, without the thread: it reads on the worker's own loop.
+
+    The records go from one thread to the other with the interpreter's lock, so that nothing is done side by side, and
+    out of one core's cache into the other's.
+    """
+
+    wait_for_shutdown = False
+
+    def __init__(self, consumer: Consumer, *, loop: Any, beacon: Any) -> None:
+        super().__init__(consumer, loop=loop, thread_loop=loop, beacon=beacon)
+
+    async def start(self) -> None:
+        self._thread_started.set()
+        await self._default_start()
+
+    async def on_stop(self) -> None:
+        if self._consumer is not None:
+            await self._consumer.stop()
+
+    async def call_thread(self, fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """What the thread would be asked to do, done here and now."""
+        return await maybe_async(fun(*args, **kwargs))
+
+    def _stopped_set(self) -> None:
+        self._stopped.set()
+
+    async def _stop_children(self) -> None:
+        await self._default_stop_children()
+
+    async def _stop_futures(self) -> None:
+        await self._default_stop_futures()
+
+    async def _stop_exit_stacks(self) -> None:
+        await self._default_stop_exit_stacks()
 
     def _create_consumer(self, loop: Any) -> Any:
         consumer = super()._create_consumer(loop)
-        consumer._fetch_max_wait_ms = LONG_POLL_MS
+        consumer._fetch_max_wait_ms = LONG_POLL_MS  # 1.5 s, and no setting of Faust's
         return consumer
 
 
 class BatchConsumer(Consumer):
     """Faust's consumer, one message per topic and poll: its value is a Batch."""
 
-    def _new_consumer_thread(self) -> FetchThread:
-        return FetchThread(self, loop=self.loop, beacon=self.beacon)
+    def _new_consumer_thread(self) -> LoopFetcher:
+        return LoopFetcher(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109
         records, active = await self._wait_next_records(timeout)

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import threading
 from collections import namedtuple
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -10,12 +11,13 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.transport.drivers.aiokafka import Consumer as KafkaConsumer
 from faust.types import TP
 
 from infra.kafka import LONG_POLL_MS
 from schemas.message import Batch
-from streams.faust_consumer import BatchApp, BatchConsumer
+from streams.faust_consumer import BatchApp, BatchConsumer, LoopFetcher
 from streams.faust_host import FaustHost, make_app
 from streams.settings import Settings
 
@@ -24,6 +26,26 @@ Raw = namedtuple(
     "topic partition offset timestamp timestamp_type key value headers checksum serialized_key_size "
     "serialized_value_size",
 )
+
+
+class Reader:
+    """Stands for the aiokafka consumer that Faust starts and stops."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.calls: list[str] = []
+        self._error = error
+
+    async def start(self) -> None:
+        self.calls.append("start")
+        if self._error is not None:
+            raise self._error
+
+    async def stop(self) -> None:
+        self.calls.append("stop")
+
+    async def double(self, number: int) -> int:
+        self.calls.append("double")
+        return 2 * number
 
 
 def raws(topic: str, partition: int, offsets: Sequence[int]) -> list[Raw]:
@@ -42,7 +64,6 @@ async def consumer(app: BatchApp) -> BatchConsumer:
     """A consumer that is not connected: what the broker would answer is put in its place."""
     consumer = app.consumer
     assert isinstance(consumer, BatchConsumer)
-    consumer._thread.thread_loop.close()
     consumer._thread = SimpleNamespace(  # type: ignore[assignment]
         highwater=lambda tp: 1000, topic_partitions=lambda topic: 4, assignment=lambda: {TP("a", 0), TP("a", 1)}
     )
@@ -86,18 +107,56 @@ async def test_whoever_looks_first_the_host_runs_on_its_own_loop(tmp_path) -> No
     """The watchdog's thread looks once a second, also while the host has not started yet."""
     host = FaustHost(Settings(data_dir=str(tmp_path)), "group", [])
     assert (await asyncio.to_thread(host.progress)).position == 0
-    thread: Any = host._consumer._thread
-    assert thread.parent_loop is asyncio.get_running_loop()
-    thread.thread_loop.close()
+    fetcher: Any = host._consumer._thread
+    assert fetcher.loop is fetcher.parent_loop is asyncio.get_running_loop()
+
+
+@pytest.mark.parametrize(
+    ("hook", "parameters"),
+    [
+        ("start", ["self"]),
+        ("on_stop", ["self"]),
+        ("call_thread", ["self", "fun", "args", "kwargs"]),
+        ("_stopped_set", ["self"]),
+        ("_stop_children", ["self"]),
+        ("_stop_futures", ["self"]),
+        ("_stop_exit_stacks", ["self"]),
+        ("_create_consumer", ["self", "loop"]),
+    ],
+)
+def test_fausts_thread_still_has_the_hook(hook: str, parameters: list[str]) -> None:
+    theirs = inspect.unwrap(getattr(AIOKafkaConsumerThread, hook))
+    assert list(inspect.signature(theirs).parameters) == parameters
+    assert getattr(LoopFetcher, hook) is not getattr(AIOKafkaConsumerThread, hook)
+
+
+async def test_reading_starts_and_ends_on_the_workers_loop_and_starts_no_thread(app: BatchApp) -> None:
+    fetcher: Any = app.consumer._thread  # type: ignore[attr-defined]
+    reader = Reader()
+    fetcher._create_consumer = lambda loop: reader
+    threads = threading.active_count()
+    await fetcher.start()
+    assert fetcher._thread is None
+    assert threading.active_count() == threads
+    assert await fetcher.call_thread(reader.double, 2) == 4
+    assert await fetcher.call_thread(abs, -3) == 3
+    await asyncio.gather(fetcher.stop(), fetcher.stop())
+    assert reader.calls == ["start", "double", "stop"]
+
+
+async def test_a_reader_that_cannot_start_is_an_error_of_whoever_starts_it(app: BatchApp) -> None:
+    fetcher: Any = app.consumer._thread  # type: ignore[attr-defined]
+    fetcher._create_consumer = lambda loop: Reader(ConnectionError("no broker"))
+    with pytest.raises(ConnectionError, match="no broker"):
+        await fetcher.start()
 
 
 async def test_a_fetch_waits_no_longer_than_it_is_told(app: BatchApp) -> None:
-    thread: Any = app.consumer._thread  # type: ignore[attr-defined]
-    fetching = thread._create_consumer(thread.thread_loop)
+    fetcher: Any = app.consumer._thread  # type: ignore[attr-defined]
+    fetching = fetcher._create_consumer(fetcher.loop)
     assert fetching._fetch_max_wait_ms == LONG_POLL_MS
     assert "fetch_max_wait_ms=self._fetch_max_wait_ms" in inspect.getsource(AIOKafkaConsumer.start)
     await fetching.stop()
-    thread.thread_loop.close()
 
 
 async def test_a_poll_is_one_message_per_topic_with_the_records_of_all_its_partitions(consumer: BatchConsumer) -> None:
