@@ -95,11 +95,12 @@ def _count(ended: Ended, counters: Counters) -> None:
             counters.rate_limited(len(took))
         if status == "unauthorized":
             _count_doubts(ended.answers, counters)
-    if past_limit := sum(1 for answer in ended.answers if _would_refuse(answer)):
+    decisions = [answer.item.decision for answer in ended.answers]
+    if past_limit := len([True for decision in decisions if decision is not None and decision.would_refuse]):
         counters.would_refuse(past_limit)
     if ended.unseen:
         counters.unseen_categories(ended.unseen)
-    for reason, count in Counter(answer.dead_letter for answer in ended.answers if answer.dead_letter).items():
+    for reason, count in Counter([answer.dead_letter for answer in ended.answers if answer.dead_letter]).items():
         counters.dead_letters(reason, count)
 
 
@@ -107,8 +108,3 @@ def _count_doubts(answers: Sequence[Answer], counters: Counters) -> None:
     refused = [answer.item.doubt for answer in answers if isinstance(answer.item, Refusal)]
     for doubt, count in Counter(doubt for doubt in refused if doubt).items():
         counters.unauthorized(doubt, count)
-
-
-def _would_refuse(answer: Answer) -> bool:
-    decision = answer.item.decision
-    return decision is not None and decision.would_refuse

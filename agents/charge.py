@@ -25,8 +25,9 @@ async def charge(batch: Batch, examined: list[Candidate | Refusal], limiter: Lim
     if limiter.refuses and any(charge.cost > charge.capacity for charge in charges):
         return await charge(batch, [_bounded(item) for item in examined], limiter)
     decisions = await limiter.charge(batch.topic, charges, batch.share)
-    decided = iter([_decide(*pair) for pair in zip(candidates, decisions, strict=True)])
-    return [next(decided) if isinstance(item, Candidate) else item for item in examined]
+    for candidate, decision in zip(candidates, decisions, strict=True):
+        candidate.decision = decision
+    return [item if item.decision is None or item.decision.outcome == "admitted" else _ended(item) for item in examined]
 
 
 def _charges(candidates: Sequence[Candidate]) -> Iterator[Charge]:
@@ -35,8 +36,11 @@ def _charges(candidates: Sequence[Candidate]) -> Iterator[Charge]:
         key, record = candidate.key, candidate.record
         if key.key_id not in limits:
             limits[key.key_id] = key.bucket, key.rate_limit, key.capacity
+        bucket, per_hour, capacity = limits[key.key_id]
         yield Charge(
-            *limits[key.key_id],
+            bucket,
+            per_hour,
+            capacity,
             len(candidate.request.rows),
             record.partition,
             record.offset,
@@ -58,15 +62,15 @@ def _bounded(item: Candidate | Refusal) -> Candidate | Refusal:
     return _refused(item, "invalid", refusal(TOO_MANY_ROWS, message, fields=fields), dead_letter=TOO_MANY_ROWS)
 
 
-def _decide(candidate: Candidate, decision: Decision) -> Candidate | Refusal:
-    if decision.outcome == "admitted":
-        candidate.decision = decision
-        return candidate
-    if decision.outcome == "denied":
-        message = f"the limit of {decision.limit} per hour is used up: {_advice(decision)}"
-        return _refused(candidate, "rate_limited", refusal("rate_limited", message), decision)
+def _ended(item: Candidate | Refusal) -> Refusal:
+    """A candidate that was not admitted."""
+    assert isinstance(item, Candidate)
+    assert item.decision is not None
+    if item.decision.outcome == "denied":
+        message = f"the limit of {item.decision.limit} per hour is used up: {_advice(item.decision)}"
+        return _refused(item, "rate_limited", refusal("rate_limited", message))
     error = refusal("expired", "the deadline had passed before the request was scored")
-    return _refused(candidate, "expired", error, decision, dead_letter="expired")
+    return _refused(item, "expired", error, dead_letter="expired")
 
 
 def _advice(decision: Decision) -> str:
@@ -75,14 +79,7 @@ def _advice(decision: Decision) -> str:
     return "this request has more rows than the bucket ever holds, send fewer at once"
 
 
-def _refused(
-    candidate: Candidate,
-    status: Status,
-    error: dict[str, Any],
-    decision: Decision | None = None,
-    *,
-    dead_letter: str | None = None,
-) -> Refusal:
+def _refused(candidate: Candidate, status: Status, error: dict[str, Any], *, dead_letter: str | None = None) -> Refusal:
     return Refusal(
         candidate.record,
         candidate.headers,
@@ -91,6 +88,6 @@ def _refused(
         candidate.request_id,
         candidate.request.entity,
         candidate.key.key_id,
-        decision,
+        candidate.decision,
         dead_letter,
     )

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from agents.admit import lone_request_id, requested_ms
+from agents.candidate import Candidate, Refusal
 from agents.score import Answer
 from schemas import headers as h
 from schemas.dead_letter import dead_letter
@@ -43,7 +44,7 @@ def emit(answer: Answer, now_ms: int, outlets: Outlets, emissions: list[Emission
         result, reply = _bodies(answer, item.request_id, now_ms, partition is not None)
         if len(result) > MAX_RESULT_BYTES:
             return emit(_too_large(answer, len(result)), now_ms, outlets, emissions)
-        headers = _headers(item.headers, item.key_id, item.decision)
+        headers = _headers(item)
         emissions.append(Emission(outlets.results, _key(item.record), result, headers))
         if reply is not None:
             emissions.append(Emission(outlets.replies, None, reply, headers, partition))
@@ -97,14 +98,15 @@ def _too_large(answer: Answer, size: int) -> Answer:
     return Answer(item, "error", outcome, answer.model_version, "result_too_large")
 
 
-def _headers(given: Mapping[str, bytes], key_id: str | None, decision: Decision | None) -> list[tuple[str, bytes]]:
+def _headers(item: Candidate | Refusal) -> list[tuple[str, bytes]]:
     headers = [_SCHEMA]
     for name in _CARRIED:
-        if name in given:
-            headers.append((name, given[name]))
-    if key_id is not None:
+        value = item.headers.get(name)
+        if value is not None:
+            headers.append((name, value))
+    if (key_id := item.key_id) is not None:
         headers.append((h.KEY_ID, key_id.encode()))
-    if decision is not None and decision.limited:
+    if (decision := item.decision) is not None and decision.limited:
         headers.append((h.RATE_LIMIT, _bucket(decision)))
     return headers
 

@@ -50,7 +50,7 @@ def _parts(batch: Batch) -> Iterator[Batch]:
 
 
 def _light(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
-    if len(records) == 1 or sum(len(record.value or b"") for record in records) <= PART_BYTES:
+    if len(records) == 1 or sum([len(record.value or b"") for record in records]) <= PART_BYTES:
         yield records
         return
     half = len(records) // 2

@@ -49,7 +49,7 @@ def score(items: Sequence[Candidate | Refusal], *, router: Router) -> Scored:
     """Answer every item; all rows that go to one model are encoded and scored together."""
     answers: list[Answer | None] = [None] * len(items)
     unseen: Counter[str] = Counter()
-    groups: dict[int, tuple[Routed, list[int]]] = {}
+    groups: dict[int, tuple[Routed, list[int], list[Candidate]]] = {}
     for index, item in enumerate(items):
         if isinstance(item, Refusal):
             answers[index] = Answer(item, item.status, {"error": item.error}, dead_letter=item.dead_letter)
@@ -59,11 +59,12 @@ def score(items: Sequence[Candidate | Refusal], *, router: Router) -> Scored:
         except InvalidRequest as error:
             answers[index] = _invalid(item, error.fields, str(error))
             continue
-        if id(routed) not in groups:
-            groups[id(routed)] = (routed, [])
-        groups[id(routed)][1].append(index)
-    for routed, indexes in groups.values():
-        candidates = [item for index in indexes if isinstance(item := items[index], Candidate)]
+        group = groups.get(id(routed))
+        if group is None:
+            group = groups[id(routed)] = (routed, [], [])
+        group[1].append(index)
+        group[2].append(item)
+    for routed, indexes, candidates in groups.values():
         for index, answer in zip(indexes, _score_group(routed, candidates, unseen), strict=True):
             answers[index] = answer
     return Scored([answer for answer in answers if answer is not None], unseen)
@@ -86,22 +87,24 @@ def _score_group(routed: Routed, candidates: Sequence[Candidate], unseen: Counte
         "route_epoch": routed.epoch,
     }
     name, version = f"{bundle.target}_probability", bundle.version
-    single = single_result(bundle.target)
+    single, ways = single_result(bundle.target), tuple(route.values())
     start = 0
     for candidate in candidates:
-        end = start + len(candidate.request.rows)
-        if encoded.errors and (fields := _fields(encoded, start, end, candidate.request.many)):
+        request = candidate.request
+        end = start + len(request.rows)
+        if encoded.errors and (fields := _fields(encoded, start, end, request.many)):
             yield _invalid(candidate, fields, _summary(bundle, fields), route)
         elif not (finite or all(map(math.isfinite, values[start:end]))):
             yield Answer(
                 candidate, "error", {**route, "error": _no_number(candidate, version)}, version, "model_failed"
             )
-        elif candidate.request.many:
+        elif request.many:
             answers = [_row(values[i], labels[i], name) for i in range(start, end)]
             yield Answer(candidate, "ok", {**route, "rows": answers}, version, rows=encoded.rows[start:end])
         else:
-            p, ends = values[start], (candidate.request_id, candidate.request.entity, "ok")
-            outcome = single(*ends, *route.values(), (1.0 - p, p), p, 100.0 * p, labels[start])
+            p = values[start]
+            ends = (1.0 - p, p), p, 100.0 * p, labels[start]
+            outcome = single(candidate.request_id, request.entity, "ok", *ways, *ends)
             yield Answer(candidate, "ok", outcome, version, None, (encoded.rows[start],))
         start = end
 

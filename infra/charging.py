@@ -14,6 +14,7 @@ CHARGED, FREE, DENIED, EXPIRED, WAIVED = "cfdxw"
 """What a batch's answer says of each charge. FREE: admitted, as it was before under another offset, or as a
 redelivered record that had been admitted. WAIVED: admitted at no cost, as a dry run denies nobody."""
 
+REFUSING = DENIED + WAIVED
 ADMITTED = CHARGED + FREE
 """What leaves no trace but the partition's end: every other letter is kept by its offset."""
 
@@ -78,17 +79,18 @@ def ask(log: str, charges: Sequence[Charge], share: float = 1.0) -> Asked:
 def decide(asked: Asked, charges: Sequence[Charge], verdict: Verdict, *, degraded: bool = False) -> Iterator[Decision]:
     """One decision per charge, each with its bucket's state after it."""
     units = [level.units for level in verdict.levels]
+    fillings = [(level.at_us, level.capacity * UNITS, level.per_hour) for level in verdict.levels]
     for charge, bucket, letter in zip(charges, asked.of_bucket, verdict.letters, strict=True):
         if letter == CHARGED:
             units[bucket] -= charge.cost * UNITS
-        left, level = units[bucket], verdict.levels[bucket]
-        if letter == DENIED:
-            yield _denied(charge, level._replace(units=left), verdict.now_us, degraded)
-        elif letter == WAIVED:
-            yield _waived(_denied(charge, level._replace(units=left), verdict.now_us, degraded))
+        left = units[bucket]
+        if letter in REFUSING:
+            denied = _denied(charge, verdict.levels[bucket]._replace(units=left), verdict.now_us, degraded)
+            yield denied if letter == DENIED else _waived(denied)
         else:
             # Written out for the rate of it: one of these ends every request.
-            full_at_us = level.at_us - (left - level.capacity * UNITS) // level.per_hour
+            at_us, full, per_hour = fillings[bucket]
+            full_at_us = at_us - (left - full) // per_hour
             outcome: Outcome = "expired" if letter == EXPIRED else "admitted"
             yield Decision(outcome, charge.per_hour, left // UNITS, -(-full_at_us // SECOND_US), 0, degraded)
 

@@ -32,16 +32,15 @@ class TolerantRecords(fetcher.PartitionRecords):  # type: ignore[misc]
 
     _records: Any
 
-    def __next__(self) -> Any:
+    def _unpack_records(self) -> Iterator[Any]:
         try:
-            return super().__next__()
+            yield from super()._unpack_records()
         except (UnicodeDecodeError, CorruptRecordException) as error:
             # The reader written in Python wraps what the compiled one raises.
             if isinstance(error, CorruptRecordException) and not isinstance(error.__cause__, UnicodeDecodeError):
                 raise
             self._records = _TolerantLog(self._records.data, self.next_fetch_offset)
-            self._records_iterator = self._unpack_records()
-            return super().__next__()
+            yield from super()._unpack_records()
 
 
 class _TolerantLog:

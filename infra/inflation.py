@@ -9,7 +9,7 @@ import gzip
 import io
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -40,14 +40,32 @@ class _Inflated:
 class BoundedRecords(TolerantRecords):
     """Puts one record in place of a batch that would be too large."""
 
-    def __next__(self) -> Any:
-        try:
-            return super().__next__()
-        except Undecodable as error:
-            batch = self._records.batch
+    def _unpack_records(self) -> Iterator[Any]:
+        while True:
+            try:
+                yield from super()._unpack_records()
+                return
+            except Undecodable as error:
+                batch, why = self._records.batch, str(error)
             self.next_fetch_offset = batch.next_offset
-            self._records_iterator = self._unpack_records()
-            return _stand_in(self._tp, batch, f"offsets {batch.base_offset} to {batch.next_offset - 1}: {error}")
+            yield _stand_in(self._tp, batch, f"offsets {batch.base_offset} to {batch.next_offset - 1}: {why}")
+
+    def _consumer_record(self, tp: Any, record: Any) -> Any:
+        """As aiokafka makes it where there is nothing to deserialise, as there never is here."""
+        key, value = record.key, record.value
+        return ConsumerRecord(
+            tp.topic,
+            tp.partition,
+            record.offset,
+            record.timestamp,
+            record.timestamp_type,
+            key,
+            value,
+            record.checksum,
+            -1 if key is None else len(key),
+            -1 if value is None else len(value),
+            tuple(record.headers),
+        )
 
 
 def _stand_in(tp: Any, batch: Any, why: str) -> Any:
@@ -66,7 +84,7 @@ class BoundedResult(fetcher.FetchResult):  # type: ignore[misc]
             return []
         records: list[Any] = []
         most = _Inflated.count + MAX_POLL_BYTES
-        for record in self._partition_records:
+        for record in self._partition_records._records_iterator:
             records.append(record)
             most -= record.serialized_value_size
             if len(records) == max_records or _Inflated.count >= most:

@@ -124,10 +124,10 @@ def staleness_gauge(registry: CollectorRegistry) -> Gauge:
 
 
 def observe_all(histogram: Histogram, values: Sequence[float]) -> None:
-    """What `observe` does for each value, at the price of one for each bucket: the library has no such call."""
+    """What `observe` does for each value, at the price of one for each that differs: the library has no such call."""
     bounds = histogram._upper_bounds
-    for index, count in Counts(bisect_left(bounds, value) for value in values).items():
-        histogram._buckets[index].inc(count)
+    for value, count in Counts(values).items():
+        histogram._buckets[bisect_left(bounds, value)].inc(count)
     histogram._sum.inc(sum(values))
 
 
