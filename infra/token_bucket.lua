@@ -1,6 +1,6 @@
 -- One batch of charges against the token buckets, decided in order and at one moment.
 --
--- ARGV[1]: JSON made by infra/token_bucket.py. Answers with one letter per charge (c charged, f admitted free,
+-- ARGV[1]: MessagePack made by infra/token_bucket.py. Answers with one letter per charge (c charged, f admitted free,
 -- d denied, x expired, w admitted by a dry run alone), the time, then (tokens, units, at) of each bucket as it was
 -- before the first charge.
 -- Key names are made here from what is asked, so this needs one Redis, not a cluster.
@@ -10,10 +10,10 @@ redis.replicate_commands() -- before Redis 7, TIME and writes would else not go 
 
 local UNITS, MICRO = 3600000000, 1000000
 local floor, format, byte = math.floor, string.format, string.byte
-local given = cjson.decode(ARGV[1])
+local given = cmsgpack.unpack(ARGV[1])
 local asked, terms, now = given.asked, given.terms, given.now
 local log, prefix = asked.log, terms.prefix
-if now == cjson.null then
+if not now then
   local time = redis.call('TIME')
   now = time[1] * MICRO + time[2]
 end
@@ -70,7 +70,7 @@ end)
 -- What was decided before -----------------------------------------------------------------------------
 
 local of_bucket, of_partition = asked.of_bucket, asked.of_partition
-local offsets, identities, costs = asked.offsets, asked.identities, asked.costs
+local offsets, identities, costs, expired = asked.offsets, asked.identities, asked.costs, asked.expired
 local partitions, seen = asked.partitions, {}
 for p, partition in ipairs(partitions) do
   seen[p] = tonumber(redis.call('GET', prefix .. ':seen:' .. log .. ':' .. partition) or -1)
@@ -97,12 +97,21 @@ local function decided(p, offset)
   return refused[here] and refused[here][n] or LETTERS[floor(octet / 4 ^ (3 - n % 4)) % 4]
 end
 
-local asking, admitted, generation = {}, {}, floor(now / MICRO / terms.window)
-for i, offset in ipairs(offsets) do
-  local b = of_bucket[i] + 1
-  if offset > seen[of_partition[i] + 1] then
-    asking[b], admitted[b] = asking[b] or {}, admitted[b] or {}
-    asking[b][#asking[b] + 1] = identities[i]
+-- Lists with their lengths: Lua would search for the end of one each time that something is added.
+local function add(lists, lengths, b, value)
+  local list = lists[b]
+  if not list then
+    list, lengths[b] = {}, 0
+    lists[b] = list
+  end
+  local length = lengths[b] + 1
+  list[length], lengths[b] = value, length
+end
+
+local asking, asked_for, generation = {}, {}, floor(now / MICRO / terms.window)
+for i = 1, #offsets do
+  if offsets[i] > seen[of_partition[i] + 1] then
+    add(asking, asked_for, of_bucket[i] + 1, identities[i])
   end
 end
 
@@ -110,13 +119,16 @@ local function ids(b, age)
   return format('%s:ids:%s:%.0f', prefix, asked.buckets[b], generation - age)
 end
 
+local admitted = {}
 for b, list in pairs(asking) do
+  local known = {}
+  admitted[b] = known
   for age = 0, 1 do
     in_slices(list, function(first, last)
-      local known = redis.call('SMISMEMBER', ids(b, age), unpack(list, first, last))
-      for n = first, last do
-        if known[n - first + 1] == 1 then
-          admitted[b][list[n]] = true
+      local found = redis.call('SMISMEMBER', ids(b, age), unpack(list, first, last))
+      for n = 1, #found do
+        if found[n] == 1 then
+          known[list[first + n - 1]] = true
         end
       end
     end)
@@ -125,17 +137,17 @@ end
 
 -- Decisions -------------------------------------------------------------------------------------------
 
-local letters, fresh, moved, denied = {}, {}, {}, terms.dry_run and 'w' or 'd'
-for i, offset in ipairs(offsets) do
-  local b, p, letter = of_bucket[i] + 1, of_partition[i] + 1, nil
+local letters, fresh, added, moved, denied = {}, {}, {}, {}, terms.dry_run and 'w' or 'd'
+for i = 1, #offsets do
+  local offset, b, p, letter = offsets[i], of_bucket[i] + 1, of_partition[i] + 1, nil
   if offset <= seen[p] then
     letter = decided(p, offset)
   else
     seen[p], moved[p] = offset, true
-    local identity, cost = identities[i], costs[i]
-    if admitted[b][identity] then
+    local identity, cost, known = identities[i], costs[i], admitted[b]
+    if known[identity] then
       letter = 'f'
-    elseif asked.expired[i] then
+    elseif expired[i] then
       letter = 'x'
     elseif tokens[b] >= cost then
       letter = 'c'
@@ -144,9 +156,8 @@ for i, offset in ipairs(offsets) do
       letter = denied
     end
     if letter == 'c' or letter == 'w' then
-      admitted[b][identity] = true
-      fresh[b] = fresh[b] or {}
-      fresh[b][#fresh[b] + 1] = identity
+      known[identity] = true
+      add(fresh, added, b, identity)
     end
     if CODES[letter] then
       local here = place(p, offset)

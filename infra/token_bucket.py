@@ -7,7 +7,7 @@ from hashlib import sha1
 from pathlib import Path
 from typing import Any
 
-import orjson
+from msgspec import msgpack
 
 from infra.bucket import UNITS, Level
 from infra.charging import Asked, Verdict
@@ -39,7 +39,7 @@ def script() -> tuple[str, str]:
 
 def payload(asked: Asked, terms: Terms, now_us: int | None) -> bytes:
     """What the script is called with; `now_us` stands in for Redis's own clock."""
-    return orjson.dumps({"terms": terms, "now": now_us, "asked": asked})
+    return msgpack.encode({"terms": terms, "now": now_us, "asked": asked})
 
 
 def read(asked: Asked, answer: Sequence[Any]) -> Verdict:

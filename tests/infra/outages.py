@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from msgspec import msgpack
 from redis.asyncio import Redis
 
 from infra.local.process import Process, await_ready, listening, spawn, stop
@@ -72,7 +73,7 @@ class Mute:
     @property
     def batches(self) -> int:
         """How often it was asked of records."""
-        return sum(b'"log":"log"' in payload for payload in self.payloads)
+        return sum(msgpack.decode(payload)["asked"]["log"] == "log" for payload in self.payloads)
 
     async def evalsha(self, digest: str, keys: int, payload: bytes) -> Any:
         self.payloads.append(payload)
