@@ -3,27 +3,54 @@
 import logging
 import os
 import sys
+from typing import Any
 
 import click
 
 from schemas.errors import BadSettings
 from streams.settings import Settings
 
+MOST, AUTO = 64, "auto"
+
+
+class Processes(click.IntRange):
+    """A number, or `auto`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == AUTO:
+            return value
+        if not str(value).isdecimal():
+            self.fail(f"{value!r} is neither a number nor {AUTO}", param, ctx)
+        return super().convert(value, param, ctx)
+
 
 @click.command()
 @click.argument("role", type=click.Choice(["gateway", "scorer", "sink"]))
 @click.option(
-    "--processes", type=click.IntRange(1, 64), default=1, show_default=True, help="Of this role, in one consumer group."
+    "--processes",
+    type=Processes(1, MOST),
+    default=1,
+    show_default=True,
+    metavar="COUNT",
+    help="Of this role, in one consumer group; auto: one for each core that it may use.",
 )
-def run(role: str, processes: int) -> None:
+def run(role: str, processes: int | str) -> None:
     """Run one role until SIGTERM; exits non-zero when it crashed, and a restart then loses nothing."""
     # Numpy, scikit-learn and onnxruntime read it as they load: more threads would starve the event loop.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     settings = Settings.read(os.environ)
-    code = _run_one(role, settings) if processes == 1 else _run_several(role, settings, processes)
+    count = cores() if isinstance(processes, str) else processes
+    code = _run_one(role, settings) if count == 1 else _run_several(role, settings, count)
     if code:  # a crash can leave a library's thread behind for which the interpreter would wait for ever
         logging.shutdown()
         os._exit(code)
+
+
+def cores() -> int:
+    """How many this process may use, by its affinity and its container's limit."""
+    from joblib import cpu_count
+
+    return min(MOST, cpu_count())
 
 
 def _run_one(role: str, settings: Settings) -> int:

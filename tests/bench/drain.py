@@ -10,13 +10,14 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from infra.kafka import client_options
+from streams.cli.run import cores
 from streams.topics import PREDICTION_REQUESTS, PREDICTION_RESULTS
 from tests.bench.load import Ends, Group, Load
 from tests.bench.options import Options
 from tests.bench.place import Lane, Place, Started
 
 FAUST, BARE, STOCK, LOOP = "weir on Faust", "weir on the bare host", "stock Faust agent", "bare confluent loop"
-PAIR = "weir on Faust, two processes"
+FLEET = "weir on Faust, a process per core"
 SLOWEST_PER_S = 100
 START_S = 60.0
 
@@ -36,17 +37,17 @@ class Drain:
 
 
 def drains(place: Place, lane: Lane, options: Options, turn: int) -> Iterator[tuple[str, Drain]]:
-    """One turn; who begins changes from turn to turn. The bare host and the two processes read lanes of their own.
+    """One turn; who begins changes from turn to turn. The bare host and the fleet read lanes of their own.
 
     Where drains are not asked for, `weir on Faust` runs alone: the sink needs its results.
     """
-    bare, pair = place.lane(WEIR_HOST="bare"), place.lane()
+    bare, fleet = place.lane(WEIR_HOST="bare"), place.lane()
     contenders: dict[str, Callable[[], Drain]] = {
         FAUST: lambda: drain_weir(place, lane, options.requests),
         STOCK: lambda: drain_stock(place, lane, options.stock_records),
         BARE: lambda: drain_weir(place, bare, options.requests),
         LOOP: lambda: drain_loop(place, lane, options.requests, options.loop_records),
-        PAIR: lambda: drain_pair(place, pair, options.requests),
+        FLEET: lambda: drain_fleet(place, fleet, options.requests),
     }
     names = [*contenders] if "drain" in options.parts else [FAUST]
     for each in (lane, bare) if BARE in names else (lane,):
@@ -61,17 +62,18 @@ def drain_weir(place: Place, lane: Lane, count: int) -> Drain:
     return _measure(place.role("scorer", lane), Ends(lane, lane.topic(PREDICTION_RESULTS.name)), count)
 
 
-def drain_pair(place: Place, lane: Lane, count: int) -> Drain:
-    """The same by two processes of one scorer, a core each; they get the records once both have joined, or one of them
-    would wait through a rebalance for most of the time. Timed from when the broker has every record."""
+def drain_fleet(place: Place, lane: Lane, count: int) -> Drain:
+    """The same by the scorer as the Procfile starts it; its processes get the records once all have joined, or one of
+    them would wait through a rebalance for most of the time. Timed from when the broker has every record."""
     load = Load(lane)
     signed = load.signed(count)
-    with place.role("scorer", lane, "--processes", "2") as started:
-        group = Group(lane, "scorer")
-        started.await_true(lambda: group.members() == 2, "both joined", START_S)
+    with place.role("scorer", lane, "--processes", "auto") as started:
+        group, processes = Group(lane, "scorer"), cores()
+        started.await_true(lambda: group.members() == processes, "all joined", START_S)
         load.send(signed)
         signed.clear()
-        return _rest(lane, started, psutil.Process(started.process.pid).children(recursive=True), count)
+        mine = psutil.Process(started.process.pid)
+        return _rest(lane, started, mine.children(recursive=True) or [mine], count)
 
 
 def _rest(lane: Lane, watched: Started, processes: Sequence[psutil.Process], count: int) -> Drain:

@@ -7,13 +7,13 @@ from typing import Any
 
 from tests.bench.admission import Admission
 from tests.bench.callers import Loops
-from tests.bench.drain import FAUST, LOOP, PAIR, STOCK, Drain
+from tests.bench.drain import FAUST, FLEET, LOOP, STOCK, Drain
 from tests.bench.memory import Sample
 
 RATIOS = {
     "weir / stock Faust": (FAUST, STOCK, 20.0),
     "weir / bare loop": (FAUST, LOOP, 0.25),
-    "weir with two processes / stock Faust": (PAIR, STOCK, 20.0),
+    "weir, a process per core / stock Faust": (FLEET, STOCK, 20.0),
 }
 """Name -> who is held against whom, and the least that the ratio shall be."""
 ADMISSION: Mapping[str, int | None] = {"limiter": 100_000, "stage": 60_000, "singly": None}

@@ -32,7 +32,7 @@ def test_one_run_measures_every_part_and_writes_its_figures(stack: RunningStack,
     assert {name: ratio["target"] for name, ratio in found["ratios"].items()} == {
         "weir / stock Faust": 20.0,
         "weir / bare loop": 0.25,
-        "weir with two processes / stock Faust": 20.0,
+        "weir, a process per core / stock Faust": 20.0,
     }
     assert found["drain"]["weir on Faust"]["records"] == 2000
     assert found["sink"]["rows_per_s"]["median"] > 0

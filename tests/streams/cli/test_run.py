@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from streams.cli.run import cores
+
 CRASHES = """
 import sys, threading
 from schemas.errors import Unavailable
@@ -18,6 +20,18 @@ async def crash(role, settings):
 worker._work = crash
 from streams.cli import main
 sys.argv = ["weir", "run", "sink"]
+main()
+"""
+
+COUNTS = """
+import os, sys
+if "ONLY_CORE" in os.environ:
+    os.sched_setaffinity(0, {int(os.environ["ONLY_CORE"])})
+from streams.cli import main, run
+
+run._run_one = lambda role, settings: print(role, 1) or 0
+run._run_several = lambda role, settings, count: print(role, count) or 0
+sys.argv = ["weir", "run", *sys.argv[1:]]
 main()
 """
 
@@ -55,3 +69,25 @@ def test_a_crashed_worker_ends_whatever_its_threads_do() -> None:
     ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert ended.returncode == 1
     assert "went away" in ended.stderr
+
+
+def counted(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """What `weir run` would start."""
+    command = [sys.executable, "-c", COUNTS, *arguments]
+    return subprocess.run(command, env=os.environ | environ, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="affinity is Linux's")
+def test_auto_is_a_process_for_each_core_that_it_may_use() -> None:
+    mine = sorted(os.sched_getaffinity(0))
+    assert counted("scorer", "--processes", "auto").stdout == f"scorer {cores()}\n"
+    assert 1 <= cores() <= len(mine)
+    assert counted("scorer", "--processes", "auto", ONLY_CORE=str(mine[0])).stdout == "scorer 1\n"
+
+
+def test_how_many_is_a_number_or_auto() -> None:
+    assert counted("sink").stdout == "sink 1\n"
+    assert counted("sink", "--processes", "3").stdout == "sink 3\n"
+    refused = counted("sink", "--processes", "many")
+    assert refused.returncode != 0
+    assert "'many' is neither a number nor auto" in refused.stderr
