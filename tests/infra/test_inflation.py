@@ -63,7 +63,7 @@ def put(bootstrap: str, topic: str, codec: str, *values: bytes) -> None:
             "message.max.bytes": 1_000_000_000,
             "batch.size": 64 * MIB,
             "queue.buffering.max.kbytes": 2_000_000,
-            "linger.ms": 200,
+            "linger.ms": 60_000,  # until the flush, which does not wait for it
         }
     )
     failed: list[Any] = []
