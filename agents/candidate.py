@@ -12,7 +12,7 @@ from schemas.request import PredictionRequest
 from schemas.result import Status
 
 
-class Candidate(Struct):
+class Candidate(Struct, gc=False):
     """A record whose sender is known and whose request can be read; the limiter's decision is added to it."""
 
     record: Record
@@ -33,7 +33,7 @@ class Candidate(Struct):
         return self.key.key_id
 
 
-class Refusal(Struct, frozen=True):
+class Refusal(Struct, frozen=True, gc=False):
     """A record that gets no prediction.
 
     request_id: None where the record names none, and then there is no terminal event, only a dead letter.

@@ -40,7 +40,7 @@ def emit(answer: Answer, now_ms: int, outlets: Outlets, emissions: list[Emission
     """Add the records that end one request, and return how it ended: as an `error` where its result is no record."""
     item = answer.item
     if item.request_id is not None:
-        partition = _reply_partition(item.headers, outlets.reply_partitions)
+        partition = _reply_partition(item.headers, outlets) if h.REPLY_PARTITION in item.headers else None
         result, reply = _bodies(answer, item.request_id, now_ms, partition is not None)
         if len(result) > MAX_RESULT_BYTES:
             return emit(_too_large(answer, len(result)), now_ms, outlets, emissions)
@@ -69,8 +69,8 @@ def bare_error(record: Record, error: Mapping[str, Any], now_ms: int, outlets: O
 
 def _bodies(answer: Answer, request_id: str, now_ms: int, wants_reply: bool) -> tuple[bytes, bytes | None]:
     """The result and the caller's copy of it, which leaves out key id and features."""
-    item, outcome = answer.item, answer.outcome
-    degraded = item.decision is not None and item.decision.degraded
+    item, outcome, decision = answer.item, answer.outcome, answer.item.decision
+    degraded = decision is not None and decision.degraded
     since_ms = requested_ms(item.record)
     if isinstance(outcome, dict):
         body = result_body(outcome, request_id, item.entity, answer.status, degraded, since_ms, now_ms)
@@ -121,9 +121,9 @@ def _bucket(decision: Decision) -> bytes:
     return b'{"limit":%d,"remaining":%d,"reset":%d,"retry_after":%d}' % numbers
 
 
-def _reply_partition(headers: Mapping[str, bytes], partitions: int) -> int | None:
-    wanted = headers.get(h.REPLY_PARTITION)
-    if wanted is None or h.REPLY_INSTANCE not in headers or not wanted.isdigit() or len(wanted) > 6:
+def _reply_partition(headers: Mapping[str, bytes], outlets: Outlets) -> int | None:
+    wanted = headers[h.REPLY_PARTITION]
+    if h.REPLY_INSTANCE not in headers or not wanted.isdigit() or len(wanted) > 6:
         return None
     partition = int(wanted)
-    return partition if partition < partitions else None
+    return partition if partition < outlets.reply_partitions else None

@@ -21,7 +21,7 @@ from schemas.result import Status, named, refusal, single_result
 _log = logging.getLogger("weir.score")
 
 
-class Answer(Struct, frozen=True):
+class Answer(Struct, frozen=True, gc=False):
     """How one request ends.
 
     outcome: the fields of the result that only this status has, or, for a single row that was answered, the result

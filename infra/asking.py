@@ -31,8 +31,9 @@ async def within(seconds: float, work: Coroutine[Any, Any, Any]) -> Any:
     task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
     try:
         await asyncio.wait({task}, timeout=seconds)
-        # After a stall of the event loop the timer may run before the answer that came in time is read.
-        await asyncio.wait({task}, timeout=seconds / 10)
+        if not task.done():
+            # After a stall of the event loop the timer may run before the answer that came in time is read.
+            await asyncio.wait({task}, timeout=seconds / 10)
         if task.done():
             return task.result()
         raise TimeoutError(f"no answer within {seconds} s")

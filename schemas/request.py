@@ -27,7 +27,7 @@ _ENTITY = re.compile(r"[^\x00-\x1f\x7f]{1,256}\Z")
 _KNOWN = frozenset({"entity", "model", "features", "rows"})
 
 
-class PredictionRequest(Struct, frozen=True):
+class PredictionRequest(Struct, frozen=True, gc=False):
     """What one record asks for.
 
     entity: whom the prediction is about; the record's key.

@@ -110,7 +110,7 @@ def make_app(settings: Settings, group: str) -> BatchApp:
         broker_credentials=credentials(settings),
         processing_guarantee="at_least_once",
         stream_wait_empty=True,
-        stream_buffer_maxsize=8,
+        stream_buffer_maxsize=1,
         stream_publish_on_commit=False,
         broker_max_poll_records=settings.batch_records,
         consumer_auto_offset_reset="earliest",

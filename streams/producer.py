@@ -100,11 +100,12 @@ class Producer:
 
     def _enqueue(self, emission: Emission, delivery: "_Delivery") -> bool:
         """False where the queue is full."""
-        chosen = PARTITION_UA if emission.partition is None else emission.partition
+        chosen, headers = emission.partition, emission.headers
+        if chosen is None:
+            chosen = PARTITION_UA
+        given: Any = headers if isinstance(headers, list) else list(headers)
         try:
-            self._client.produce(
-                emission.topic, emission.value, emission.key, chosen, delivery, headers=list(emission.headers)
-            )
+            self._client.produce(emission.topic, emission.value, emission.key, chosen, delivery, headers=given)
         except BufferError:
             return False
         except Exception as error:

@@ -50,7 +50,7 @@ def cores() -> int:
     """How many this process may use, by its affinity and its container's limit."""
     from joblib import cpu_count
 
-    return min(MOST, cpu_count())
+    return min(MOST, int(cpu_count()))
 
 
 def _run_one(role: str, settings: Settings) -> int:
