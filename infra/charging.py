@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from infra.bucket import UNITS, Level, full_at_us, wait_us
 from schemas.quota import Charge, Decision, Outcome
@@ -56,23 +56,27 @@ class Verdict(NamedTuple):
 
 def ask(log: str, charges: Sequence[Charge], share: float = 1.0) -> Asked:
     """The batch, with every limit cut to this share of it but never below one token."""
+    if not charges:
+        return Asked(log, [], [], [], [], [], [], [], [], [], [])
+    columns = zip(*map(astuple, charges), strict=True)
+    names, rates, sizes, costs, of_partition, offsets, identities, expired = columns
     # One setting per bucket: where a key's limits change between two records of a batch, the later hold.
-    limits = {charge.bucket: charge for charge in charges}
+    limits = dict(zip(names, zip(rates, sizes, strict=True), strict=True))
     bucket_index = {name: index for index, name in enumerate(limits)}
-    partitions = sorted({charge.partition for charge in charges})
+    partitions = sorted(set(of_partition))
     partition_index = {partition: index for index, partition in enumerate(partitions)}
     return Asked(
         log=log,
         buckets=list(limits),
-        rates=[max(1, int(charge.per_hour * share)) for charge in limits.values()],
-        sizes=[max(1, int(charge.capacity * share)) for charge in limits.values()],
+        rates=[max(1, int(rate * share)) for rate, _ in limits.values()],
+        sizes=[max(1, int(size * share)) for _, size in limits.values()],
         partitions=partitions,
-        of_bucket=[bucket_index[charge.bucket] for charge in charges],
-        of_partition=[partition_index[charge.partition] for charge in charges],
-        offsets=[charge.offset for charge in charges],
-        costs=[charge.cost for charge in charges],
-        identities=[charge.identity for charge in charges],
-        expired=[charge.expired for charge in charges],
+        of_bucket=[bucket_index[name] for name in names],
+        of_partition=[partition_index[partition] for partition in of_partition],
+        offsets=offsets,
+        costs=costs,
+        identities=identities,
+        expired=expired,
     )
 
 
@@ -81,9 +85,9 @@ def decide(asked: Asked, charges: Sequence[Charge], verdict: Verdict, *, degrade
     units = [level.units for level in verdict.levels]
     fillings = [(level.at_us, level.capacity * UNITS, level.per_hour) for level in verdict.levels]
     for charge, bucket, letter in zip(charges, asked.of_bucket, verdict.letters, strict=True):
-        if letter == CHARGED:
-            units[bucket] -= charge.cost * UNITS
         left = units[bucket]
+        if letter == CHARGED:
+            left = units[bucket] = left - charge.cost * UNITS
         if letter in REFUSING:
             denied = _denied(charge, verdict.levels[bucket]._replace(units=left), verdict.now_us, degraded)
             yield denied if letter == DENIED else _waived(denied)

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from itertools import cycle, islice
 from typing import Any
 from uuid import uuid4
@@ -32,18 +33,33 @@ TOPIC = "prediction-requests"
 RECORDS, KEYS, PARTITIONS = 500, 40, 4
 ROUND = 20
 """Batches that are signed at once and then admitted: what is signed must be fresh, and fit into memory."""
+BODY, YARDSTICKS = b"x" * 600, 2000
+"""What the yardstick hashes, and how often: a few milliseconds of the work that admission mostly is."""
+QUIET = 1.15
+"""A round is disturbed where the yardstick beside it took so many times as long as at its fastest: by what else runs on
+the machine, perhaps on the other half of the core."""
 PATIENCE_S = 5.0
 """Of the limiter: a busy machine shall show as a low rate, not as decisions made without Redis."""
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
-    """Decisions a second. limiter: charges alone. stage: from the signed record on, as the scorer does it: one part is
-    examined while Redis charges the one before. singly: the same where each part waits for Redis."""
+class Round:
+    """One measurement of some batches.
 
-    limiter: float
-    stage: float
-    singly: float
+    what: `limiter`, charges alone; `stage`, from the signed record on, as the scorer does it: one part is examined
+    while Redis charges the one before; `singly`, the same where each part waits for Redis. rate: decisions a second.
+    yardstick_us: how long the yardstick took beside it, for one hash.
+    """
+
+    what: str
+    rate: float
+    yardstick_us: float
+
+
+def undisturbed(rounds: Sequence[Round]) -> list[Round]:
+    """Those that ran while the core was as fast as it ever was among them."""
+    fastest = min((one.yardstick_us for one in rounds), default=0.0)
+    return [one for one in rounds if one.yardstick_us <= QUIET * fastest]
 
 
 class Caller:
@@ -105,28 +121,29 @@ def _charge(record: Record, headers: Mapping[str, bytes]) -> Charge:
     return Charge(headers[h.KEY_ID].decode(), *limits, record.partition, record.offset, identity)
 
 
-def admission(redis_url: str, batches: int) -> Admission:
-    """The rates over so many batches of 500 records by 40 keys, each request a new one. Raises Unavailable."""
+def admission(redis_url: str, batches: int) -> list[Round]:
+    """So many batches of 500 records by 40 keys in rounds, each request a new one. Raises Unavailable."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_measured(redis_url, batches))
 
 
-async def _measured(redis_url: str, batches: int) -> Admission:
+async def _measured(redis_url: str, batches: int) -> list[Round]:
     sealer, prefix = Sealer(uuid4().hex), f"bench:{uuid4().hex}"
     ring = SealedKeyRing(sealer)
     requests = Requests([Caller(sealer, ring) for _ in range(KEYS)])
     redis = connect(redis_url, PATIENCE_S)
     limiter = RedisLimiter(redis, logs={TOPIC: "bench"}, prefix=prefix, timeout_s=PATIENCE_S)
-    limited = overlapped = singly = 0.0
+    rounds: list[Round] = []
     try:
         await limiter.charge(TOPIC, charges(requests.batch()), 1.0)  # connects, and loads the script
         for count in _rounds(batches):
             asked = [charges(requests.batch()) for _ in range(count)]
-            limited += await _seconds([limiter.charge(TOPIC, each, 1.0) for each in asked])
+            rounds.append(await _round("limiter", count, [limiter.charge(TOPIC, each, 1.0) for each in asked]))
             signed = [requests.batch() for _ in range(count)]
-            singly += await _seconds([admit(each, keys=ring, limiter=limiter, clock=_now) for each in signed])
+            waits = [admit(each, keys=ring, limiter=limiter, clock=_now) for each in signed]
+            rounds.append(await _round("singly", count, waits))
             parts = admitted(requests.batch(count), keys=ring, limiter=limiter, clock=_now)
-            overlapped += await _seconds([_exhausted(parts)])
+            rounds.append(await _round("stage", count, [_exhausted(parts)]))
         if limiter.degraded:
             raise Unavailable("redis", f"it did not answer within {PATIENCE_S:.0f} s")
         async for name in redis.scan_iter(f"{prefix}:*"):
@@ -134,7 +151,20 @@ async def _measured(redis_url: str, batches: int) -> Admission:
     finally:
         await limiter.close()
         await redis.aclose()
-    return Admission(*(batches * RECORDS / seconds for seconds in (limited, overlapped, singly)))
+    return rounds
+
+
+async def _round(what: str, count: int, works: Sequence[Awaitable[Any]]) -> Round:
+    before = _yardstick_us()
+    seconds = await _seconds(works)
+    return Round(what, count * RECORDS / seconds, max(before, _yardstick_us()))
+
+
+def _yardstick_us() -> float:
+    began = time.perf_counter()
+    for _ in range(YARDSTICKS):
+        sha256(BODY).hexdigest()
+    return (time.perf_counter() - began) / YARDSTICKS * 1e6
 
 
 async def _exhausted(parts: AsyncIterator[Any]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
 
-from tests.bench.admission import Admission
+from tests.bench.admission import Round, undisturbed
 from tests.bench.callers import Loops
 from tests.bench.drain import FAUST, FLEET, LOOP, STOCK, Drain
 from tests.bench.memory import Sample
@@ -46,7 +46,7 @@ class Results:
     sink: list[float] = field(default_factory=list)
     loops: dict[tuple[str, int], list[Loops]] = field(default_factory=dict)
     memory: list[Sample] = field(default_factory=list)
-    admission: list[Admission] = field(default_factory=list)
+    admission: list[Round] = field(default_factory=list)
 
     def ratios(self) -> dict[str, Spread]:
         """Ratios of drain rates, each taken within one repeat."""
@@ -64,9 +64,12 @@ class Results:
         return {name: theirs / ours for name, (ours, theirs) in pairs.items() if ours and theirs}
 
     def admission_rates(self) -> dict[str, Spread]:
-        """Decisions a second, of the limiter and of the stage."""
-        names = ADMISSION if self.admission else ()
-        return {name: spread([getattr(one, name) for one in self.admission]) for name in names}
+        """Decisions a second, of the limiter and of the stage, in the rounds that nothing disturbed."""
+        return _rates(undisturbed(self.admission))
+
+    def admission_rates_of_all(self) -> dict[str, Spread]:
+        """The same over all rounds."""
+        return _rates(self.admission)
 
     def growth(self) -> dict[str, float]:
         """Process -> resident memory at the end over that after the first tenth."""
@@ -83,15 +86,25 @@ class Results:
             "roundtrip": [
                 {"via": via, "callers": callers, **_loops(loops)} for (via, callers), loops in self.loops.items()
             ],
-            "admission": {
-                name: {**found.as_json(), "target": ADMISSION[name]} for name, found in self.admission_rates().items()
-            },
+            "admission": self._admission(),
             "memory": {
                 "samples": [{"requests": one.requests, "resident_mib": dict(one.resident)} for one in self.memory],
                 "growth": self.growth(),
                 "flat_below": FLAT,
             },
         }
+
+    def _admission(self) -> dict[str, Any]:
+        every = self.admission_rates_of_all()
+        return {
+            name: {**found.as_json(), "target": ADMISSION[name], "all_rounds": every[name].as_json()}
+            for name, found in self.admission_rates().items()
+        }
+
+
+def _rates(rounds: Sequence[Round]) -> dict[str, Spread]:
+    found = {name: [one.rate for one in rounds if one.what == name] for name in ADMISSION}
+    return {name: spread(rates) for name, rates in found.items() if rates}
 
 
 def cpu_us(drains: Sequence[Drain]) -> float | None:
