@@ -50,7 +50,7 @@ def examine(record: Record, *, keys: KeyRing, now: datetime) -> Candidate | Refu
         )
     identity = headers.get(h.REQUEST_ID, b"")
     if not is_request_id(identity):
-        message = "the header request-id is missing, an API key, or not 1 to 128 of letters, digits and ._:~+/=@-"
+        message = "the header request-id is missing, holds an API key, or is not 1 to 128 of letters, digits and ._:~+/=@-"
         return Refusal(record, headers, "invalid", refusal("no_request_id", message), dead_letter="no_request_id")
     request_id, key_id = identity.decode(), None
     try:

@@ -22,7 +22,7 @@ MAX_ROWS = 2000
 MAX_NAMED = 200
 """Offending fields that one refusal names: it must not outgrow the request."""
 
-_REQUEST_ID = re.compile(rb"(?!%b)[A-Za-z0-9._:~+/=@-]{1,128}\Z" % API_KEY.encode())
+_REQUEST_ID = re.compile(rb"(?!.*%b)[A-Za-z0-9._:~+/=@-]{1,128}\Z" % API_KEY.encode())
 _ENTITY = re.compile(r"[^\x00-\x1f\x7f]{1,256}\Z")
 _KNOWN = frozenset({"entity", "model", "features", "rows"})
 
@@ -51,7 +51,7 @@ def new_request_id() -> str:
 
 
 def is_request_id(value: bytes) -> bool:
-    """1 to 128 of letters, digits and `._:~+/=@-`; an API key is none, though of that form: ids are shown and kept."""
+    """1 to 128 of letters, digits and `._:~+/=@-`; no API key stands in it: ids are shown and kept."""
     if value.replace(b"-", b"").isalnum():  # most are UUIDs, and this is the cheaper question
         return len(value) <= MAX_REQUEST_ID
     return _REQUEST_ID.match(value) is not None

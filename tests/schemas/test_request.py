@@ -69,7 +69,12 @@ def test_request_ids_that_are_accepted(good: bytes) -> None:
     assert is_request_id(good)
 
 
-@pytest.mark.parametrize("bad", [b"", b"x" * 129, b"a b", b"a\n", b"\xff", b'a"', b"sk_live_" + b"A" * 43])
+KEY = b"sk_live_" + b"A" * 43
+
+
+@pytest.mark.parametrize(
+    "bad", [b"", b"x" * 129, b"a b", b"a\n", b"\xff", b'a"', KEY, b"order:" + KEY, b"sk_live_" + KEY + b"=1"]
+)
 def test_request_ids_that_are_not(bad: bytes) -> None:
     assert not is_request_id(bad)
 
