@@ -50,7 +50,8 @@ def examine(record: Record, *, keys: KeyRing, now: datetime) -> Candidate | Refu
         )
     identity = headers.get(h.REQUEST_ID, b"")
     if not is_request_id(identity):
-        message = "the header request-id is missing, holds an API key, or is not 1 to 128 of letters, digits and ._:~+/=@-"
+        form = "1 to 128 of letters, digits and ._:~+/=@-"
+        message = f"the header request-id is missing, holds an API key, or is not {form}"
         return Refusal(record, headers, "invalid", refusal("no_request_id", message), dead_letter="no_request_id")
     request_id, key_id = identity.decode(), None
     try:
