@@ -11,8 +11,9 @@ from agents.ports import Clock, KeyRing, Limiter
 from schemas.message import Batch, Record
 
 PART_RECORDS = 500
-PART_BYTES = 4 * 1024 * 1024
-"""Of values: while they are read the event loop waits. One record may have more."""
+PART_BYTES = 1024 * 1024
+"""Of values: while they are read and scored the event loop waits, and no heartbeat is sent. One record may have as
+many."""
 TURNS_TO_SEND = 4
 """Turns of the event loop until a request just begun is on its way to Redis."""
 

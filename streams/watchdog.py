@@ -17,6 +17,7 @@ from streams.ports import Sender
 log = logging.getLogger("weir.watchdog")
 
 EXIT_STALLED = 70
+BEAT_S = 0.5
 REBALANCE_S = 2 * REBALANCE_TIMEOUT_S
 """A rebalance takes at most one timeout to let go of partitions and another to hand them out."""
 
@@ -30,8 +31,9 @@ class Watchdog:
 
     A standstill that a dependency's outage excuses counts as movement. A rebalance excuses one for REBALANCE_S at most,
     whether records are known to wait or not. The thread sees a blocked event loop too. Where the whole process stood
-    still for `frozen_after_s` seconds (a suspended machine, a stopped container), the group may have given its
-    partitions to another: it ends before it publishes what that one did.
+    still for `frozen_after_s` seconds (a suspended machine, a stopped container), or its event loop alone, which sends
+    the heartbeats (see `beats`), the group may have given its partitions to another: it ends before it publishes what
+    that one did.
     """
 
     def __init__(
@@ -52,6 +54,8 @@ class Watchdog:
         self._clock = clock
         self._seen = (-1, False)
         self._moved_at = self._looked_at = clock()
+        self._beat_at = inf
+        self._slept = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="weir-watchdog", daemon=True)
 
@@ -66,7 +70,10 @@ class Watchdog:
         """One look; False when the worker is stalled and was given up."""
         now = self._clock()
         if self.has_slept():
-            log.critical("the process stood still for %.0f s: another may have its partitions", now - self._looked_at)
+            log.critical(
+                "the process or its loop stood still for more than %.1f s: another may have its partitions",
+                self._frozen_after_s,
+            )
             self._give_up()
             return False
         self._looked_at = now
@@ -87,8 +94,21 @@ class Watchdog:
         return self._seen != seen or idle or progress.excused
 
     def has_slept(self) -> bool:
-        """Whether the whole process has stood still since the last look: the next one ends it."""
-        return self._clock() - self._looked_at > self._frozen_after_s
+        """Whether the process, or its event loop, has stood still: the next look ends it, whatever moves since."""
+        now = self._clock()
+        self._slept = self._slept or max(now - self._looked_at, now - self._beat_at) > self._frozen_after_s
+        return self._slept
+
+    def beat(self) -> None:
+        """The event loop runs."""
+        self.has_slept()
+        self._beat_at = self._clock()
+
+    async def beats(self) -> None:
+        """Beat for as long as the event loop runs; never returns."""
+        while True:
+            self.beat()
+            await asyncio.sleep(BEAT_S)
 
     def _run(self) -> None:
         interval = min(1.0, self._stall_after_s / 4)

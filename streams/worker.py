@@ -29,6 +29,9 @@ log = logging.getLogger("weir.worker")
 
 DRAIN_S = 25.0
 EXIT_CRASHED = 1
+SURE_OF_SESSION = 0.8
+"""The part of a session for which a worker that sends no heartbeat is sure to have it still: the last one may have been
+sent a fifth before."""
 # What is queued is delivered within the producer's 30 s, or the worker ends: 64 MiB are that at 2 MiB a second, and a
 # broker that takes less counts as away. What has no room waits in its pipeline, one batch of each.
 QUEUE = {"queue.buffering.max.kbytes": 64 * 1024}
@@ -74,7 +77,7 @@ async def _work(role: str, settings: Settings) -> None:
         watchdog = Watchdog(
             host.progress,
             settings.stall_after_s,
-            frozen_after_s=settings.session_timeout_s,
+            frozen_after_s=SURE_OF_SESSION * settings.session_timeout_s,
             report=partial(_report, metrics, role, views),
         )
         for pipeline in pipelines:
@@ -85,7 +88,7 @@ async def _work(role: str, settings: Settings) -> None:
         log.info("ready: %s on the %s host", role, settings.weir_host)
         replaced = replaced_log(settings, topology.needed_topics(role), logs)
         # A view that ended would go on showing revoked keys: that is a crash too.
-        runs = [host.run(stop), producer.failed(), replaced, *(view.failed() for view in views)]
+        runs = [host.run(stop), producer.failed(), replaced, watchdog.beats(), *(view.failed() for view in views)]
         await first_failure(*map(asyncio.ensure_future, runs))
     log.info("stopped")
 

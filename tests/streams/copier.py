@@ -5,8 +5,10 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 
 import orjson
 import uvloop
@@ -20,24 +22,32 @@ from streams.loops import Pipeline
 from streams.ports import Sender
 from streams.producer import Producer
 from streams.settings import Settings
+from streams.tasks import first_failure
+from streams.watchdog import Awake, Watchdog
+from streams.worker import SURE_OF_SESSION
 from tests.fakes import FakeObserver
 
-CRASHED = 3
+CRASHED, BLOCKING = 3, b"2000"
 
 
 @dataclass
 class Copier:
     """bug: `none`, `slow`, `poison` (record 150), `third-batch`, `outage` (three refusals), `lasting-outage` (from the
-    third batch on), `too-large`, `slow-broker` (its producer's queue holds 50 records), `undelivered` (see there)."""
+    third batch on), `too-large`, `slow-broker` (its producer's queue holds 50 records), `undelivered` (see there),
+    `blocks` (the loop at record BLOCKING, past its session)."""
 
     target: str
     bug: str
+    session_s: float
     batches: int = 0
 
     async def stage(self, batch: Batch) -> list[Emission]:
         self.batches += 1
         if self.bug == "slow":
             await asyncio.sleep(0.05)
+        if self.bug == "blocks" and any(record.value == BLOCKING for record in batch.records):
+            print("blocks", flush=True)
+            time.sleep(1.7 * self.session_s)
         if self.bug == "outage" and self.batches <= 3:
             raise Unavailable("postgres", "is being restarted")
         if self.bug == "lasting-outage" and self.batches > 2:
@@ -84,13 +94,17 @@ async def work(host: str, source: str, target: str, group: str, bug: str, settin
     await producer.start()
     redis = connect(settings.redis_url)
     attempts = RedisAttempts(redis, {source: source}, group)
-    copier = Copier(target, bug)
+    copier = Copier(target, bug, settings.session_timeout_s)
     pipeline = Pipeline(source, copier.stage, producer, attempts, copier.give_up, FakeObserver())
     running = make_host(settings.model_copy(update={"weir_host": host}), group, [pipeline])
     if bug == "undelivered":
         pipeline.sender = Undelivered(producer, lambda: running.progress().rebalancing)
+    watchdog = Watchdog(running.progress, inf, frozen_after_s=SURE_OF_SESSION * settings.session_timeout_s)
+    if bug == "blocks":
+        pipeline.sender = Awake(producer, watchdog)
+        watchdog.start()
     try:
-        await running.run(stop)
+        await first_failure(*map(asyncio.ensure_future, (running.run(stop), watchdog.beats())))
     finally:
         await producer.stop()
         await redis.aclose()

@@ -1,5 +1,6 @@
 """Both hosts as processes on the broker: every record once on a healthy run, none lost on a broken one."""
 
+import asyncio
 import os
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -7,8 +8,10 @@ from contextlib import closing
 
 import pytest
 
+from streams.watchdog import EXIT_STALLED
 from tests.kafka import Offsets, fill, make_topic, until
 from tests.stack import unmeasured
+from tests.streams.copier import BLOCKING
 from tests.streams.place import Place
 
 
@@ -147,3 +150,20 @@ async def test_a_delivery_that_fails_while_a_second_worker_joins_ends_the_first(
         assert "not delivered" in await place.crashes(first, 20)
         await place.until_committed(3000)
     assert Counter(place.results()) == Counter(numbers(3000))
+
+
+@pytest.mark.contract("R6", "R10")
+async def test_a_worker_whose_loop_was_blocked_past_its_session_publishes_nothing_more(
+    place: Place, bootstrap: str
+) -> None:
+    blocked, half = place.start("blocks"), int(BLOCKING)
+    assert blocked.stdout is not None
+    fill(bootstrap, place.source, half)
+    await place.until_committed(half)
+    fill(bootstrap, place.source, 1, lambda _: BLOCKING)
+    assert [await asyncio.to_thread(blocked.stdout.readline) for _ in range(2)] == ["ready\n", "blocks\n"]
+    fill(bootstrap, place.source, half, lambda i: b"%d" % (half + 1 + i))
+    with place.running():
+        await place.until_committed(2 * half + 1)
+        assert await asyncio.to_thread(blocked.wait, 40) == EXIT_STALLED
+    assert Counter(place.results()) == Counter(numbers(2 * half + 1))

@@ -115,6 +115,30 @@ async def test_nothing_is_published_by_a_process_that_wakes_before_its_watchdog_
     assert (sender.sent, worker.given_up) == ([emission], 1)
 
 
+async def test_a_loop_that_stood_still_publishes_nothing_more_whichever_of_its_tasks_runs_first() -> None:
+    for beats_first in (True, False):
+        worker, sender = Worker(), FakeSender()
+        worker.watchdog.beat()
+        for _ in range(3):  # the thread looked all the while
+            worker.after(Worker.FROZEN_AFTER_S / 2, Progress(11, 5))
+        if beats_first:
+            worker.watchdog.beat()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(Awake(sender, worker.watchdog).feed([Emission("results", None, b"{}")]), 0.1)
+        assert not worker.watchdog.check()
+        assert not sender.sent
+
+
+async def test_a_loop_that_beats_is_awake() -> None:
+    worker = Worker()
+    beating = asyncio.create_task(worker.watchdog.beats())
+    await asyncio.sleep(0)
+    assert worker.after(Worker.FROZEN_AFTER_S, Progress(11, 5))
+    assert not worker.watchdog.has_slept()
+    assert not beating.done()
+    beating.cancel()
+
+
 def test_a_blocked_event_loop_does_not_stop_the_watchdog() -> None:
     program = (
         "import time; from streams.host import Progress; from streams.watchdog import Watchdog\n"
