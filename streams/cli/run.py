@@ -9,8 +9,11 @@ import click
 
 from schemas.errors import BadSettings
 from streams.settings import Settings
+from streams.topics import PREDICTION_REQUESTS
 
 MOST, AUTO = 64, "auto"
+MOST_READERS = PREDICTION_REQUESTS.partitions
+"""Processes of a role beyond the partitions that it reads would only stand by."""
 
 
 class Processes(click.IntRange):
@@ -19,7 +22,7 @@ class Processes(click.IntRange):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value == AUTO:
             return value
-        if not str(value).isdecimal():
+        if not str(value).removeprefix("-").isdecimal():
             self.fail(f"{value!r} is neither a number nor {AUTO}", param, ctx)
         return super().convert(value, param, ctx)
 
@@ -32,14 +35,16 @@ class Processes(click.IntRange):
     default=1,
     show_default=True,
     metavar="COUNT",
-    help="Of this role, in one consumer group; auto: one for each core that it may use.",
+    help="Of this role, in one consumer group; auto: one for each core that it may use, or partition that it reads.",
 )
 def run(role: str, processes: int | str) -> None:
     """Run one role until SIGTERM; exits non-zero when it crashed, and a restart then loses nothing."""
     # Numpy, scikit-learn and onnxruntime read it as they load: more threads would starve the event loop.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     settings = Settings.read(os.environ)
-    count = cores() if isinstance(processes, str) else processes
+    if role == "gateway" and processes != 1:
+        raise BadSettings("--processes: a gateway listens on a port of its own, start each with its PORT")
+    count = min(cores(), MOST_READERS) if isinstance(processes, str) else processes
     code = _run_one(role, settings) if count == 1 else _run_several(role, settings, count)
     if code:  # a crash can leave a library's thread behind for which the interpreter would wait for ever
         logging.shutdown()
@@ -63,7 +68,5 @@ def _run_several(role: str, settings: Settings, processes: int) -> int:
     from streams.fleet import Fleet
     from streams.log_lines import configure_logging
 
-    if role == "gateway":
-        raise BadSettings("--processes: a gateway listens on a port of its own, start each with its PORT")
     configure_logging(role, settings.log_level)
     return Fleet([sys.executable, "-m", "streams.cli", "run", role], processes).run()

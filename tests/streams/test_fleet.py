@@ -98,8 +98,9 @@ def test_no_process_outlives_a_fleet_that_was_killed(tmp_path: Path) -> None:
         assert wait_until(lambda: not any(map(psutil.pid_exists, pids)), WITHIN_S)
 
 
-def test_a_gateway_is_no_fleet() -> None:
-    command = [sys.executable, "-m", "streams.cli", "run", "gateway", "--processes", "2"]
+@pytest.mark.parametrize("processes", ["2", "auto"])
+def test_a_gateway_is_no_fleet(processes: str) -> None:
+    command = [sys.executable, "-m", "streams.cli", "run", "gateway", "--processes", processes]
     ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=WITHIN_S, check=False)
     assert ended.returncode != 0
     assert "--processes: a gateway listens on a port of its own" in ended.stderr
