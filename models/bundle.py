@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from models.manifest import Manifest
 from models.onnx import Scorer, load
-from models.profile import typical_rows
+from models.profile import Profile, typical_rows
 from models.signature import ClassLabel, Signature
 from schemas.errors import BundleRefused
 
@@ -73,7 +73,7 @@ def write_bundle(manifest: Manifest, graph: bytes) -> dict[str, bytes]:
 
 def read_bundle(files: Mapping[str, bytes]) -> Bundle:
     """Verify, load and try a bundle. Raises BundleRefused saying what is wrong and what to do."""
-    _refuse_pickles(files)
+    refuse_pickles(files)
     if MANIFEST not in files:
         raise BundleRefused("the bundle has no manifest.json: publish it again")
     manifest = Manifest.from_bytes(files[MANIFEST])
@@ -83,7 +83,12 @@ def read_bundle(files: Mapping[str, bytes]) -> Bundle:
     return bundle
 
 
-def _refuse_pickles(files: Mapping[str, bytes]) -> None:
+def smoke(scorer: Scorer, signature: Signature, profile: Profile | None) -> npt.NDArray[np.float64]:
+    """The graph's answers to `typical_rows`. Raises BundleRefused where it has none."""
+    return _answers(scorer, _rows(signature, profile))
+
+
+def refuse_pickles(files: Mapping[str, bytes]) -> None:
     for name, content in files.items():
         if name.lower().endswith(_PICKLE_ENDINGS) or content.startswith(_PICKLE_STARTS):
             raise BundleRefused(f"{name} looks like a pickle, which could run code: export the model to ONNX")
@@ -102,15 +107,32 @@ def _refuse_altered(manifest: Manifest, files: Mapping[str, bytes]) -> None:
 
 
 def _refuse_wrong_answers(bundle: Bundle) -> None:
-    try:
-        rows = typical_rows(bundle.signature, bundle.manifest.profile)
-    except (KeyError, TypeError, ValueError) as error:
-        raise BundleRefused("the reference profile does not fit the signature: train the model again") from error
-    together = bundle.score(rows)
-    alone = np.concatenate([bundle.score(rows[i : i + 1]) for i in range(len(rows))])
+    rows = _rows(bundle.signature, bundle.manifest.profile)
+    together = _answers(bundle.scorer, rows)
+    alone = np.concatenate([_answers(bundle.scorer, rows[i : i + 1]) for i in range(len(rows))])
     if together.shape != (len(rows),) or not ((together >= 0) & (together <= 1)).all():
-        raise BundleRefused("the smoke prediction gives no probabilities: train the model again")
+        raise BundleRefused("the smoke prediction gives no probabilities from 0 to 1: train or export the model again")
     if not np.array_equal(together, alone):
-        raise BundleRefused("a row's answer depends on its batch here: use a tested version of onnxruntime")
+        raise BundleRefused(
+            "a row's answer depends on its batch here: export a graph that looks at each row alone, "
+            "or use a tested version of onnxruntime"
+        )
     if not np.allclose(together, bundle.manifest.smoke, rtol=0.0, atol=_SMOKE_TOLERANCE):
         raise BundleRefused("the smoke prediction is not what training saw: train again with this onnxruntime")
+
+
+def _rows(signature: Signature, profile: Profile | None) -> npt.NDArray[np.float32]:
+    try:
+        return typical_rows(signature, profile)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BundleRefused("the reference profile does not fit the signature: train the model again") from error
+
+
+def _answers(scorer: Scorer, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    try:
+        return scorer.score(rows)
+    except Exception as error:  # onnxruntime's own exceptions share no narrower base
+        raise BundleRefused(
+            "model.onnx fails on rows that its signature allows, code 0 for an unknown category among them: "
+            f"train or export the model again ({str(error)[:200]})"
+        ) from error

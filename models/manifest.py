@@ -10,7 +10,7 @@ from typing import Any
 
 from models.profile import Profile
 from models.signature import Signature
-from schemas.errors import BundleRefused
+from schemas.errors import BundleRefused, InvalidRequest
 
 FORMAT = 1
 
@@ -44,6 +44,7 @@ class Manifest:
 
     threshold: probability from which on the positive class is answered. smoke: probabilities of
     `typical_rows` as the trainer saw them. files: name -> {sha256, size}. digest: of all other fields.
+    training, profile: None for a model that was trained elsewhere; then metrics are empty.
     """
 
     name: str
@@ -51,9 +52,9 @@ class Manifest:
     threshold: float
     algorithm: str
     signature: Signature
-    training: Training
+    training: Training | None
     metrics: Mapping[str, float]
-    profile: Profile
+    profile: Profile | None
     smoke: tuple[float, ...]
     libraries: Mapping[str, str]
     files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -77,7 +78,7 @@ class Manifest:
             "target": self.signature.target,
             "classes": list(self.signature.classes),
             "signature": self.signature.to_json(),
-            "training": self.training.to_json(),
+            "training": self.training and self.training.to_json(),
             "smoke": list(self.smoke),
         }
 
@@ -107,10 +108,16 @@ class Manifest:
             **plain
             | {
                 "signature": Signature.from_json(data["signature"]),
-                "training": Training.from_json(data["training"]),
+                "training": data["training"] and Training.from_json(data["training"]),
                 "smoke": tuple(data["smoke"]),
             }
         )
+
+
+def check_name(name: str) -> None:
+    """Raises InvalidRequest for what cannot name a model."""
+    if not WORD.fullmatch(name):
+        raise InvalidRequest(f"{name!r} is no model name: use letters, digits, '.', '_' and '-', at most 100")
 
 
 def _digest(data: Mapping[str, Any]) -> str:

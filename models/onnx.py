@@ -61,7 +61,8 @@ def _session(graph: bytes) -> Any:
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own exceptions share no narrower base
         raise BundleRefused(
-            "model.onnx cannot be loaded by onnxruntime: train it again with this version of Weir"
+            f"model.onnx cannot be loaded by onnxruntime {onnxruntime.__version__}: "
+            "train it again with this version of Weir, or export it for that one"
         ) from error
 
 
@@ -71,7 +72,7 @@ def _refuse_unsafe(graph: bytes) -> None:
     try:
         model = onnx.load_model_from_string(graph)
     except Exception as error:  # protobuf's own, of a package without types
-        raise BundleRefused("model.onnx is no ONNX graph: publish the bundle again") from error
+        raise BundleRefused("model.onnx is no ONNX graph: export the model to ONNX and publish that") from error
     domains = {opset.domain for opset in model.opset_import} | {node.domain for node in _nodes(model.graph)}
     if strange := domains - _DOMAINS:
         raise BundleRefused(f"model.onnx asks for operators of {sorted(strange)}: use standard operators only")
@@ -107,12 +108,14 @@ def _refuse_other_shapes(session: Any, width: int) -> None:
     inputs, outputs = session.get_inputs(), {output.name: output for output in session.get_outputs()}
     if [(i.name, i.type) for i in inputs] != [(INPUT, "tensor(float)")]:
         raise BundleRefused(f"model.onnx must read one float tensor named {INPUT!r}: export it with one input")
-    rows, *columns = inputs[0].shape
-    if isinstance(rows, int) or columns != [width]:
+    shape = inputs[0].shape
+    if shape[1:] != [width]:
         raise BundleRefused(
-            f"model.onnx reads {inputs[0].shape}, the manifest's signature has {width} features: "
-            "publish graph and manifest of the same training"
+            f"model.onnx reads {shape}, the signature has {width} features: "
+            "give the graph one column for each, both from the same training"
         )
+    if isinstance(shape[0], int):
+        raise BundleRefused(f"model.onnx reads {shape[0]} rows at a time: export it with a free first dimension")
     answer = outputs.get(OUTPUT)
     if answer is None or answer.type != "tensor(float)" or answer.shape[1:] != [2]:
         raise BundleRefused(f"model.onnx must answer with a float tensor {OUTPUT!r} of two columns: drop ZipMap")

@@ -1,6 +1,7 @@
 """What a model asks for: its features with types, bounds and categories, and what it predicts."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -101,8 +102,8 @@ class Signature:
     def __post_init__(self) -> None:
         if not self.features:
             raise ValueError("a signature needs at least one feature")
-        if len(set(self.names)) != len(self.names):
-            raise ValueError("a feature name stands twice in the signature")
+        if twice := [name for name, times in Counter(self.names).items() if times > 1]:
+            raise ValueError(f"a feature name stands twice in the signature: {twice[0]!r}")
         if not self.target:
             raise ValueError("a signature needs a target")
         if _ESCAPED.search(self.target):

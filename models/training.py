@@ -11,7 +11,7 @@ import pandas as pd
 
 from models.bundle import derived_version, write_bundle
 from models.features import encode
-from models.manifest import WORD, Manifest, Training
+from models.manifest import Manifest, Training, check_name
 from models.metrics import best_threshold, quality
 from models.onnx import load
 from models.pipelines import DEFAULT_ALGORITHM, build, convert
@@ -47,8 +47,7 @@ def train(
     Same arguments and library versions give the same bytes. progress: called with each of STEPS as it begins.
     version: derived from trained_at and the graph unless given. Raises InvalidRequest for unusable data.
     """
-    if not WORD.fullmatch(name):
-        raise InvalidRequest(f"{name!r} is no model name: use letters, digits, '.', '_' and '-', at most 100")
+    check_name(name)
     progress("encode")
     matrix, truth = _encoded(frame, label, signature)
     progress("split")

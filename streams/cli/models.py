@@ -1,4 +1,4 @@
-"""`weir models`: train, list and show the bundles of a model store."""
+"""`weir models`: train, publish, list and show the bundles of a model store."""
 
 import json
 import os
@@ -15,6 +15,7 @@ from infra import artifacts
 from models.bundle import MANIFEST, read_bundle
 from models.manifest import Manifest
 from schemas.errors import BundleRefused
+from streams.cli.publishing import PublishingOrder, published
 from streams.cli.training import ALGORITHM_NAMES, TrainingOrder, trained
 
 STORE = click.option(
@@ -25,16 +26,17 @@ STORE = click.option(
     help="URL of the store.",
 )
 LONG_PARTS = {"profile", "smoke", "signature"}
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
 
 @click.group()
 def models() -> None:
-    """Train, list and show models."""
+    """Train, publish, list and show models."""
 
 
 @models.command()
-@click.option("--csv", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Table to learn from.")
+@click.option("--csv", type=FILE, help="Table to learn from.")
 @click.option("--label", help="Column of the CSV file that holds the two classes.")
 @click.option("--name", help="Model name; default: churn, or the CSV file's name.")
 @click.option("--algorithm", type=click.Choice(ALGORITHM_NAMES), default=ALGORITHM_NAMES[0], show_default=True)
@@ -52,6 +54,20 @@ def train(store: str, as_json: bool, **order: Any) -> None:
     _print(manifest, as_json)
 
 
+@models.command()
+@click.option("--onnx", type=FILE, required=True, help="Graph: float32 `features` in, float32 `probabilities` out.")
+@click.option("--signature", type=FILE, required=True, help="JSON: target, classes and features of the graph.")
+@click.option("--name", required=True, help="Model name.")
+@STORE
+@AS_JSON
+def publish(store: str, as_json: bool, **order: Any) -> None:
+    """Publish a binary classifier that was trained elsewhere: an ONNX file and its signature, see docs/models.md."""
+    files = published(PublishingOrder(**order), datetime.now(UTC))
+    manifest = read_bundle(files).manifest
+    artifacts.publish(store, manifest.name, manifest.version, files)
+    _print(manifest, as_json)
+
+
 @models.command(name="list")
 @STORE
 @AS_JSON
@@ -63,7 +79,7 @@ def list_models(store: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found))
     elif not found:
-        click.echo(f"No models in {store}: add one with `weir models train`.")
+        click.echo(f"No models in {store}: add one with `weir models train` or `publish`.")
     else:
         _print_list(found)
 
@@ -98,7 +114,8 @@ def _print_list(found: list[dict[str, Any]]) -> None:
         if "refused" in entry:
             table.add_row(name, version, "refused")
             continue
-        quality = (f"{entry['metrics'][metric]:.3f}" for metric in ("roc_auc", "f1"))
+        metrics = entry["metrics"]
+        quality = (f"{metrics[metric]:.3f}" if metric in metrics else "" for metric in ("roc_auc", "f1"))
         table.add_row(name, version, entry["algorithm"], *quality)
     Console().print(table)
     for entry in found:
@@ -110,7 +127,8 @@ def _print(manifest: Manifest, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(manifest.to_json()))
         return
-    facts = Table("metric on held-out rows", "value", title=f"{manifest.name} {manifest.version}")
+    measured = "metric on held-out rows" if manifest.metrics else "trained elsewhere"
+    facts = Table(measured, "value", title=f"{manifest.name} {manifest.version}")
     for metric, value in manifest.metrics.items():
         facts.add_row(metric, f"{value:.4g}")
     facts.add_row("threshold", f"{manifest.threshold:.4g}")

@@ -29,11 +29,11 @@ def test_a_graph_of_the_expected_form_is_loaded() -> None:
 
 
 def test_a_graph_of_another_width_is_refused() -> None:
-    refused(graph(width=4), "the manifest's signature has 3 features")
+    refused(graph(width=4), "the signature has 3 features")
 
 
 def test_a_graph_of_fixed_batch_size_is_refused() -> None:
-    refused(graph(rows=1), "publish graph and manifest of the same training")
+    refused(graph(rows=1), "export it with a free first dimension")
 
 
 def test_a_graph_with_another_output_is_refused() -> None:

@@ -1,7 +1,8 @@
 import numpy as np
+import pytest
 
 from models.profile import reference_profile, typical_rows
-from models.signature import Feature, Signature
+from models.signature import LARGEST, Feature, Signature
 
 SIGNATURE = Signature(
     (Feature("n", "int", minimum=0), Feature("c", "str", categories=("a", "b"))),
@@ -40,3 +41,22 @@ def test_typical_rows_stay_within_what_was_seen() -> None:
     assert rows.shape == (16, 2)
     assert ((rows[:, 0] >= 0) & (rows[:, 0] <= 49) & (rows[:, 0] == np.round(rows[:, 0]))).all()
     assert set(rows[:, 1].tolist()) == {0.0, 1.0, 2.0}
+
+
+@pytest.mark.parametrize(
+    ("feature", "low", "high"),
+    [
+        (Feature("x", "float"), 0, 100),
+        (Feature("x", "float", minimum=5), 5, 105),
+        (Feature("x", "float", minimum=-50), -50, 100),
+        (Feature("x", "float", maximum=50), -50, 50),
+        (Feature("x", "float", minimum=0.25, maximum=0.5), 0.25, 0.5),
+        (Feature("x", "int", minimum=0.5, maximum=3.9), 1, 3),
+        (Feature("x", "float", minimum=-1e39, maximum=1e39), -LARGEST, LARGEST),
+        (Feature("x", "str", categories=("a", "b")), 0, 2),
+    ],
+)
+def test_without_a_profile_typical_rows_spread_from_bound_to_bound(feature: Feature, low: float, high: float) -> None:
+    [column] = typical_rows(Signature((feature,), "y"), None).T
+    assert (column.min(), column.max()) == (np.float32(low), np.float32(high))
+    assert feature.type == "float" or (column == np.round(column)).all()
