@@ -8,6 +8,9 @@ from typing import Any
 
 from schemas.masked import masked
 
+# At DEBUG botocore tells the session token too.
+NOISY = ("faust", "streams.faust_consumer", "aiokafka", "mode", "alembic", "httpx", "uvicorn.access", "botocore")
+
 
 class JsonLines(logging.Formatter):
     """One JSON object per log record: time, level, logger, role, message and what `extra={"data": {...}}` adds.
@@ -38,5 +41,5 @@ def configure_logging(role: str, level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines(role))
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for noisy in ("faust", "streams.faust_consumer", "aiokafka", "mode", "alembic", "httpx", "uvicorn.access"):
+    for noisy in NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
