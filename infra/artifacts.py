@@ -17,7 +17,7 @@ LARGEST_FILE = 256 * 1024 * 1024
 MOST_FILES = 16
 
 # No separator, no leading dot: such a word stays inside its folder and never names an unfinished one.
-_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 class Store(Protocol):
@@ -117,9 +117,15 @@ def latest(store_url: str, name: str) -> str:
 def open_store(store_url: str) -> Store:
     """The store behind a URL. Raises BadSettings for a scheme that is not known."""
     scheme, separator, path = store_url.partition("://")
-    if scheme != "file" or not separator or not path:
-        raise BadSettings(f"MODEL_STORE {store_url!r} is no file:// URL: use file:///path or file://path")
-    return FileStore(Path(path))
+    if separator and path and scheme == "file":
+        return FileStore(Path(path))
+    if separator and scheme == "s3":
+        # boto3 takes a quarter of a second to import.
+        from infra.s3_store import open_bucket
+
+        return open_bucket(path)
+    shown = re.sub(r"//.*@", "//***@", store_url)
+    raise BadSettings(f"MODEL_STORE {shown!r} is no store: use file:///path, file://path or s3://bucket/prefix")
 
 
 def _reading(store_url: str, read: Callable[[Store], T]) -> T:
@@ -131,7 +137,7 @@ def _reading(store_url: str, read: Callable[[Store], T]) -> T:
 
 def _check_words(*words: str) -> None:
     for word in words:
-        if not _WORD.fullmatch(word):
+        if not WORD.fullmatch(word):
             raise BundleRefused(f"{word[:100]!r} is no name: use letters, digits, '.', '_' and '-', at most 100")
 
 
@@ -152,7 +158,7 @@ def _age(version: str) -> list[tuple[int, int, str]]:
 def _folders(folder: Path) -> list[str]:
     if not folder.is_dir():
         return []
-    return [path.name for path in folder.iterdir() if path.is_dir() and _WORD.fullmatch(path.name)]
+    return [path.name for path in folder.iterdir() if path.is_dir() and WORD.fullmatch(path.name)]
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -77,7 +77,9 @@ class Settings(BaseModel):
         Field(ge=1, description="How long a repeated request is recognised and not charged again, in seconds."),
     ] = 600
 
-    model_store: Annotated[str, Field(description="Where bundles lie, file:// URL.")] = "file://.weir/models"
+    model_store: Annotated[
+        str, Field(description="Where bundles lie: file:///path, file://path or s3://bucket/prefix.")
+    ] = "file://.weir/models"
     model_name: Annotated[str, Field(description="The model that the champion route serves.")] = "churn"
 
     weir_host: Annotated[Literal["faust", "bare"], Field(description="What drives the stages.")] = "faust"

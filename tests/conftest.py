@@ -11,7 +11,7 @@ import pytest
 import redis.asyncio
 
 from infra.local.stack import RunningStack
-from tests import spread
+from tests import s3, spread
 from tests.stack import IN_CI, chosen, described, fresh_database, running
 
 # In the environment, so that the processes pytest spreads the tests over share it.
@@ -101,3 +101,20 @@ async def redis_client(redis_url: str) -> AsyncIterator[redis.asyncio.Redis]:
     client = redis.asyncio.Redis.from_url(redis_url)
     yield client
     await client.aclose()
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with s3.moto(tmp_path_factory.mktemp("s3")) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def s3_bucket(s3_endpoint: str, unique: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A bucket of this test's own, where the environment leads boto3 to."""
+    for name, value in s3.environment(s3_endpoint).items():
+        monkeypatch.setenv(name, value)
+    with s3.new_client() as connect:
+        bucket = unique()
+        connect().create_bucket(Bucket=bucket)
+        yield bucket

@@ -1,3 +1,5 @@
+"""What holds for every store, run over each; and what a folder alone can do wrong."""
+
 import os
 from pathlib import Path
 
@@ -10,8 +12,16 @@ FILES = {"manifest.json": b"{}", "model.onnx": b"\x08\x09"}
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> str:
+def folder(tmp_path: Path) -> str:
     return f"file://{tmp_path / 'models'}"
+
+
+@pytest.fixture(params=["file", "s3", "s3 without a prefix"])
+def store(request: pytest.FixtureRequest) -> str:
+    if request.param == "file":
+        return str(request.getfixturevalue("folder"))
+    bucket = request.getfixturevalue("s3_bucket")
+    return f"s3://{bucket}" if "without" in request.param else f"s3://{bucket}/team/models"
 
 
 @pytest.fixture
@@ -58,27 +68,33 @@ def test_a_version_never_changes(store: str) -> None:
     assert artifacts.fetch(store, "churn", "v1") == FILES
 
 
-def test_a_publisher_that_lost_the_race_sees_the_winner(store: str, root: Path) -> None:
-    """Both found no version; the second rename meets the first one's folder."""
+def test_a_publisher_that_lost_the_race_sees_the_winner(store: str) -> None:
+    """Both found no version; the second meets what the first one made."""
     winner, loser = artifacts.open_store(store), artifacts.open_store(store)
     winner.publish("churn", "v1", FILES)
-    with pytest.raises(OSError, match="not empty"):
+    with pytest.raises(OSError, match=r"not empty|the version exists"):
         loser.publish("churn", "v1", {"model.onnx": b"other"})
     assert artifacts.fetch(store, "churn", "v1") == FILES
+
+
+def test_a_folder_that_lost_the_race_is_gone(folder: str, root: Path) -> None:
+    artifacts.publish(folder, "churn", "v1", FILES)
+    with pytest.raises(OSError, match="not empty"):
+        artifacts.open_store(folder).publish("churn", "v1", FILES)
     assert [path.name for path in (root / "churn").iterdir()] == ["v1"]
 
 
-def test_an_unfinished_version_is_invisible(store: str, root: Path) -> None:
-    artifacts.publish(store, "churn", "v1", FILES)
+def test_an_unfinished_version_is_invisible(folder: str, root: Path) -> None:
+    artifacts.publish(folder, "churn", "v1", FILES)
     (root / "churn" / ".draft-x").mkdir()
     (root / "abuse" / ".draft-y").mkdir(parents=True)
-    assert artifacts.versions(store, "churn") == ["v1"]
-    assert artifacts.names(store) == ["churn"]
+    assert artifacts.versions(folder, "churn") == ["v1"]
+    assert artifacts.names(folder) == ["churn"]
 
 
-def test_a_failed_publish_leaves_nothing(store: str, root: Path) -> None:
+def test_a_failed_publish_leaves_nothing(folder: str, root: Path) -> None:
     with pytest.raises(TypeError):
-        artifacts.publish(store, "churn", "v1", {"a.txt": b"fine", "b.txt": "no bytes"})  # type: ignore[dict-item]
+        artifacts.publish(folder, "churn", "v1", {"a.txt": b"fine", "b.txt": "no bytes"})  # type: ignore[dict-item]
     assert list((root / "churn").iterdir()) == []
 
 
@@ -96,16 +112,16 @@ def test_no_name_leaves_the_store(store: str, word: str) -> None:
             attempt()
 
 
-def test_a_link_in_a_version_is_not_followed(store: str, root: Path, tmp_path: Path) -> None:
-    artifacts.publish(store, "churn", "v1", FILES)
+def test_a_link_in_a_version_is_not_followed(folder: str, root: Path, tmp_path: Path) -> None:
+    artifacts.publish(folder, "churn", "v1", FILES)
     secret = tmp_path / "secret"
     secret.write_text("hidden")
     os.symlink(secret, root / "churn" / "v1" / "extra.txt")
     with pytest.raises(BundleRefused, match=r"extra\.txt is no plain file"):
-        artifacts.fetch(store, "churn", "v1")
+        artifacts.fetch(folder, "churn", "v1")
 
 
-def test_files_have_a_largest_size(store: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_have_a_largest_size(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
     artifacts.publish(store, "churn", "v1", {"model.onnx": b"12345"})
     monkeypatch.setattr(artifacts, "LARGEST_FILE", 4)
     with pytest.raises(BundleRefused, match=r"model\.onnx has 5 bytes, at most 4 fit"):
@@ -120,12 +136,12 @@ def test_a_bundle_has_1_to_16_files(store: str, files: dict[str, bytes]) -> None
         artifacts.publish(store, "churn", "v1", files)
 
 
-def test_too_many_files_are_not_read(store: str, root: Path) -> None:
-    artifacts.publish(store, "churn", "v1", FILES)
+def test_too_many_files_are_not_read(folder: str, root: Path) -> None:
+    artifacts.publish(folder, "churn", "v1", FILES)
     for i in range(20):
         (root / "churn" / "v1" / f"{i}").touch()
     with pytest.raises(BundleRefused, match="holds 22 files"):
-        artifacts.fetch(store, "churn", "v1")
+        artifacts.fetch(folder, "churn", "v1")
 
 
 def test_an_unknown_version_answers_with_the_known_ones(store: str) -> None:
@@ -142,10 +158,15 @@ def test_an_unknown_model_answers_with_the_known_ones(store: str) -> None:
         artifacts.latest(store, "abuse")
 
 
-@pytest.mark.parametrize("url", ["s3://bucket/models", "/plain/path", "file://", "", "http://host/x"])
-def test_a_store_that_is_no_file_url_is_refused(url: str) -> None:
-    with pytest.raises(BadSettings, match="is no file:// URL"):
+@pytest.mark.parametrize("url", ["/plain/path", "file://", "", "http://host/x", "s3:bucket", "S3://bucket"])
+def test_a_url_that_is_no_store_is_refused(url: str) -> None:
+    with pytest.raises(BadSettings, match="is no store: use file:///path, file://path or s3://bucket/prefix"):
         artifacts.names(url)
+
+
+def test_a_password_in_a_url_is_not_repeated() -> None:
+    with pytest.raises(BadSettings, match=r"^MODEL_STORE 'https://\*\*\*@host/x' is no store"):
+        artifacts.names("https://user:pa@ss@host/x")
 
 
 def test_a_store_that_cannot_be_written_is_unavailable(tmp_path: Path) -> None:

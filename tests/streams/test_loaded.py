@@ -12,6 +12,8 @@ HOST = "from streams.host import make_host; make_host(Settings(weir_host={!r}), 
 TRAINING = {"pandas", "sklearn", "skl2onnx"}
 DATABASE = {"sqlalchemy", "psycopg", "alembic"}
 WEB = {"starlette", "uvicorn"}
+AWS = {"boto3", "botocore"}
+FOLDER = "from infra import artifacts; artifacts.names('file:///dev/null/none')"
 
 
 def loaded(statements: str) -> set[str]:
@@ -26,12 +28,13 @@ def loaded(statements: str) -> set[str]:
     ("statements", "own", "foreign"),
     [
         (SCORER, {"numpy", "redis"}, DATABASE | TRAINING | WEB | {"faust"}),
+        (f"{SCORER}; {FOLDER}", {"infra"}, AWS),
         (SINK, {"sqlalchemy"}, TRAINING | WEB | {"faust"}),
         (GATEWAY, {"starlette", "sqlalchemy"}, TRAINING | {"alembic", "faust", "onnxruntime"}),
         (HOST.format("bare"), {"aiokafka"}, DATABASE | TRAINING | WEB | {"faust", "mode"}),
         (HOST.format("faust"), {"faust"}, DATABASE | TRAINING | WEB),
     ],
-    ids=["scorer", "sink", "gateway", "bare host", "faust host"],
+    ids=["scorer", "scorer with a folder of models", "sink", "gateway", "bare host", "faust host"],
 )
 def test_a_process_loads_what_it_needs_and_no_more(statements: str, own: set[str], foreign: set[str]) -> None:
     found = loaded(statements)

@@ -35,6 +35,15 @@ def test_training_publishes_a_bundle_that_list_and_show_know(store: str) -> None
     assert shown["metrics"]["rows"] == 80
 
 
+def test_models_of_a_bucket_are_trained_listed_and_shown(s3_bucket: str) -> None:
+    given = ("--store", f"s3://{s3_bucket}/models")
+    trained = json.loads(done("", "train", "--rows", "400", "--json", *given))
+    (listed,) = json.loads(done("", "list", "--json", *given))
+    assert listed["version"] == trained["version"]
+    assert json.loads(done("", "show", "churn", "--json", *given)) == trained
+    assert f"No models in s3://{s3_bucket}/others" in done("", "list", "--store", f"s3://{s3_bucket}/others")
+
+
 def test_a_bar_follows_the_steps_on_a_terminal_and_nothing_is_shown_elsewhere(store: str) -> None:
     given = {"MODEL_STORE": store, "COLUMNS": "200"}
     terminal = {"TTY_COMPATIBLE": "1", "TERM": "xterm"}
