@@ -105,10 +105,13 @@ class Watchdog:
         self._beat_at = self._clock()
 
     async def beats(self) -> None:
-        """Beat for as long as the event loop runs; never returns."""
-        while True:
-            self.beat()
-            await asyncio.sleep(BEAT_S)
+        """Beat until cancelled: from then on the loop is not judged, as who leaves a group takes its time."""
+        try:
+            while True:
+                self.beat()
+                await asyncio.sleep(BEAT_S)
+        finally:
+            self._beat_at = inf
 
     def _run(self) -> None:
         interval = min(1.0, self._stall_after_s / 4)

@@ -44,7 +44,7 @@ def run(role: str, processes: int | str) -> None:
     settings = Settings.read(os.environ)
     if role == "gateway" and processes != 1:
         raise BadSettings("--processes: a gateway listens on a port of its own, start each with its PORT")
-    count = min(cores(), MOST_READERS) if isinstance(processes, str) else processes
+    count = cores() if isinstance(processes, str) else processes
     code = _run_one(role, settings) if count == 1 else _run_several(role, settings, count)
     if code:  # a crash can leave a library's thread behind for which the interpreter would wait for ever
         logging.shutdown()
@@ -52,10 +52,10 @@ def run(role: str, processes: int | str) -> None:
 
 
 def cores() -> int:
-    """How many this process may use, by its affinity and its container's limit."""
+    """How many this process may use, by its affinity and its container's limit, and MOST_READERS at most."""
     from joblib import cpu_count
 
-    return min(MOST, int(cpu_count()))
+    return min(MOST_READERS, int(cpu_count()))
 
 
 def _run_one(role: str, settings: Settings) -> int:

@@ -137,6 +137,9 @@ async def test_a_loop_that_beats_is_awake() -> None:
     assert not worker.watchdog.has_slept()
     assert not beating.done()
     beating.cancel()
+    await asyncio.wait([beating])
+    assert worker.after(Worker.FROZEN_AFTER_S, Progress(12, 5))
+    assert worker.after(Worker.FROZEN_AFTER_S, Progress(13, 5))
 
 
 def test_a_blocked_event_loop_does_not_stop_the_watchdog() -> None:
