@@ -40,7 +40,9 @@ def emit(answer: Answer, now_ms: int, outlets: Outlets, emissions: list[Emission
     """Add the records that end one request, and return how it ended: as an `error` where its result is no record."""
     item = answer.item
     if item.request_id is not None:
-        partition = _reply_partition(item.headers, outlets) if h.REPLY_PARTITION in item.headers else None
+        partition = (
+            reply_partition(item.headers, outlets.reply_partitions) if h.REPLY_PARTITION in item.headers else None
+        )
         result, reply = _bodies(answer, item.request_id, now_ms, partition is not None)
         if len(result) > MAX_RESULT_BYTES:
             return emit(_too_large(answer, len(result)), now_ms, outlets, emissions)
@@ -121,9 +123,11 @@ def _bucket(decision: Decision) -> bytes:
     return b'{"limit":%d,"remaining":%d,"reset":%d,"retry_after":%d}' % numbers
 
 
-def _reply_partition(headers: Mapping[str, bytes], outlets: Outlets) -> int | None:
-    wanted = headers[h.REPLY_PARTITION]
+def reply_partition(headers: Mapping[str, bytes], partitions: int) -> int | None:
+    """The partition of the replies topic that a record asks its reply on; None where it asks for none, or for none of
+    them."""
+    wanted = headers.get(h.REPLY_PARTITION, b"")
     if h.REPLY_INSTANCE not in headers or not wanted.isdigit() or len(wanted) > 6:
         return None
     partition = int(wanted)
-    return partition if partition < outlets.reply_partitions else None
+    return partition if partition < partitions else None

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from models.routing import Routed
+from schemas.control_state import ControlState
 from schemas.keys import ApiKey, Credential
 from schemas.quota import Charge, Decision
+from schemas.routes import Route
 from schemas.stored import Position, ReceivedLabel, RefusedRow, StoredPrediction
 
 Clock = Callable[[], datetime]
@@ -73,6 +75,32 @@ class Store(Protocol):
         self, keys: Sequence[ApiKey], deleted: Sequence[str], positions: Sequence[Position]
     ) -> Sequence[RefusedRow]:
         """Keep the last state of each key; `deleted`: ids of keys that the topic has dropped."""
+        ...
+
+
+class ControlStore(Protocol):
+    """Where the control plane's state lies."""
+
+    async def read(self) -> ControlState:
+        """The state as of now: all that was written before the call. Raises Unavailable."""
+        ...
+
+
+class ModelStore(Protocol):
+    """Where bundles lie."""
+
+    async def verify(self, model: str, version: str) -> Mapping[str, Any]:
+        """What the registry says of a bundle that may serve (digest, algorithm, metrics). Raises BundleRefused with the
+        reason why it may not, Unavailable."""
+        ...
+
+
+class Evidence(Protocol):
+    """What traffic and labels say of candidates."""
+
+    async def verdict(self, route: Route) -> Mapping[str, Any]:
+        """The verdict on a route's candidate as JSON values: `outcome`, `reason`, `epoch` and the numbers. Raises
+        Unavailable."""
         ...
 
 

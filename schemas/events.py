@@ -1,14 +1,24 @@
 """What happened, for those who ask later: audit events."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
+from uuid import UUID, uuid5
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from schemas.keys import ApiKey
+from schemas.registry import RegistryEntry
 from schemas.request import new_request_id
+from schemas.routes import Revision, Route
+
+_CONTROL = UUID("6f1c0c58-6f0e-5d0b-9a3e-2c1f4d7a9b10")
+"""Namespace of the ids that are made from a command's."""
 
 KeyAction = Literal["key_created", "key_revoked", "key_rotated", "key_tier_changed", "key_resealed"]
+ControlAction = Literal[
+    "route_adopted", "route_set", "route_promoted", "route_rolled_back", "route_ramped", "route_reweighed",
+    "model_ready", "model_refused", "model_retired",
+]  # fmt: skip
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -16,8 +26,10 @@ Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 class AuditEvent(BaseModel):
     """One change of one thing: who made it, when, why, and what it was before and after.
 
-    event_id: a UUIDv7. actor: a key id, or `cli:` and the name of a user of the machine. target: the id of the key.
-    before, after: digests of its public record (`ApiKey.digest`); `before` is None for what is new.
+    event_id: a UUIDv7, or one made from the command's id: the event of a command that is carried out again is the
+    same one. actor: a key id, or `cli:` and the name of a user of the machine. target: the id of the key, the model, or
+    `model/version`. before, after: digests of its public record (`ApiKey.digest`, `RoutePlan.digest`, that of the
+    bundle's manifest); `before` is None for what is new. details: of a route, what it was changed `from` and `to`.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -25,11 +37,12 @@ class AuditEvent(BaseModel):
     event_id: str
     at: AwareDatetime
     actor: Annotated[str, Field(min_length=1, max_length=200)]
-    action: KeyAction
+    action: KeyAction | ControlAction
     target: str
     before: Digest | None = None
     after: Digest | None = None
-    reason: Annotated[str, Field(max_length=500)] | None = None
+    reason: Annotated[str, Field(max_length=1000)] | None = None
+    details: dict[str, Any] | None = None
 
 
 def key_changed(
@@ -46,3 +59,62 @@ def key_changed(
         after=after.digest(),
         reason=reason,
     )
+
+
+class RoutingEvent(BaseModel):
+    """What was found out about a route's candidate.
+
+    event_type: `evidence` where a promotion or a step was judged or the verdict has changed, `guardrail` where a bound
+    was passed. outcome: promote, hold, roll_back or inconclusive. verdict: the numbers, measure by measure.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    event_id: str
+    event_type: Literal["evidence", "guardrail"]
+    model: str
+    epoch: int
+    at: AwareDatetime
+    outcome: str
+    reason: str
+    verdict: dict[str, Any] = {}
+
+
+def route_changed(route: Route, revision: Revision) -> AuditEvent:
+    """The event of one route's change."""
+    epochs = [known.epoch for known in route.revisions]
+    place = epochs.index(revision.epoch)
+    before = route.revisions[place - 1].plan if place else None
+    return AuditEvent(
+        event_id=event_id(revision.command_id, route.model),
+        at=revision.at,
+        actor=revision.actor,
+        action=f"route_{revision.action}",  # type: ignore[arg-type]  # pydantic checks it
+        target=route.model,
+        before=None if before is None else before.digest(),
+        after=revision.plan.digest(),
+        reason=revision.reason,
+        details={
+            "epoch": revision.epoch,
+            "from": None if before is None else before.summary(),
+            "to": revision.plan.summary(),
+        },
+    )
+
+
+def entry_changed(entry: RegistryEntry) -> AuditEvent:
+    """The event of a version that was verified or retired."""
+    return AuditEvent(
+        event_id=event_id(entry.command_id or "", entry.key),
+        at=entry.at,
+        actor=entry.actor,
+        action=f"model_{entry.status}",  # type: ignore[arg-type]  # pydantic checks it
+        target=entry.key,
+        after=entry.digest,
+        reason=entry.reason,
+    )
+
+
+def event_id(command_id: str, target: str) -> str:
+    """The id of what a command brought about there, the same however often it is carried out."""
+    return str(uuid5(_CONTROL, f"{command_id} {target}"))

@@ -15,6 +15,9 @@ Word = Annotated[str, Field(pattern=rf"^{WORD.pattern}$")]
 """A model's name or version: it becomes a folder, a topic key and a metric label."""
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
+STEPS: frozenset[Action] = frozenset({"ramped", "reweighed"})
+"""Changes within a plan: a rollback undoes them together with the change that began it."""
+
 MOST_ARMS = 8
 MOST_REVISIONS = 20
 """A route remembers so many of its changes."""
@@ -91,6 +94,10 @@ class RoutePlan(BaseModel):
         """Every version that it names, once."""
         return tuple(dict.fromkeys(arm.version for arm in self.arms))
 
+    def summary(self) -> dict[str, Any]:
+        """Who answers what share, in short."""
+        return {"strategy": self.strategy, "arms": {arm.name: [arm.version, arm.weight] for arm in self.arms}}
+
     def digest(self) -> str:
         """Lower-case hex SHA-256 of the plan as JSON with sorted names and no blanks."""
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
@@ -134,9 +141,20 @@ class Route(BaseModel):
     def plan(self) -> RoutePlan:
         return self.current.plan
 
+    @property
+    def before(self) -> RoutePlan | None:
+        """What a rollback returns to: the plan before the last change that was no step; None where none is known."""
+        changes = [i for i, revision in enumerate(self.revisions) if revision.action not in STEPS]
+        return self.revisions[changes[-1] - 1].plan if changes and changes[-1] > 0 else None
+
+    def made_by(self, command_id: str) -> Revision | None:
+        """The change that this command made, where it is remembered."""
+        return next((revision for revision in self.revisions if revision.command_id == command_id), None)
+
     def then(self, revision: Revision) -> Self:
-        """The route after a further change."""
-        return self.model_copy(update={"revisions": (*self.revisions, revision)[-MOST_REVISIONS:]})
+        """The route after a further change; of several steps in a row the last is remembered."""
+        kept = self.revisions[:-1] if {revision.action, self.current.action} <= STEPS else self.revisions
+        return self.model_copy(update={"revisions": (*kept, revision)[-MOST_REVISIONS:]})
 
     def public(self) -> dict[str, Any]:
         """What callers see of it: the present state without its past, as JSON values."""

@@ -18,7 +18,12 @@ LONGEST_EPOCH = 15
 
 def signing_key(api_key: str) -> bytes:
     """The 32-byte key that signs an API key's records."""
-    return hmac.digest(api_key.encode(), DERIVATION_LABEL, "sha256")
+    return derived_key(api_key, DERIVATION_LABEL)
+
+
+def derived_key(secret: str, label: bytes) -> bytes:
+    """A 32-byte key for one purpose, named by the label: HMAC-SHA256 of it under the secret."""
+    return hmac.digest(secret.encode(), label, "sha256")
 
 
 def signature(key: bytes, *, topic: str, request_id: bytes, record_key: bytes, signed_at: bytes, body: bytes) -> bytes:

@@ -30,7 +30,7 @@ class CompactedView:
         *,
         timeout_s: float = 30,
     ) -> None:
-        self.topic = topic
+        self._topic = topic
         self._on_record = on_record
         self._timeout_s = timeout_s
         self._options = aiokafka_options(settings)
@@ -48,7 +48,7 @@ class CompactedView:
             await self.stop()
             raise Unavailable(
                 "kafka",
-                f"topic {self.topic} could not be read ({error!r}); check the brokers and `weir topics check`",
+                f"topic {self._topic} could not be read ({error!r}); check the brokers and `weir topics check`",
             ) from error
         self._follower = asyncio.create_task(self._follow())
 
@@ -66,6 +66,11 @@ class CompactedView:
         await asyncio.shield(self._follower)
 
     @property
+    def topic(self) -> str:
+        """Its full name."""
+        return self._topic
+
+    @property
     def staleness_s(self) -> float:
         """Seconds since the broker last answered."""
         return monotonic() - self._heard_at
@@ -73,7 +78,7 @@ class CompactedView:
     async def _open(self) -> None:
         guard_readers()
         consumer = AIOKafkaConsumer(
-            self.topic,
+            self._topic,
             **self._options,
             group_id=None,
             enable_auto_commit=False,
@@ -99,7 +104,7 @@ class CompactedView:
             async with asyncio.timeout(PROBE_S):
                 await consumer.end_offsets(consumer.assignment())
         except (TimeoutError, KafkaError) as error:
-            log.warning("%s: the broker does not answer, %.0f s old: %r", self.topic, self.staleness_s, error)
+            log.warning("%s: the broker does not answer, %.0f s old: %r", self._topic, self.staleness_s, error)
         else:
             self._heard_at = monotonic()
 
@@ -116,6 +121,6 @@ class CompactedView:
         try:
             key = (record.key or b"").decode()
         except UnicodeDecodeError:
-            log.warning("%s@%d: the key is not text; ignored", self.topic, record.offset)
+            log.warning("%s@%d: the key is not text; ignored", self._topic, record.offset)
             return
         self._on_record(key, record.value)

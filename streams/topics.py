@@ -55,14 +55,25 @@ PREDICTION_RESULTS = Topic("prediction-results", "entity", 6, 7 * DAY_MS)
 PREDICTION_REPLIES = Topic("prediction-replies", "none: the partition is named", 12, 10 * 60 * 1000)
 FEEDBACK = Topic("feedback", "request id", 3, 30 * DAY_MS, SIGNED)
 API_KEYS = Topic("api-keys", "key id", 1, None, ordered=True)
+CONTROL_COMMANDS = Topic("control-commands", "model", 1, 30 * DAY_MS, SIGNED, ordered=True)
+MODEL_ROUTES = Topic("model-routes", "model", 1, None, ordered=True)
+MODEL_REGISTRY = Topic("model-registry", "model/version", 1, None, ordered=True)
+ROUTING_EVENTS = Topic("routing-events", "model", 1, 30 * DAY_MS)
+SHADOW_REQUESTS = Topic("shadow-requests", "entity", 6, 7 * DAY_MS)
+SHADOW_RESULTS = Topic("shadow-results", "entity", 6, 7 * DAY_MS)
 AUDIT_EVENTS = Topic("audit-events", "actor", 1, 365 * DAY_MS)
 DEAD_LETTERS = Topic("dead-letters", "the original record's", 3, 30 * DAY_MS)
 
-TOPICS = (PREDICTION_REQUESTS, PREDICTION_RESULTS, PREDICTION_REPLIES, FEEDBACK, API_KEYS, AUDIT_EVENTS, DEAD_LETTERS)
+TOPICS = (
+    PREDICTION_REQUESTS, PREDICTION_RESULTS, PREDICTION_REPLIES, SHADOW_REQUESTS, SHADOW_RESULTS, FEEDBACK,
+    API_KEYS, CONTROL_COMMANDS, MODEL_ROUTES, MODEL_REGISTRY, ROUTING_EVENTS, AUDIT_EVENTS, DEAD_LETTERS,
+)  # fmt: skip
 
 TAKEN_BYTES = {
     PREDICTION_RESULTS.name: MAX_RECORD_BYTES,
     PREDICTION_REPLIES.name: MAX_RECORD_BYTES,
+    SHADOW_REQUESTS.name: MAX_RECORD_BYTES,
+    SHADOW_RESULTS.name: MAX_RECORD_BYTES,
     DEAD_LETTERS.name: BATCH_BYTES,
 }
 """What these must take: a record that they refuse would end its worker, again and again."""

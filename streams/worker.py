@@ -12,13 +12,12 @@ from functools import partial
 from infra.kafka import client_options
 from schemas.errors import BadSettings, WeirError
 from streams import memory, topology
-from streams.compacted import CompactedView
 from streams.host import Progress, make_host
 from streams.log_lines import configure_logging
 from streams.log_watch import replaced_log
 from streams.observe import Metrics, forget_the_dead
 from streams.producer import Producer
-from streams.roles.shared import Built, Shared
+from streams.roles.shared import Built, Shared, View
 from streams.settings import Settings
 from streams.tasks import first_failure
 from streams.topics import check_topics, log_ids
@@ -99,6 +98,10 @@ async def _build(role: str, shared: Shared) -> Built:
         from streams.roles import sink
 
         return await sink.build(shared)
+    if role == "control":
+        from streams.roles import control
+
+        return await control.build(shared)
     from streams.roles import scorer
 
     return await scorer.build(shared)
@@ -112,7 +115,7 @@ def _begin_stop(stop: asyncio.Event) -> None:
     timer.start()
 
 
-def _report(metrics: Metrics, group: str, views: Sequence[CompactedView], progress: Progress) -> None:
+def _report(metrics: Metrics, group: str, views: Sequence[View], progress: Progress) -> None:
     metrics.lag.labels(group).set(progress.unread)
     metrics.partitions.labels(group).set(progress.partitions)
     for view in views:

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from schemas.message import Emission, Record
 from streams.attempts import RedisAttempts
-from streams.compacted import CompactedView
 from streams.loops import Limits, Pipeline
 from streams.observe import Metrics
 from streams.producer import Producer
@@ -19,7 +18,20 @@ from streams.topology import Step
 
 log = logging.getLogger("weir.worker")
 
-Built = tuple[list[Pipeline], list[CompactedView]]
+
+class View(Protocol):
+    """A compacted topic that a role follows."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def staleness_s(self) -> float: ...
+    async def failed(self) -> None:
+        """Returns never, or raises what ended the following."""
+        ...
+
+
+Built = tuple[list[Pipeline], Sequence[View]]
 """What a role runs, and the views that it follows meanwhile."""
 
 
@@ -34,11 +46,11 @@ class Shared:
     partitions: Mapping[str, int]
     logs: Mapping[str, str]
 
-    def pipelines(self, role: str, steps: Sequence[Step], redis: Any) -> list[Pipeline]:
-        """One for each step, with the limits that the settings name."""
+    def pipelines(self, role: str, steps: Sequence[Step], redis: Any, in_flight: int | None = None) -> list[Pipeline]:
+        """One for each step, with the limits that the settings name. in_flight: batches, where the role needs fewer."""
         settings = self.settings
         attempts = RedisAttempts(redis, self.logs, settings.topic(role))
-        limits = Limits(settings.batches_in_flight, settings.batch_timeout_s, settings.max_attempts)
+        limits = Limits(in_flight or settings.batches_in_flight, settings.batch_timeout_s, settings.max_attempts)
         return [
             Pipeline(
                 settings.topic(step.topic.name),

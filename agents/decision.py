@@ -1,0 +1,115 @@
+"""How commands end: what they are decided by, and the checks that several share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from schemas.control import Command, Outcome, OutcomeCode
+from schemas.control_state import ControlState
+from schemas.registry import RegistryEntry
+from schemas.routes import Action, Revision, Route, RoutePlan
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Who gives a command, when, and under which id."""
+
+    command_id: str
+    actor: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What had to be found out for a command.
+
+    entries: of the versions that it names and nobody had verified, by version. verdict: on the candidate, as JSON
+    values with its `outcome` and `reason`; None where none was needed.
+    """
+
+    entries: Mapping[str, RegistryEntry] = field(default_factory=dict)
+    verdict: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """How a command ends, and the state after it.
+
+    revision: the change that it made of `route`. route, entries: what has to be written, perhaps for the second time.
+    """
+
+    outcome: Outcome
+    state: ControlState
+    route: Route | None = None
+    revision: Revision | None = None
+    entries: tuple[RegistryEntry, ...] = ()
+
+
+class Declined(Exception):
+    """A command that is refused, with the code for it."""
+
+    def __init__(self, code: OutcomeCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def changed(state: ControlState, command: Command, order: Order, action: Action, plan: RoutePlan) -> Decision:
+    """The route with this plan; where that is its plan already, nothing changes."""
+    known = state.routes.get(command.model)
+    if known is not None and known.plan == plan:
+        return unchanged(state, order, known)
+    revision = Revision(
+        epoch=1 if known is None else known.epoch + 1,
+        at=order.at,
+        action=action,
+        actor=order.actor,
+        reason=command.reason,
+        command_id=order.command_id,
+        plan=plan,
+    )
+    route = Route(model=command.model, revisions=(revision,)) if known is None else known.then(revision)
+    return Decision(applied(order, route), state.with_route(route), route, revision)
+
+
+def applied(order: Order, route: Route) -> Outcome:
+    return Outcome(request_id=order.command_id, status="applied", route=route.public())
+
+
+def unchanged(state: ControlState, order: Order, route: Route) -> Decision:
+    return Decision(Outcome(request_id=order.command_id, status="unchanged", route=route.public()), state)
+
+
+def refused(order: Order, code: OutcomeCode, message: str, route: Route | None = None) -> Outcome:
+    shown = None if route is None else route.public()
+    return Outcome(request_id=order.command_id, status="refused", code=code, message=message, route=shown)
+
+
+def route_of(state: ControlState, model: str) -> Route:
+    """Raises Declined naming the models that have one."""
+    if model not in state.routes:
+        known = ", ".join(sorted(state.routes)) or "none"
+        raise Declined("unknown_model", f"no route of model {model}; known are {known}")
+    return state.routes[model]
+
+
+def check_epoch(route: Route | None, expected: int | None) -> None:
+    """Raises Declined where the route has changed since the caller looked."""
+    found = 0 if route is None else route.epoch
+    if expected is not None and expected != found:
+        raise Declined("conflict", f"the route is at epoch {found}, not {expected}: look at it again and repeat")
+
+
+def check_versions(state: ControlState, model: str, plan: RoutePlan) -> None:
+    """Raises Declined for the first version that may not be served, with the known ones."""
+    for version in plan.versions():
+        entry = state.entries.get(f"{model}/{version}")
+        if entry is None or entry.status == "retired":
+            raise Declined("unknown_version", unknown(state, model, version, retired=entry is not None))
+        if entry.status == "refused":
+            raise Declined("model_refused", f"{model} {version} is refused: {entry.reason}")
+
+
+def unknown(state: ControlState, model: str, version: str, *, retired: bool = False) -> str:
+    known = ", ".join(state.versions(model)) or "none"
+    return f"{model} {version} is {'retired' if retired else 'not known'}; known are {known}"

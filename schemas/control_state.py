@@ -1,0 +1,78 @@
+"""What the control plane knows: every route, and every version that was announced."""
+
+import logging
+from typing import Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from schemas.masked import masked
+from schemas.registry import RegistryEntry
+from schemas.routes import Route
+
+_log = logging.getLogger("weir.control")
+Message = TypeVar("Message", bound=BaseModel)
+
+
+class ControlState(BaseModel):
+    """All routes by model, and all versions that were announced by `name/version`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    routes: dict[str, Route] = {}
+    entries: dict[str, RegistryEntry] = {}
+
+    def with_route(self, route: Route) -> Self:
+        return self.model_copy(update={"routes": {**self.routes, route.model: route}})
+
+    def with_entry(self, entry: RegistryEntry) -> Self:
+        return self.model_copy(update={"entries": {**self.entries, entry.key: entry}})
+
+    def versions(self, model: str) -> list[str]:
+        """Versions of a model that may be served."""
+        return [entry.version for entry in self.entries.values() if entry.name == model and entry.status == "ready"]
+
+
+class RouteTable:
+    """Model -> route, fed record by record from `model-routes`; an older epoch never takes a newer one's place."""
+
+    def __init__(self) -> None:
+        self.routes: dict[str, Route] = {}
+
+    def update(self, model: str, value: bytes | None) -> bool:
+        """Takes over one record, a route as JSON, or None, which removes it. False where it changes nothing."""
+        if value is None:
+            return self.routes.pop(model, None) is not None
+        route = _read(Route, model, value)
+        if route is None or route.model != model:
+            return False
+        known = self.routes.get(model)
+        if known is not None and known.epoch >= route.epoch:
+            return False
+        self.routes[model] = route
+        return True
+
+
+class Registry:
+    """`name/version` -> entry, fed record by record from `model-registry`."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, RegistryEntry] = {}
+
+    def update(self, key: str, value: bytes | None) -> None:
+        """Takes over one record, an entry as JSON, or None, which removes it; what is neither is ignored."""
+        if value is None:
+            self.entries.pop(key, None)
+            return
+        entry = _read(RegistryEntry, key, value)
+        if entry is not None and entry.key == key:
+            self.entries[key] = entry
+
+
+def _read(form: type[Message], key: str, value: bytes) -> Message | None:
+    try:
+        return form.model_validate_json(value)
+    except ValidationError as error:
+        fields = sorted({".".join(map(str, item["loc"])) or "body" for item in error.errors()})
+        named = masked(key)[:64]
+        _log.warning("record %r is no %s and is ignored: %s cannot be read", named, form.__name__, ", ".join(fields))
+        return None

@@ -1,0 +1,33 @@
+"""Bundles of a model store, verified and warmed up."""
+
+import numpy as np
+
+from infra import artifacts
+from models.bundle import Bundle, read_bundle
+from schemas.errors import BundleRefused
+
+WARM_ROWS = 500
+
+
+class BundleStore:
+    """The bundles behind a store's URL. Raises BadSettings where it is none."""
+
+    def __init__(self, url: str) -> None:
+        artifacts.open_store(url)
+        self._url = url
+
+    def latest(self, name: str) -> str:
+        """The newest version of a model. Raises BundleRefused where it has none, Unavailable."""
+        return artifacts.latest(self._url, name)
+
+    def load(self, name: str, version: str) -> Bundle:
+        """A version that may serve: fetched, verified, tried on its smoke rows, and warm.
+
+        Raises BundleRefused saying what is wrong and what to do, Unavailable.
+        """
+        bundle = read_bundle(artifacts.fetch(self._url, name, version))
+        if (bundle.name, bundle.version) != (name, version):
+            raise BundleRefused(f"{name} {version} holds {bundle.name} {bundle.version}: publish it again")
+        # The first run of a size allocates what the later ones use again.
+        bundle.score(np.zeros((WARM_ROWS, len(bundle.signature.features)), dtype=np.float32))
+        return bundle
