@@ -1,7 +1,7 @@
 """Where the control plane's state lies: the compacted topics `model-routes` and `model-registry`."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from infra.compacted import read_records
@@ -29,7 +29,7 @@ class TopicControlStore:
         )
         return ControlState(routes=table.routes, entries=registry.entries)
 
-    def _read(self, topic: str, update: Any) -> None:
+    def _read(self, topic: str, update: Callable[[str, bytes | None], bool]) -> None:
         def note(key: bytes, value: bytes | None) -> None:
             update(key.decode("utf-8", "replace"), value)
 

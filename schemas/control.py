@@ -125,7 +125,11 @@ class Outcome(BaseModel):
 
 def read_command(body: bytes | None) -> Command:
     """The command in a record's value. Raises Undecodable; InvalidRequest naming every wrong field."""
-    value = decode(body)
+    return command_from(decode(body))
+
+
+def command_from(value: object) -> Command:
+    """The command that a JSON value says. Raises InvalidRequest naming every wrong field."""
     try:
         return _COMMAND.validate_python(value)
     except ValidationError as error:

@@ -58,14 +58,15 @@ class Registry:
     def __init__(self) -> None:
         self.entries: dict[str, RegistryEntry] = {}
 
-    def update(self, key: str, value: bytes | None) -> None:
-        """Takes over one record, an entry as JSON, or None, which removes it; what is neither is ignored."""
+    def update(self, key: str, value: bytes | None) -> bool:
+        """Takes over one record, an entry as JSON, or None, which removes it. False where it changes nothing."""
         if value is None:
-            self.entries.pop(key, None)
-            return
+            return self.entries.pop(key, None) is not None
         entry = _read(RegistryEntry, key, value)
-        if entry is not None and entry.key == key:
-            self.entries[key] = entry
+        if entry is None or entry.key != key:
+            return False
+        self.entries[key] = entry
+        return True
 
 
 def _read(form: type[Message], key: str, value: bytes) -> Message | None:

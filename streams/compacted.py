@@ -26,7 +26,7 @@ class CompactedView:
         self,
         settings: Settings,
         topic: str,
-        on_record: Callable[[str, bytes | None], None],
+        on_record: Callable[[str, bytes | None], object],
         *,
         timeout_s: float = 30,
     ) -> None:

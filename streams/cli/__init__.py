@@ -18,6 +18,7 @@ VERBS = {
     "run": "streams.cli.run:run",
     "topics": "streams.cli.topics:topics",
     "models": "streams.cli.models:models",
+    "route": "streams.cli.route:route",
     "keys": "streams.cli.keys:keys",
     "limits": "streams.cli.limits:limits",
     "produce": "streams.cli.produce:produce",

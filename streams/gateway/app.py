@@ -1,6 +1,6 @@
 """The gateway's routes, each bound to what it needs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
@@ -36,11 +36,12 @@ def create_app(
     administer: Administer,
     checks: Checks,
     metrics_text: Callable[[], bytes],
+    more: Sequence[Route] = (),
     peek: Peek | None = None,
     clock: Clock = lambda: datetime.now(UTC),
     observe: Observe = lambda route, status, seconds: None,
 ) -> Starlette:
-    """The gateway over these things; nothing is connected here. peek: None where limits are switched off."""
+    """The gateway over these things; nothing is connected here. more: further routes. peek: None where limits are switched off."""
     underway = Underway()
 
     def clock_ms() -> int:
@@ -69,6 +70,7 @@ def create_app(
         Route("/predictions/{request_id:path}", look_up),
         Route("/feedback", tell, methods=["POST"]),
         *key_routes(administer),
+        *more,
         Route("/healthz", healthz),
         Route("/readyz", partial(readyz, checks=checks)),
         Route("/metrics", partial(metrics, text=metrics_text, public=settings.metrics_public)),

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -15,7 +16,11 @@ from infra.database import create_db_engine
 from infra.kafka import aiokafka_options, client_options
 from infra.rate_limit import RedisLimiter, connect
 from infra.sealing import Sealer
-from schemas.keys import ApiKey
+from schemas.control import Command, Outcome
+from schemas.keys import ApiKey, Credential
+from schemas.message import Emission
+from streams.commands import command_body, outcome_of
+from streams.evidence import figures
 from streams.gateway.administration import Administration
 from streams.gateway.app import create_app
 from streams.gateway.feeds import Feeds
@@ -25,11 +30,13 @@ from streams.gateway.metrics import GatewayMetrics
 from streams.gateway.pending import Pending, RateState
 from streams.gateway.quota import Peek
 from streams.gateway.replies import ReplyReader
+from streams.gateway.router import Give, router_routes
 from streams.gateway.stored import stored_predictions
 from streams.observe import metrics_text
 from streams.producer import Producer
+from streams.requests import ReplyTo, signed_request
 from streams.settings import Settings
-from streams.topics import PREDICTION_REPLIES
+from streams.topics import CONTROL_COMMANDS, PREDICTION_REPLIES
 
 log = logging.getLogger("weir.gateway")
 
@@ -96,8 +103,8 @@ async def _gateway(settings: Settings, metrics: GatewayMetrics) -> AsyncIterator
 
         def text() -> bytes:
             metrics.pending.set(len(pending))
-            if feeds.view is not None:
-                metrics.staleness.labels(feeds.view.topic).set(feeds.view.staleness_s)
+            for view in feeds.views:
+                metrics.staleness.labels(view.topic).set(view.staleness_s)
             return metrics_text(settings.prometheus_multiproc_dir)
 
         app = create_app(
@@ -113,10 +120,32 @@ async def _gateway(settings: Settings, metrics: GatewayMetrics) -> AsyncIterator
                 "producer": lambda: producer.broken,
             },
             metrics_text=text,
+            more=router_routes(feeds, _commands(settings, producer, feeds.replies), *figures(engine)),
             peek=_peek(settings, stack) if settings.rate_limit_enabled else None,
             observe=metrics.response,
         )
         yield app, feeds, producer
+
+
+def _commands(settings: Settings, producer: Producer, replies: ReplyReader) -> Give:
+    """Commands in the name of the caller's key, signed with it for the length of the request."""
+
+    async def give(by: Credential, command: Command, request_id: str) -> Outcome:
+        def record(reply: ReplyTo) -> Emission:
+            return signed_request(
+                settings.topic(CONTROL_COMMANDS.name),
+                command_body(command),
+                entity=command.model,
+                request_id=request_id,
+                key_id=by.key.key_id,
+                signing_key=by.signing_key,
+                now_ms=time.time_ns() // 1_000_000,
+                reply=reply,
+            )
+
+        return await outcome_of(producer, replies, record, settings.request_timeout_s)
+
+    return give
 
 
 def _peek(settings: Settings, stack: AsyncExitStack) -> Peek:

@@ -1,0 +1,196 @@
+"""/router and /models: what is served, and the commands that change it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any, Protocol
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route as Path
+
+from schemas.control import Command, Outcome, OutcomeCode, command_from
+from schemas.control_state import ControlState
+from schemas.errors import FieldError, InvalidRequest
+from schemas.keys import Credential
+from schemas.request import describe
+from schemas.routes import Route
+from schemas.wire import decode
+from streams.gateway.answers import error_response, json_response, unauthorized
+from streams.gateway.ask import read_request_id
+from streams.gateway.security import read_body, require
+
+MAX_BYTES = 64 * 1024
+STATUS: Mapping[OutcomeCode, int] = {
+    "unauthorized": 401,
+    "forbidden": 403,
+    "invalid_request": 422,
+    "unknown_model": 404,
+    "unknown_version": 422,
+    "model_refused": 409,
+    "in_use": 409,
+    "conflict": 409,
+    "nothing_to_promote": 409,
+    "nothing_to_roll_back": 409,
+    "insufficient_evidence": 409,
+}
+
+Give = Callable[[Credential, Command, str], Awaitable[Outcome]]
+"""Gives a command in the name of a key, under a request id. Raises Unavailable."""
+Figures = Callable[[Route], Awaitable[dict[str, Any]]]
+"""What Postgres has about a route. Raises Unavailable."""
+
+
+class Served(Protocol):
+    """What is served, as this gateway knows it."""
+
+    @property
+    def state(self) -> ControlState:
+        """Raises Unavailable until it is read."""
+        ...
+
+
+def router_routes(served: Served, give: Give, metrics: Figures, shadow: Figures) -> list[Path]:
+    """The routes of routes and models, bound to what they need."""
+    looking = partial(partial, served=served)
+    changing = partial(partial, served=served, give=give)
+    return [
+        Path("/router", looking(list_routes)),
+        Path("/router/metrics", partial(figures, served=served, ask=metrics)),
+        Path("/router/shadow-analysis", partial(figures, served=served, ask=shadow)),
+        *(Path(f"/router/{verb}", changing(change, verb=verb), methods=["POST"]) for verb in VERBS),
+        Path("/router/{name}", looking(show_route)),
+        Path("/router/{name}", changing(set_route), methods=["PUT"]),
+        Path("/router/{name}/history", looking(history)),
+        Path("/models", looking(list_models)),
+        Path("/models/{name}/versions", looking(list_versions)),
+    ]
+
+
+async def list_routes(request: Request, *, served: Served) -> Response:
+    """Every route as it is now."""
+    require(request, "monitor")
+    routes = served.state.routes
+    return json_response({"routes": [routes[model].public() for model in sorted(routes)]})
+
+
+async def show_route(request: Request, *, served: Served) -> Response:
+    """One route as it is now."""
+    require(request, "monitor")
+    route = served.state.routes.get(request.path_params["name"])
+    return _no_route(served.state) if route is None else json_response(route.public())
+
+
+async def history(request: Request, *, served: Served) -> Response:
+    """A route's last changes, the newest first."""
+    require(request, "monitor")
+    route = served.state.routes.get(request.path_params["name"])
+    if route is None:
+        return _no_route(served.state)
+    revisions = [revision.model_dump(mode="json") for revision in reversed(route.revisions)]
+    return json_response({"model": route.model, "revisions": revisions})
+
+
+async def figures(request: Request, *, served: Served, ask: Figures) -> Response:
+    """What was counted on the route that `?model=` names, or on the only one."""
+    require(request, "monitor")
+    named = request.query_params.get("model")
+    route = served.state.routes.get(_model(served.state, named))
+    return _no_route(served.state) if route is None else json_response(await ask(route))
+
+
+async def list_models(request: Request, *, served: Served) -> Response:
+    """Every model that was announced or is routed, with its versions."""
+    require(request, "monitor")
+    state = served.state
+    names = sorted({*state.routes, *(entry.name for entry in state.entries.values())})
+    return json_response({"models": [{"name": name, "versions": _versions(state, name)} for name in names]})
+
+
+async def list_versions(request: Request, *, served: Served) -> Response:
+    """The versions of one model, each with what it does in the route."""
+    require(request, "monitor")
+    name = request.path_params["name"]
+    versions = _versions(served.state, name)
+    if not versions:
+        known = ", ".join(sorted({entry.name for entry in served.state.entries.values()})) or "none"
+        return error_response(404, "not_found", f"no model {name[:100]}; known are {known}")
+    return json_response({"name": name, "versions": versions})
+
+
+async def set_route(request: Request, *, served: Served, give: Give) -> Response:
+    """Another plan for a model: strategy and arms, with `if_epoch` and `reason` beside them."""
+    credential = require(request, "admin")
+    request.state.request_id = request_id = read_request_id(request.headers)
+    body = _object(await read_body(request, MAX_BYTES))
+    beside = {name: body.pop(name) for name in ("if_epoch", "reason") if name in body}
+    command = command_from({"command": "set_route", "model": request.path_params["name"], "plan": body, **beside})
+    return _answer(await give(credential, command, request_id))
+
+
+VERBS: Mapping[str, tuple[str, ...]] = {
+    "promote": ("model", "version", "force", "reason"),
+    "rollback": ("model", "if_epoch", "reason"),
+    "ramp": ("model", "force", "reason"),
+}
+"""Path -> the fields of its body."""
+
+
+async def change(request: Request, *, served: Served, give: Give, verb: str) -> Response:
+    """Promote, roll back or ramp the route of `model`, or the only one; a second time changes nothing."""
+    credential = require(request, "admin")
+    request.state.request_id = request_id = read_request_id(request.headers)
+    body = _object(await read_body(request, MAX_BYTES) or b"{}")
+    reason = f"unknown field; known are {', '.join(VERBS[verb])}"
+    if unknown := sorted(body.keys() - set(VERBS[verb])):
+        fields = [FieldError(name, reason, describe(body[name])) for name in unknown]
+        raise InvalidRequest("the request is not of the expected form", fields)
+    model = body.pop("model", None)
+    command = command_from({"command": verb, "model": _model(served.state, model), **body})
+    return _answer(await give(credential, command, request_id))
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    value = decode(body)
+    if not isinstance(value, dict):
+        raise InvalidRequest("the body is no object", [FieldError("body", "must be an object", describe(value))])
+    return value
+
+
+def _model(state: ControlState, named: Any) -> Any:
+    """The model that is named, or the only one there is. Raises InvalidRequest where it has to be named."""
+    if named is not None:
+        return named
+    if len(state.routes) == 1:
+        return next(iter(state.routes))
+    reason = f"must be given; known are {', '.join(sorted(state.routes)) or 'none'}"
+    raise InvalidRequest(f"model {reason}", [FieldError("model", reason, "nothing")])
+
+
+def _versions(state: ControlState, name: str) -> list[dict[str, Any]]:
+    route = state.routes.get(name)
+    arms = {arm.version: arm for arm in route.plan.arms} if route else {}
+    return [
+        {
+            **entry.model_dump(mode="json", exclude={"command_id"}),
+            "arm": arms[entry.version].name if entry.version in arms else None,
+            "weight": arms[entry.version].weight if entry.version in arms else None,
+        }
+        for entry in state.entries.values()
+        if entry.name == name
+    ]
+
+
+def _no_route(state: ControlState) -> Response:
+    known = ", ".join(sorted(state.routes)) or "none"
+    return error_response(404, "not_found", f"no route of this model; known are {known}")
+
+
+def _answer(outcome: Outcome) -> Response:
+    if outcome.status != "refused" or outcome.code is None:
+        return json_response(outcome.model_dump(mode="json", exclude_none=True))
+    if outcome.code == "unauthorized":
+        return unauthorized(outcome.request_id)
+    more = {"fields": outcome.fields, "evidence": outcome.evidence, "route": outcome.route}
+    return error_response(
+        STATUS[outcome.code], outcome.code, outcome.message or "", request_id=outcome.request_id, **more
+    )
