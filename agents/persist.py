@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -25,6 +25,8 @@ Message = TypeVar("Message", bound=BaseModel)
 
 _ESCAPED_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 MAX_ENTITY = 256
+BINARY = 2
+"""Predictions that a binary model gives; its row holds the second, as the first follows from it."""
 
 
 async def persist_results(batch: Batch, *, store: Store, counters: Counters, dead_letters: str) -> list[Emission]:
@@ -93,6 +95,7 @@ def stored_rows(result: PredictionResult) -> Iterator[StoredPrediction]:
 
 def _row(result: PredictionResult, number: int, answer: PredictionResult | RowResult | None) -> StoredPrediction:
     label = answer.label if answer else None
+    probability = _probability(answer.predictions) if answer and answer.predictions else None
     return StoredPrediction(
         request_id=result.request_id,
         row=number,
@@ -105,8 +108,8 @@ def _row(result: PredictionResult, number: int, answer: PredictionResult | RowRe
         arm=result.arm,
         route_epoch=result.route_epoch,
         features=answer.features if answer else None,
-        predicted_probability=answer.predictions[-1] if answer and answer.predictions else None,
-        predicted_label=label if isinstance(label, int) else None,
+        predicted_probability=probability,
+        predicted_label=label if _fits_column(label) else None,
         risk_score=answer.risk_score if answer else None,
         error=result.error.model_dump(mode="json", exclude_none=True) if result.error else None,
         degraded=result.degraded,
@@ -117,14 +120,28 @@ def _row(result: PredictionResult, number: int, answer: PredictionResult | RowRe
     )
 
 
+def _probability(predictions: Sequence[float]) -> float | None:
+    """Of two classes the positive one's, of several the answered one's; a regression has none."""
+    if len(predictions) == BINARY:
+        return predictions[-1]
+    return max(predictions) if len(predictions) > BINARY else None
+
+
+def _fits_column(label: int | str | None) -> TypeGuard[int]:
+    return isinstance(label, int) and -(2**31) <= label < 2**31
+
+
 def _metadata(result: PredictionResult, answer: PredictionResult | RowResult) -> dict[str, Any]:
     """What it takes to show the answer again as it was given, and no column holds."""
     metadata: dict[str, Any] = {}
+    ending = "_value" if answer.predictions and len(answer.predictions) < BINARY else "_probability"
     for name in answer.model_extra or ():
-        if name.endswith("_probability"):
-            metadata["target"] = name.removesuffix("_probability")
-    if isinstance(answer.label, str):
+        if name.endswith(ending):
+            metadata["target"] = name.removesuffix(ending)
+    if answer.label is not None and not _fits_column(answer.label):
         metadata["label"] = answer.label
+    if answer.predictions and len(answer.predictions) != BINARY:
+        metadata["predictions"] = list(answer.predictions)
     if result.rows is not None:
         metadata["many"] = True
     return metadata

@@ -3,7 +3,7 @@
 import logging
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -15,6 +15,8 @@ from agents.ports import Router
 from models.bundle import Bundle
 from models.features import Encoded, encode
 from models.routing import Routed
+from models.signature import ClassLabel
+from schemas.answers import Task, answer_names
 from schemas.errors import FieldError, InvalidRequest
 from schemas.result import Status, named, refusal, single_result
 
@@ -75,10 +77,11 @@ def _score_group(routed: Routed, candidates: Sequence[Candidate], unseen: Counte
     rows = [row for candidate in candidates for row in candidate.request.rows]
     encoded = encode(bundle.signature, rows)
     unseen.update(encoded.unseen)
-    probabilities = bundle.score(encoded.matrix)
-    labels = bundle.labels(probabilities)
-    values = probabilities.tolist()
-    finite = all(map(math.isfinite, values))
+    scores = bundle.score(encoded.matrix)
+    labels = bundle.labels(scores)
+    values = scores.tolist()
+    sums = values if scores.ndim == 1 else scores.sum(axis=1).tolist()
+    finite = all(map(math.isfinite, sums))
     route = {
         "model": bundle.name,
         "model_version": bundle.version,
@@ -86,24 +89,25 @@ def _score_group(routed: Routed, candidates: Sequence[Candidate], unseen: Counte
         "arm": routed.arm,
         "route_epoch": routed.epoch,
     }
-    name, version = f"{bundle.target}_probability", bundle.version
-    single, ways = single_result(bundle.target), tuple(route.values())
+    version, task, names = bundle.version, bundle.task, answer_names(bundle.task, bundle.target)
+    single, ways = single_result(bundle.target, task), tuple(route.values())
+    ends_of, binary = _ENDS[task], task == "binary"
     start = 0
     for candidate in candidates:
         request = candidate.request
         end = start + len(request.rows)
         if encoded.errors and (fields := _fields(encoded, start, end, request.many)):
             yield _invalid(candidate, fields, _summary(bundle, fields), route)
-        elif not (finite or all(map(math.isfinite, values[start:end]))):
+        elif not (finite or all(map(math.isfinite, sums[start:end]))):
             yield Answer(
                 candidate, "error", {**route, "error": _no_number(candidate, version)}, version, "model_failed"
             )
         elif request.many:
-            answers = [_row(values[i], labels[i], name) for i in range(start, end)]
+            answers = [dict(zip(names, ends_of(values[i], labels[i]), strict=True)) for i in range(start, end)]
             yield Answer(candidate, "ok", {**route, "rows": answers}, version, rows=encoded.rows[start:end])
         else:
-            p = values[start]
-            ends = (1.0 - p, p), p, 100.0 * p, labels[start]
+            p, label = values[start], labels[start]
+            ends = ((1.0 - p, p), p, 100.0 * p, label) if binary else ends_of(p, label)
             outcome = single(candidate.request_id, request.entity, "ok", *ways, *ends)
             yield Answer(candidate, "ok", outcome, version, None, (encoded.rows[start],))
         start = end
@@ -117,13 +121,24 @@ def _no_number(candidate: Candidate, version: str) -> dict[str, Any]:
     return refusal("model_failed", message, error_id=error_id)
 
 
-def _row(probability: float, label: int | str, name: str) -> dict[str, Any]:
-    return {
-        "predictions": [1.0 - probability, probability],
-        name: probability,
-        "risk_score": 100.0 * probability,
-        "label": label,
-    }
+def _binary(p: float, label: ClassLabel | None) -> tuple[Any, ...]:
+    return (1.0 - p, p), p, 100.0 * p, label
+
+
+def _multiclass(probabilities: list[float], label: ClassLabel | None) -> tuple[Any, ...]:
+    return probabilities, max(probabilities), label
+
+
+def _regression(value: float, label: ClassLabel | None) -> tuple[Any, ...]:
+    return (value,), value
+
+
+_ENDS: Mapping[Task, Callable[[Any, ClassLabel | None], tuple[Any, ...]]] = {
+    "binary": _binary,
+    "multiclass": _multiclass,
+    "regression": _regression,
+}
+"""The values of `schemas.answers.ANSWER` for one row."""
 
 
 def _fields(encoded: Encoded, start: int, end: int, many: bool) -> list[FieldError]:

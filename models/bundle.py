@@ -1,7 +1,7 @@
 """A model bundle: `manifest.json` and `model.onnx`, written together, loaded whole or refused whole."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -11,7 +11,9 @@ import numpy.typing as npt
 from models.manifest import Manifest
 from models.onnx import Scorer, load
 from models.profile import Profile, typical_rows
-from models.signature import ClassLabel, Signature
+from models.signature import ClassLabel, FloatVector, Signature
+from models.tasks import EXPECTED, usable
+from schemas.answers import Task
 from schemas.errors import BundleRefused
 
 MANIFEST = "manifest.json"
@@ -47,17 +49,31 @@ class Bundle:
         return self.manifest.signature.target
 
     @property
-    def threshold(self) -> float:
+    def task(self) -> Task:
+        return self.manifest.signature.task
+
+    @property
+    def threshold(self) -> float | None:
         return self.manifest.threshold
 
-    def score(self, matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        """Probability of the positive class for each row of a float32 matrix [n, n_features]; [n]."""
+    def score(self, matrix: npt.NDArray[np.float32]) -> FloatVector:
+        """For each row of a float32 matrix [n, n_features], see `models.tasks.scores_of`.
+
+        The probability of the positive class, [n], of every class, [n, k], or the value, [n].
+        """
         return self.scorer.score(matrix)
 
-    def labels(self, probabilities: npt.NDArray[np.float64]) -> list[ClassLabel]:
-        """The class answered for each probability; at the threshold the positive one."""
-        negative, positive = self.signature.classes
-        return [positive if p >= self.threshold else negative for p in probabilities.tolist()]
+    def labels(self, scores: FloatVector) -> Sequence[ClassLabel | None]:
+        """The class answered for each row: at the threshold the positive one, of several the most probable."""
+        classes = self.signature.classes
+        if self.task == "regression":
+            return [None] * len(scores)
+        if self.task == "multiclass":
+            return [classes[place] for place in scores.argmax(axis=1).tolist()]
+        negative, positive = classes
+        threshold = self.manifest.threshold
+        assert threshold is not None  # Manifest sees to it
+        return [positive if p >= threshold else negative for p in scores.tolist()]
 
 
 def derived_version(trained_at: datetime, graph: bytes) -> str:
@@ -78,12 +94,12 @@ def read_bundle(files: Mapping[str, bytes]) -> Bundle:
         raise BundleRefused("the bundle has no manifest.json: publish it again")
     manifest = Manifest.from_bytes(files[MANIFEST])
     _refuse_altered(manifest, files)
-    bundle = Bundle(manifest, load(files[GRAPH], len(manifest.signature.features)))
+    bundle = Bundle(manifest, load(files[GRAPH], manifest.signature))
     _refuse_wrong_answers(bundle)
     return bundle
 
 
-def smoke(scorer: Scorer, signature: Signature, profile: Profile | None) -> npt.NDArray[np.float64]:
+def smoke(scorer: Scorer, signature: Signature, profile: Profile | None) -> FloatVector:
     """The graph's answers to `typical_rows`. Raises BundleRefused where it has none."""
     return _answers(scorer, _rows(signature, profile))
 
@@ -110,15 +126,22 @@ def _refuse_wrong_answers(bundle: Bundle) -> None:
     rows = _rows(bundle.signature, bundle.manifest.profile)
     together = _answers(bundle.scorer, rows)
     alone = np.concatenate([_answers(bundle.scorer, rows[i : i + 1]) for i in range(len(rows))])
-    if together.shape != (len(rows),) or not ((together >= 0) & (together <= 1)).all():
-        raise BundleRefused("the smoke prediction gives no probabilities from 0 to 1: train or export the model again")
+    if not usable(bundle.signature, together, len(rows)):
+        expected = EXPECTED[bundle.task]
+        raise BundleRefused(f"the smoke prediction gives no {expected}: train or export the model again")
     if not np.array_equal(together, alone):
         raise BundleRefused(
             "a row's answer depends on its batch here: export a graph that looks at each row alone, "
             "or use a tested version of onnxruntime"
         )
-    if not np.allclose(together, bundle.manifest.smoke, rtol=0.0, atol=_SMOKE_TOLERANCE):
+    if not _as_seen(bundle, together):
         raise BundleRefused("the smoke prediction is not what training saw: train again with this onnxruntime")
+
+
+def _as_seen(bundle: Bundle, answers: FloatVector) -> bool:
+    seen = np.array(bundle.manifest.smoke, dtype=np.float64)
+    largest = np.abs(seen).max(initial=0.0) if bundle.task == "regression" else 1.0
+    return seen.shape == answers.shape and np.allclose(answers, seen, rtol=0.0, atol=_SMOKE_TOLERANCE * largest)
 
 
 def _rows(signature: Signature, profile: Profile | None) -> npt.NDArray[np.float32]:
@@ -128,7 +151,7 @@ def _rows(signature: Signature, profile: Profile | None) -> npt.NDArray[np.float
         raise BundleRefused("the reference profile does not fit the signature: train the model again") from error
 
 
-def _answers(scorer: Scorer, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+def _answers(scorer: Scorer, rows: npt.NDArray[np.float32]) -> FloatVector:
     try:
         return scorer.score(rows)
     except Exception as error:  # onnxruntime's own exceptions share no narrower base

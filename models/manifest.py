@@ -42,20 +42,20 @@ class Training:
 class Manifest:
     """Everything about a bundle but the graph itself.
 
-    threshold: probability from which on the positive class is answered. smoke: probabilities of
-    `typical_rows` as the trainer saw them. files: name -> {sha256, size}. digest: of all other fields.
+    threshold: probability from which on the positive class of two is answered, None for any other task.
+    smoke: scores of `typical_rows` as the trainer saw them. files: name -> {sha256, size}. digest: of all other fields.
     training, profile: None for a model that was trained elsewhere; then metrics are empty.
     """
 
     name: str
     version: str
-    threshold: float
+    threshold: float | None
     algorithm: str
     signature: Signature
     training: Training | None
     metrics: Mapping[str, float]
     profile: Profile | None
-    smoke: tuple[float, ...]
+    smoke: tuple[float | list[float], ...]
     libraries: Mapping[str, str]
     files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     digest: str = ""
@@ -64,7 +64,9 @@ class Manifest:
         for what, word in (("name", self.name), ("version", self.version)):
             if not WORD.fullmatch(word):
                 raise ValueError(f"{what} {word!r}: use letters, digits, '.', '_' and '-', at most 100")
-        if not 0.0 <= self.threshold <= 1.0:
+        if (self.threshold is None) != (self.signature.task != "binary"):
+            raise ValueError("a threshold is for two classes: a binary model has one, no other has")
+        if self.threshold is not None and not 0.0 <= self.threshold <= 1.0:
             raise ValueError(f"threshold {self.threshold} is no probability")
 
     def sealed(self) -> "Manifest":

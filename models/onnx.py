@@ -1,16 +1,19 @@
 """ONNX graphs: checked before they run, and scored so that a row's answer never depends on its neighbours."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from models.signature import FloatVector, Signature
+from models.tasks import columns_of, scores_of
+from schemas.answers import Task
 from schemas.errors import BundleRefused
 
 INPUT = "features"
-OUTPUT = "probabilities"
+OUTPUTS: Mapping[Task, str] = {"binary": "probabilities", "multiclass": "probabilities", "regression": "values"}
 
 _DOMAINS = {"", "ai.onnx", "ai.onnx.ml"}
 # onnxruntime multiplies a single row with another kernel (GEMV) than two or more (GEMM): last bits differ.
@@ -23,30 +26,34 @@ class Scorer:
 
     session: Any
     width: int
+    task: Task = "binary"
 
-    def score(self, matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        """Probability of the positive class, [n]; the same bits for a row whatever shares its batch.
+    def score(self, matrix: npt.NDArray[np.float32]) -> FloatVector:
+        """What `models.tasks.scores_of` makes of the answers; the same bits for a row whatever shares its batch.
 
         matrix: float32 [n, width].
         """
         rows = len(matrix)
         if rows == 0:
-            return np.empty(0, dtype=np.float64)
+            matrix = np.zeros((1, self.width), dtype=np.float32)  # how many columns no answer has the graph knows
         if rows < _SMALLEST_BATCH:
             matrix = np.repeat(matrix, _SMALLEST_BATCH, axis=0)
-        (answers,) = self.session.run([OUTPUT], {INPUT: matrix})
-        return np.asarray(answers[:rows, 1], dtype=np.float64)
+        (answers,) = self.session.run([OUTPUTS[self.task]], {INPUT: matrix})
+        return scores_of(self.task, answers[:rows])
 
 
-def load(graph: bytes, width: int) -> Scorer:
-    """A scorer for a graph that takes float32 [None, width] and gives float32 probabilities [None, 2].
+def load(graph: bytes, signature: Signature) -> Scorer:
+    """A scorer for a graph that takes float32 [None, n features] and gives what the signature's task asks for.
 
+    That is float32: `probabilities` with a column for each class, or of a regression `values` [None, 1].
     Raises BundleRefused for bytes that are no such graph or reach outside themselves.
     """
     _refuse_unsafe(graph)
     session = _session(graph)
-    _refuse_other_shapes(session, width)
-    return Scorer(session, width)
+    width = len(signature.features)
+    _refuse_other_inputs(session, width)
+    _refuse_other_answers(session, signature)
+    return Scorer(session, width, signature.task)
 
 
 def _session(graph: bytes) -> Any:
@@ -104,8 +111,8 @@ def _tensors(model: Any) -> Iterator[Any]:
             yield from (attribute.t, *attribute.tensors)
 
 
-def _refuse_other_shapes(session: Any, width: int) -> None:
-    inputs, outputs = session.get_inputs(), {output.name: output for output in session.get_outputs()}
+def _refuse_other_inputs(session: Any, width: int) -> None:
+    inputs = session.get_inputs()
     if [(i.name, i.type) for i in inputs] != [(INPUT, "tensor(float)")]:
         raise BundleRefused(f"model.onnx must read one float tensor named {INPUT!r}: export it with one input")
     shape = inputs[0].shape
@@ -116,6 +123,14 @@ def _refuse_other_shapes(session: Any, width: int) -> None:
         )
     if isinstance(shape[0], int):
         raise BundleRefused(f"model.onnx reads {shape[0]} rows at a time: export it with a free first dimension")
-    answer = outputs.get(OUTPUT)
-    if answer is None or answer.type != "tensor(float)" or answer.shape[1:] != [2]:
-        raise BundleRefused(f"model.onnx must answer with a float tensor {OUTPUT!r} of two columns: drop ZipMap")
+
+
+def _refuse_other_answers(session: Any, signature: Signature) -> None:
+    name, columns = OUTPUTS[signature.task], columns_of(signature)
+    answer = next((output for output in session.get_outputs() if output.name == name), None)
+    if answer is None or answer.type != "tensor(float)" or answer.shape[1:] != [columns]:
+        remedy = "name the graph's output so" if signature.task == "regression" else "drop ZipMap"
+        raise BundleRefused(
+            f"model.onnx must answer with a float tensor {name!r} of {columns} column{'s' if columns > 1 else ''}, "
+            f"as its signature of task {signature.task} says: {remedy}, or correct the signature"
+        )

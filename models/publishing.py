@@ -23,11 +23,11 @@ def bundled(
     check_name(name)
     refuse_pickles({source: graph})
     signature = declared.signature()
-    scorer = load(graph, len(signature.features))
+    scorer = load(graph, signature)
     manifest = Manifest(
         name=name,
         version=derived_version(published_at, graph),
-        threshold=declared.threshold,
+        threshold=declared.used_threshold(),
         algorithm=ALGORITHM,
         signature=signature,
         training=None,

@@ -6,15 +6,19 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from msgspec import Raw, Struct, defstruct
 from msgspec.json import Decoder
 
+from schemas.answers import TASKS, Task
+
 # The model reads float32: no value beyond this reaches it.
 LARGEST = float(np.finfo(np.float32).max)
+
+MOST_CLASSES = 1000
 
 FeatureType = Literal["int", "float", "str"]
 ClassLabel = int | str
@@ -91,13 +95,15 @@ class Layout:
 class Signature:
     """Everything that may be asked of one model.
 
-    target: what is predicted, names `<target>_probability`. classes: negative, then positive label.
+    target: what is predicted, names `<target>_probability` or, of a regression, `<target>_value`.
+    classes: negative, then positive label; of several in the order of the model's probabilities; none of a regression.
     Raises ValueError for a signature that contradicts itself.
     """
 
     features: tuple[Feature, ...]
     target: str
-    classes: tuple[ClassLabel, ClassLabel] = (0, 1)
+    classes: tuple[ClassLabel, ...] = (0, 1)
+    task: Task = "binary"
 
     def __post_init__(self) -> None:
         if not self.features:
@@ -108,8 +114,21 @@ class Signature:
             raise ValueError("a signature needs a target")
         if _ESCAPED.search(self.target):
             raise ValueError("a target that names a result's field holds no quotes, backslashes or control characters")
-        if len(self.classes) != 2 or self.classes[0] == self.classes[1]:
-            raise ValueError("a signature needs two different classes")
+        for problem in self._class_problems():
+            raise ValueError(problem)
+
+    def _class_problems(self) -> Iterator[str]:
+        count = len(self.classes)
+        if self.task not in TASKS:
+            yield f"task {self.task!r} is none of {', '.join(TASKS)}"
+        if self.task == "regression" and count:
+            yield "a regression answers with a number and has no classes"
+        if self.task == "binary" and count != 2:
+            yield "a binary signature needs two different classes: for more of them the task is multiclass"
+        if self.task == "multiclass" and not 3 <= count <= MOST_CLASSES:
+            yield f"a multiclass signature needs 3 to {MOST_CLASSES} classes: for two the task is binary"
+        if len(set(self.classes)) != count:
+            yield "a signature needs different classes: one stands twice"
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -135,13 +154,13 @@ class Signature:
     def to_json(self) -> dict[str, Any]:
         """Plain data, ready for any JSON encoder; `from_json` gives an equal signature back."""
         features = [feature.to_json() for feature in self.features]
-        return {"features": features, "target": self.target, "classes": list(self.classes)}
+        return {"features": features, "target": self.target, "classes": list(self.classes), "task": self.task}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Signature":
-        """Raises KeyError, TypeError or ValueError for data that describes no signature."""
+        """Raises KeyError, TypeError or ValueError for no signature; manifests older than `task` mean binary."""
         features = tuple(Feature.from_json(feature) for feature in data["features"])
-        return cls(features, data["target"], cast(tuple[ClassLabel, ClassLabel], tuple(data["classes"])))
+        return cls(features, data["target"], tuple(data["classes"]), data.get("task", "binary"))
 
 
 _ESCAPED = re.compile(r'["\\\x00-\x1f]')

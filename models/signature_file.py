@@ -8,6 +8,7 @@ from pydantic_core import ErrorDetails
 
 from models.refusal import describe
 from models.signature import ClassLabel, Feature, Signature
+from schemas.answers import Task
 from schemas.errors import FieldError, InvalidRequest
 from schemas.wire import decode
 
@@ -52,26 +53,37 @@ class DeclaredFeature(BaseModel):
 class SignatureFile(BaseModel):
     """What a graph does not say of itself.
 
-    target: what is predicted, names `<target>_probability`. classes: negative, then positive label.
-    threshold: probability from which on the positive class is answered. features: in the graph's order.
+    target: what is predicted, names `<target>_probability` or `<target>_value`. task: binary unless given.
+    classes: negative, then positive label, 0 and 1 unless given; of a multiclass model in the order of its
+    probabilities; none of a regression. threshold: probability from which on the positive class of two is answered,
+    a half unless given. features: in the graph's order.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     target: str
-    classes: Annotated[list[_Label], Field(min_length=2, max_length=2)] = [0, 1]
-    threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
+    task: Task = "binary"
+    classes: list[_Label] | None = None
+    threshold: Annotated[float | None, Field(ge=0, le=1)] = None
     features: Annotated[list[DeclaredFeature], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "SignatureFile":
         self.signature()
+        if self.task != "binary" and self.threshold is not None:
+            raise ValueError(f"a threshold decides between two classes: a {self.task} model has none")
         return self
 
     def signature(self) -> Signature:
-        negative, positive = self.classes
-        classes: tuple[ClassLabel, ClassLabel] = (negative, positive)
-        return Signature(tuple(feature.as_feature() for feature in self.features), self.target, classes)
+        features = tuple(feature.as_feature() for feature in self.features)
+        given = self.classes or ([0, 1] if self.task == "binary" and self.classes is None else [])
+        return Signature(features, self.target, tuple(given), self.task)
+
+    def used_threshold(self) -> float | None:
+        """The threshold that holds: none but of a binary model."""
+        if self.task != "binary":
+            return None
+        return 0.5 if self.threshold is None else self.threshold
 
 
 def read_signature_file(content: bytes) -> SignatureFile:

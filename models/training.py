@@ -57,7 +57,7 @@ def train(
     progress("convert")
     graph = convert(pipeline, len(signature.features))
     progress("evaluate")
-    scorer = load(graph, len(signature.features))
+    scorer = load(graph, signature)
     threshold = best_threshold(truth[validation], scorer.score(matrix[validation]))
     metrics = quality(truth[held_out], scorer.score(matrix[held_out]), threshold)
     progress("seal")

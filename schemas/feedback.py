@@ -20,7 +20,7 @@ class Feedback(BaseModel):
     """One label for one prediction.
 
     request_id: the prediction's. row: its row, 0 where the request had one.
-    label: the true class. source: who says so.
+    label: the true class, of binary models; other tasks have no ground truth yet. source: who says so.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -34,7 +34,7 @@ class Feedback(BaseModel):
 
 REQUIREMENTS = {
     "request_id": "must be a prediction's id, 1 to 128 of letters, digits and ._:~+/=@-, and no API key",
-    "label": "must be 0 or 1",
+    "label": "must be 0 or 1: ground truth is kept for binary models only so far",
     "row": "must be a row's place in its request, a whole number from 0 to 2147483647",
     "source": "must be a string of 1 to 64 characters without control characters, and no API key",
     "observed_at": "must be a time with its zone, such as 2026-01-31T12:00:00Z",

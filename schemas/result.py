@@ -9,6 +9,7 @@ from msgspec import UNSET, UnsetType, defstruct
 from msgspec.json import Encoder
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from schemas.answers import ANSWER, Task, answer_names
 from schemas.errors import MAX_MESSAGE, FieldError
 from schemas.request import MAX_NAMED
 from schemas.wire import MAX_RECORD_BYTES
@@ -30,7 +31,8 @@ MAX_RESULT_BYTES = MAX_RECORD_BYTES - 32 * 1024
 
 What a request of 1 MiB asks for fits: its features come back as 23/9 of what they were at most (`"a":1e15,` as
 `"a":1000000000000000.0,`), which are 2.6 MiB, and MAX_ROWS answers of 190 bytes add 0.4 MiB. The third that is left
-takes a target and a class with names of 500 bytes together; beyond that the request ends as an `error`.
+takes a target and a class with names of 500 bytes together, or twenty classes; beyond that the request ends as an
+`error`.
 """
 LAST_MS = 253_402_300_799_999
 """The calendar's last millisecond, of the year 9999."""
@@ -63,16 +65,17 @@ class RowResult(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
 
     predictions: tuple[float, ...]
-    risk_score: float
-    label: int | str
+    risk_score: float | None = None
+    label: int | str | None = None
     features: dict[str, Any] | None = None
 
 
 class PredictionResult(BaseModel):
     """What a reader of results or replies finds. Readers ignore fields they do not know.
 
-    `<target>_probability` stands beside these under the target's own name. A request of several rows has
-    `rows` in place of the fields of a single answer.
+    `<target>_probability`, or `<target>_value` of a regression, stands beside these under the target's own name.
+    Which of the answer's fields there are depends on the model's task, see `schemas.answers`. A request of several
+    rows has `rows` in place of the fields of a single answer.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -104,7 +107,7 @@ encode_result = Encoder().encode
 
 
 @lru_cache(maxsize=64)
-def single_result(target: str) -> type[Any]:
+def single_result(target: str, task: Task = "binary") -> type[Any]:
     """The class of a model's answers to single rows, which is most of what is ever encoded.
 
     Made by the scorer with the fields that have no default, in this order; the others are set as they become known.
@@ -119,10 +122,7 @@ def single_result(target: str) -> type[Any]:
         ("strategy", str),
         ("arm", str),
         ("route_epoch", int),
-        ("predictions", tuple[float, float]),
-        ("probability", float),
-        ("risk_score", float),
-        ("label", int | str),
+        *ANSWER[task].items(),
         ("degraded", bool, False),
         ("latency_ms", int, 0),
         ("requested_at", str, ""),
@@ -131,7 +131,8 @@ def single_result(target: str) -> type[Any]:
         ("key_id", str | UnsetType, UNSET),
         ("features", Any, UNSET),
     ]
-    return defstruct("SingleResult", fields, rename={"probability": f"{target}_probability"}, gc=False)
+    shown = dict(zip(ANSWER[task], answer_names(task, target), strict=True))
+    return defstruct("SingleResult", fields, rename=shown, gc=False)
 
 
 def refusal(code: str, message: str, **more: Any) -> dict[str, Any]:

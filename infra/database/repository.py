@@ -100,7 +100,8 @@ class FeedbackRepository:
     ) -> Prediction:
         """The labelled row; another label than before is kept as a revision, the same again changes nothing.
 
-        Raises InvalidRequest for a label other than 0 and 1, and for a prediction that is not stored.
+        Raises InvalidRequest for a label other than 0 and 1, and for a prediction that is not stored or not of a
+        binary model.
         """
         label = _checked_label(actual_label)
         now = datetime.now(UTC)
@@ -111,6 +112,11 @@ class FeedbackRepository:
                 raise InvalidRequest(
                     f"no prediction {describe_value(request_id)} row {row}: store it first, or send the "
                     "label to the feedback topic, where it waits for its prediction"
+                )
+            if "predictions" in (stored.extra or {}):
+                raise InvalidRequest(
+                    f"the prediction {describe_value(request_id)} is not of a binary model: ground truth is kept for "
+                    "those only so far"
                 )
             if stored.actual_label != label:
                 now = max(now, stored.labelled_at or now)  # the broker's clock may be ahead

@@ -43,13 +43,16 @@ _NEWEST_LABEL = f"""
     ) AS said ORDER BY heard_at DESC, log DESC, "partition" DESC, "offset" DESC, id DESC LIMIT 1
 """  # noqa: S608 - no name is from outside
 
+# Labels are 0 and 1 so far: beside the answer of a model of several classes or of a number they would say nothing.
+_OF_NO_PAIR = "COALESCE(jsonb_exists({}.metadata, 'predictions'), false)"
+
 # Every transaction takes its locks in one order, whatever the database's collation.
 UPSERT_PREDICTIONS = text(
     f"""
     INSERT INTO prediction_feedback ({_NAMES}, {", ".join(_LABEL)})
     SELECT {", ".join(f'given."{name}"' for name in _COLUMNS)}, truth.label, truth.source, truth.received_at
     FROM json_to_recordset(CAST(:rows AS json)) AS given({_TYPED})
-    LEFT JOIN LATERAL ({_NEWEST_LABEL}) AS truth ON true
+    LEFT JOIN LATERAL ({_NEWEST_LABEL}) AS truth ON NOT {_OF_NO_PAIR.format("given")}
     ORDER BY given.request_id COLLATE "C", given."row"
     ON CONFLICT (request_id, "row") DO UPDATE
     SET {", ".join(f'"{name}" = excluded."{name}"' for name in _REPLACED)}
@@ -109,6 +112,7 @@ APPLY_LABELS = text(
     SET actual_label = newest.label, label_source = newest.source, labelled_at = newest.received_at
     FROM (SELECT DISTINCT request_id, "row" FROM {_GIVEN_LABELS}) AS given, LATERAL ({_NEWEST_LABEL}) AS newest
     WHERE stored.request_id = given.request_id AND stored."row" = given."row"
+        AND NOT {_OF_NO_PAIR.format("stored")}
         AND (stored.actual_label, stored.labelled_at) IS DISTINCT FROM (newest.label, newest.received_at)
     """  # noqa: S608
 )

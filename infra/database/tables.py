@@ -70,7 +70,8 @@ class Prediction(Base):
         CheckConstraint("risk_score BETWEEN 0 AND 100", name="ck_prediction_risk_score"),
         CheckConstraint("actual_label IN (0, 1)", name="ck_prediction_actual_label"),
         CheckConstraint(
-            "status <> 'ok' OR (features IS NOT NULL AND predicted_probability IS NOT NULL)",
+            "status <> 'ok' OR (features IS NOT NULL "
+            "AND (predicted_probability IS NOT NULL OR COALESCE(jsonb_exists(metadata, 'predictions'), false)))",
             name="ck_prediction_ok_is_whole",
         ),
         Index("ix_prediction_entity", "entity", "scored_at"),

@@ -55,13 +55,13 @@ def train(store: str, as_json: bool, **order: Any) -> None:
 
 
 @models.command()
-@click.option("--onnx", type=FILE, required=True, help="Graph: float32 `features` in, float32 `probabilities` out.")
+@click.option("--onnx", type=FILE, required=True, help="Graph: float32 `features` to `probabilities` or `values`.")
 @click.option("--signature", type=FILE, required=True, help="JSON: target, classes and features of the graph.")
 @click.option("--name", required=True, help="Model name.")
 @STORE
 @AS_JSON
 def publish(store: str, as_json: bool, **order: Any) -> None:
-    """Publish a binary classifier that was trained elsewhere: an ONNX file and its signature, see docs/models.md."""
+    """Publish a model that was trained elsewhere: an ONNX file and its signature, see docs/models.md."""
     files = published(PublishingOrder(**order), datetime.now(UTC))
     manifest = read_bundle(files).manifest
     artifacts.publish(store, manifest.name, manifest.version, files)
@@ -131,9 +131,12 @@ def _print(manifest: Manifest, as_json: bool) -> None:
     facts = Table(measured, "value", title=f"{manifest.name} {manifest.version}")
     for metric, value in manifest.metrics.items():
         facts.add_row(metric, f"{value:.4g}")
-    facts.add_row("threshold", f"{manifest.threshold:.4g}")
+    signature = manifest.signature
+    facts.add_row(signature.task, escape(", ".join(map(str, signature.classes)) or signature.target))
+    if manifest.threshold is not None:
+        facts.add_row("threshold", f"{manifest.threshold:.4g}")
     features = Table(Column("feature", overflow="fold"), "type", Column("bounds or categories", overflow="fold"))
-    for feature in manifest.signature.features:
+    for feature in signature.features:
         low, high = feature.minimum, feature.maximum
         bounds = f"{'' if low is None else f'{low:g}'} .. {'' if high is None else f'{high:g}'}"
         features.add_row(feature.name, feature.type, ", ".join(feature.categories) or bounds)

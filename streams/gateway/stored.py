@@ -119,10 +119,25 @@ def _shown(moment: datetime) -> str:
 
 def _answer(row: Row) -> dict[str, Any]:
     probability, extra = row.predicted_probability, row.extra or {}
+    if "predictions" in extra:
+        return _of_no_pair(row, extra)
     target = {f"{extra['target']}_probability": probability} if "target" in extra else {}
     return {
         "predictions": None if probability is None else [1.0 - probability, probability],
         **target,
         "risk_score": row.risk_score,
         "label": extra.get("label", row.predicted_label),
+    }
+
+
+def _of_no_pair(row: Row, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer of a model that is not binary."""
+    predictions = [float(number) for number in extra["predictions"]]  # 1e20 comes back from Postgres as an integer
+    if len(predictions) == 1:
+        return {"predictions": predictions, f"{extra['target']}_value": predictions[0]}
+    label = extra.get("label", row.predicted_label)
+    return {
+        "predictions": predictions,
+        f"{extra['target']}_probability": row.predicted_probability,
+        "label": label,
     }

@@ -135,6 +135,6 @@ class Crooked:
 def test_a_model_that_answers_nonsense_here_is_refused(
     files: Files, monkeypatch: pytest.MonkeyPatch, scorer: Crooked, reason: str
 ) -> None:
-    monkeypatch.setattr("models.bundle.load", lambda graph, width: scorer)
+    monkeypatch.setattr("models.bundle.load", lambda graph, signature: scorer)
     with pytest.raises(BundleRefused, match=reason):
         read_bundle(files)

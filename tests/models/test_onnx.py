@@ -3,7 +3,11 @@ import pytest
 from onnx import TensorProto, helper
 
 from models.onnx import load
+from models.signature import Feature, Signature
 from schemas.errors import BundleRefused
+
+FEATURES = tuple(Feature(name, "float") for name in "abc")
+THREE = Signature(FEATURES, "late")
 
 
 def graph(
@@ -21,11 +25,11 @@ def graph(
 
 def refused(model: onnx.ModelProto, reason: str) -> None:
     with pytest.raises(BundleRefused, match=reason):
-        load(model.SerializeToString(), width=3)
+        load(model.SerializeToString(), THREE)
 
 
 def test_a_graph_of_the_expected_form_is_loaded() -> None:
-    assert load(graph().SerializeToString(), width=3).width == 3
+    assert load(graph().SerializeToString(), THREE).width == 3
 
 
 def test_a_graph_of_another_width_is_refused() -> None:
@@ -41,7 +45,7 @@ def test_a_graph_with_another_output_is_refused() -> None:
 
 
 def test_a_graph_of_three_classes_is_refused() -> None:
-    refused(graph(classes=3), "of two columns")
+    refused(graph(classes=3), "of 2 columns, as its signature of task binary says")
 
 
 def test_a_graph_of_two_inputs_is_refused() -> None:
@@ -74,4 +78,4 @@ def test_data_outside_the_graph_is_refused(where: str) -> None:
 @pytest.mark.parametrize("content", [b"", b"not a graph", b"\x08\x09", b"\xff" * 100])
 def test_bytes_that_are_no_graph_are_refused(content: bytes) -> None:
     with pytest.raises(BundleRefused, match=r"model\.onnx"):
-        load(content, width=3)
+        load(content, THREE)

@@ -49,8 +49,9 @@ X = Feature("x", "int")
         (((X,), ""), "needs a target"),
         (((X,), 'say "y"'), "quotes"),
         (((X,), "y\n"), "control"),
-        (((X,), "y", (1, 1)), "two different classes"),
+        (((X,), "y", (1, 1)), "needs different classes"),
         (((X,), "y", (0, 1, 2)), "two different classes"),
+        (((X,), "y", (0, 1), "ranking"), "none of binary, multiclass, regression"),
     ],
 )
 def test_a_signature_that_contradicts_itself_is_refused(arguments: tuple[object, ...], problem: str) -> None:

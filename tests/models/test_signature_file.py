@@ -33,7 +33,7 @@ def test_a_file_says_what_the_graph_does_not() -> None:
 
 def test_classes_are_0_and_1_and_the_threshold_a_half_unless_given() -> None:
     declared = read_signature_file(written())
-    assert (declared.signature().classes, declared.threshold) == ((0, 1), 0.5)
+    assert (declared.signature().classes, declared.used_threshold()) == ((0, 1), 0.5)
 
 
 def test_a_manifests_signature_is_a_signature_file() -> None:
@@ -46,10 +46,18 @@ def test_a_manifests_signature_is_a_signature_file() -> None:
         ({"target": 7}, "target", "must be a valid string"),
         ({"target": ""}, "the file", "needs a target"),
         ({"target": 'a"b'}, "the file", "holds no quotes"),
-        ({"classes": [0]}, "classes", "at least 2"),
-        ({"classes": [0, 1, 2]}, "classes", "at most 2"),
+        ({"classes": [0]}, "the file", "two different classes"),
+        ({"classes": []}, "the file", "two different classes"),
+        ({"classes": [0, 1, 2]}, "the file", "for more of them the task is multiclass"),
+        ({"task": "ranking"}, "task", "'binary', 'multiclass' or 'regression'"),
+        ({"task": "multiclass"}, "the file", "needs 3 to 1000 classes"),
+        ({"task": "multiclass", "classes": [0, 1]}, "the file", "for two the task is binary"),
+        ({"task": "multiclass", "classes": [0, 1, 1]}, "the file", "one stands twice"),
+        ({"task": "multiclass", "classes": [0, 1, 2], "threshold": 0.5}, "the file", "a multiclass model has none"),
+        ({"task": "regression", "classes": [0, 1]}, "the file", "has no classes"),
+        ({"task": "regression", "threshold": 0.5}, "the file", "a regression model has none"),
         ({"classes": [False, 1]}, "classes[0]", "must be an integer or a string"),
-        ({"classes": [1, 1]}, "the file", "two different classes"),
+        ({"classes": [1, 1]}, "the file", "needs different classes"),
         ({"threshold": 50}, "threshold", "less than or equal to 1"),
         ({"threshold": float("nan")}, "threshold", "less than or equal to 1"),
         ({"features": []}, "features", "at least 1"),
@@ -67,7 +75,7 @@ def test_a_manifests_signature_is_a_signature_file() -> None:
         ({"features": [NUMBER, TEXT | {"categories": ["a", 1]}]}, "features[1].categories[1]", "valid string"),
         ({"features": [NUMBER, TEXT | {"minimum": 0}]}, "features[1]", "categories, no bounds"),
         ({"features": [NUMBER | {"name": ""}]}, "features[0]", "needs a name"),
-        ({"labels": [0, 1]}, "labels", "known are target, classes, threshold, features"),
+        ({"labels": [0, 1]}, "labels", "known are target, task, classes, threshold, features"),
         ({"features": [NUMBER | {"min": 1}]}, "features[0].min", "known are name, type, minimum, maximum, categories"),
     ],
 )
@@ -85,6 +93,14 @@ def test_every_wrong_field_is_named_up_to_a_screenful() -> None:
     crowd = refused(features=[{"type": "int"}] * (MOST_NAMED + 5))
     assert len(crowd.fields) == MOST_NAMED
     assert str(crowd).endswith("and 5 more")
+
+
+def test_a_file_may_be_of_several_classes_or_of_a_number() -> None:
+    several = read_signature_file(written(task="multiclass", classes=["low", "middle", "high"]))
+    assert (several.signature().task, several.signature().classes) == ("multiclass", ("low", "middle", "high"))
+    number = read_signature_file(written(task="regression"))
+    assert (number.signature().task, number.signature().classes) == ("regression", ())
+    assert (several.used_threshold(), number.used_threshold()) == (None, None)
 
 
 @pytest.mark.parametrize("value", [[], 1, "text", None])

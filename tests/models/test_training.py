@@ -61,7 +61,7 @@ def test_onnx_gives_the_probabilities_of_scikit_learn(customers: pd.DataFrame, a
     matrix = encode(CHURN, rows_of(customers, CHURN)).matrix
     truth = np.array(truth_of(customers, LABEL, CHURN))
     pipeline = build(CHURN, algorithm, seed=0).fit(matrix[:1000], truth[:1000])
-    served = load(convert(pipeline, 21), 21).score(matrix)
+    served = load(convert(pipeline, 21), CHURN).score(matrix)
     assert np.abs(served - pipeline.predict_proba(matrix)[:, 1]).max() < 1e-5
 
 
