@@ -1,6 +1,9 @@
-"""Routing strategies: which model answers a request."""
+"""Routing strategies: which model answers a request. One file each; `STRATEGIES` names them all."""
 
-from models.routing.base import Routed
+from models.routing.base import Routed, Strategy
+from models.routing.canary import RAMP, next_step
 from models.routing.champion import ChampionRoutes
+from models.routing.routes import ModelRoute, Routes
+from models.routing.strategies import STRATEGIES
 
-__all__ = ["ChampionRoutes", "Routed"]
+__all__ = ["RAMP", "STRATEGIES", "ChampionRoutes", "ModelRoute", "Routed", "Routes", "Strategy", "next_step"]
