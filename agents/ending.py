@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
@@ -21,19 +22,22 @@ _SCHEMA = (h.SCHEMA_VERSION, h.CURRENT_SCHEMA)
 MAX_KEY_BYTES = 1024
 
 _CARRIED = (h.REQUEST_ID, h.TRACEPARENT, h.REPLY_INSTANCE)
+_MIRRORED = (h.REQUEST_ID, h.TRACEPARENT)
 
 
 @dataclass(frozen=True, slots=True)
 class Outlets:
     """Where the scorer's emissions go.
 
-    reply_partitions: how many the replies topic has; a record that names another gets no reply.
+    reply_partitions: how many the replies topic has; a record that names another gets no reply. mirrored: of the
+    results that other versions are to answer too.
     """
 
     results: str
     replies: str
     dead_letters: str
     reply_partitions: int
+    mirrored: str
 
 
 def emit(answer: Answer, now_ms: int, outlets: Outlets, emissions: list[Emission]) -> Answer:
@@ -50,10 +54,24 @@ def emit(answer: Answer, now_ms: int, outlets: Outlets, emissions: list[Emission
         emissions.append(Emission(outlets.results, _key(item.record), result, headers))
         if reply is not None:
             emissions.append(Emission(outlets.replies, None, reply, headers, partition))
+        if answer.mirrors:
+            emissions.append(_mirrored(answer, result, outlets.mirrored))
     if answer.dead_letter is not None:
         message = str(answer.outcome["error"]["message"])
         emissions.append(dead_letter(outlets.dead_letters, item.record, answer.dead_letter, message))
     return answer
+
+
+def _mirrored(answer: Answer, result: bytes, topic: str) -> Emission:
+    """The result as it is, which has the features as scored, once for all the versions that are to answer too."""
+    carried = [(name, answer.item.headers[name]) for name in _MIRRORED if name in answer.item.headers]
+    headers = [_SCHEMA, *carried, (h.MIRRORED_TO, _listed(answer.mirrors))]
+    return Emission(topic, _key(answer.item.record), result, headers)
+
+
+@lru_cache(maxsize=256)
+def _listed(versions: tuple[str, ...]) -> bytes:
+    return ",".join(versions).encode()
 
 
 def bare_error(record: Record, error: Mapping[str, Any], now_ms: int, outlets: Outlets) -> list[Emission]:

@@ -28,7 +28,7 @@ class Answer(Struct, frozen=True, gc=False):
 
     outcome: the fields of the result that only this status has, or, for a single row that was answered, the result
     itself as `schemas.result.single_result` makes it. dead_letter: its reason code, or None. rows: the features as
-    scored, where there is an answer.
+    scored, where there is an answer. mirrors: versions that are to answer the same off the request path.
     """
 
     item: Candidate | Refusal
@@ -37,6 +37,7 @@ class Answer(Struct, frozen=True, gc=False):
     model_version: str = ""
     dead_letter: str | None = None
     rows: Sequence[Any] = ()
+    mirrors: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -91,7 +92,7 @@ def _score_group(routed: Routed, candidates: Sequence[Candidate], unseen: Counte
     }
     version, task, names = bundle.version, bundle.task, answer_names(bundle.task, bundle.target)
     single, ways = single_result(bundle.target, task), tuple(route.values())
-    ends_of, binary = _ENDS[task], task == "binary"
+    ends_of, binary, mirrors = _ENDS[task], task == "binary", routed.mirrors
     start = 0
     for candidate in candidates:
         request = candidate.request
@@ -104,12 +105,12 @@ def _score_group(routed: Routed, candidates: Sequence[Candidate], unseen: Counte
             )
         elif request.many:
             answers = [dict(zip(names, ends_of(values[i], labels[i]), strict=True)) for i in range(start, end)]
-            yield Answer(candidate, "ok", {**route, "rows": answers}, version, rows=encoded.rows[start:end])
+            yield Answer(candidate, "ok", {**route, "rows": answers}, version, None, encoded.rows[start:end], mirrors)
         else:
             p, label = values[start], labels[start]
             ends = ((1.0 - p, p), p, 100.0 * p, label) if binary else ends_of(p, label)
             outcome = single(candidate.request_id, request.entity, "ok", *ways, *ends)
-            yield Answer(candidate, "ok", outcome, version, None, (encoded.rows[start],))
+            yield Answer(candidate, "ok", outcome, version, None, (encoded.rows[start],), mirrors)
         start = end
 
 

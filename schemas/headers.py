@@ -18,6 +18,8 @@ TRACEPARENT = "traceparent"
 SCHEMA_VERSION = "schema-version"
 RATE_LIMIT = "ratelimit"
 """On results and replies: the bucket's state as JSON, `limit`, `remaining`, `reset`, `retry_after`."""
+MIRRORED_TO = "mirrored-to"
+"""On mirrored results: the versions that are to answer too, comma-separated."""
 UNREAD = "unread"
 """The only header of a record that stands for a batch which was not read: why."""
 

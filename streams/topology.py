@@ -1,6 +1,6 @@
 """The whole pipeline on one page: which topic each role reads, what happens to a batch, and what it is given.
 
-prediction-requests --scorer--> prediction-results, prediction-replies, dead-letters
+prediction-requests --scorer--> prediction-results, prediction-replies, shadow-requests, dead-letters
 prediction-results  --sink----> Postgres, dead-letters
 feedback            --sink----> Postgres, dead-letters
 api-keys            --sink----> Postgres, dead-letters        (scorer, sink and gateway follow it too, as a view)
@@ -25,6 +25,7 @@ from streams.topics import (
     PREDICTION_REPLIES,
     PREDICTION_REQUESTS,
     PREDICTION_RESULTS,
+    SHADOW_REQUESTS,
     TOPICS,
     Topic,
 )
@@ -69,6 +70,7 @@ def scorer(
         settings.topic(PREDICTION_REPLIES.name),
         settings.topic(DEAD_LETTERS.name),
         replies,
+        settings.topic(SHADOW_REQUESTS.name),
     )
     stage = Scorer(keys, limiter, router, clock, counters, outlets)
     return [Step(PREDICTION_REQUESTS, stage, stage.give_up)]

@@ -20,7 +20,7 @@ from schemas.wire import MAX_BODY_BYTES, encode
 from tests.agents.scorer import NOW_MS, FakeCounters, FakeKeys, FakeLimiter, batch, clock, record
 from tests.models.conftest import published  # noqa: F401
 
-OUTLETS = Outlets("results", "replies", "dead-letters", 4)
+OUTLETS = Outlets("results", "replies", "dead-letters", 4, "mirrored")
 REPLY = {h.REPLY_PARTITION: b"3", h.REPLY_INSTANCE: b"gateway-1"}
 
 

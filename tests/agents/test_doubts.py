@@ -50,7 +50,9 @@ async def test_a_refused_sender_is_counted_by_what_was_wrong_and_not_told(
     given: Record, keys: FakeKeys, doubt: str
 ) -> None:
     counters = FakeCounters()
-    stage = Scorer(keys, FakeLimiter(), ChampionRoutes({}), clock, counters, Outlets("results", "replies", "dead", 4))
+    stage = Scorer(
+        keys, FakeLimiter(), ChampionRoutes({}), clock, counters, Outlets("results", "replies", "dead", 4, "mirrored")
+    )
     [result] = await stage(batch(given))
     body = orjson.loads(result.value)
     assert dict(counters.doubts) == {doubt: 1}
@@ -66,7 +68,7 @@ async def test_who_is_known_is_in_no_doubt_and_a_batch_adds_up() -> None:
     counters = FakeCounters()
     stage = Scorer(
         FakeKeys([credential(), credential("adminonly00", permissions=["admin"])]),
-        FakeLimiter(), ChampionRoutes({}), clock, counters, Outlets("results", "replies", "dead", 4),
+        FakeLimiter(), ChampionRoutes({}), clock, counters, Outlets("results", "replies", "dead", 4, "mirrored"),
     )  # fmt: skip
     await stage(
         batch(

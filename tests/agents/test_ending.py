@@ -23,7 +23,7 @@ from tests.agents.scorer import NOW_MS, FakeCounters, FakeKeys, FakeLimiter, bat
 from tests.models.conftest import published  # noqa: F401
 
 REPLY = {h.REPLY_PARTITION: b"3", h.REPLY_INSTANCE: b"gateway-1"}
-OUTLETS = Outlets("results", "replies", "dead-letters", 4)
+OUTLETS = Outlets("results", "replies", "dead-letters", 4, "mirrored")
 DENIED = 7
 
 

@@ -67,7 +67,7 @@ async def test_a_refusal_shows_no_key(bundle: Bundle, body: Any) -> None:
         assert not [at for at in range(8, 43, 5) if KEY[at : at + 8] in told], told
 
 
-OUTLETS = Outlets("results", "replies", "dead", 4)
+OUTLETS = Outlets("results", "replies", "dead", 4, "mirrored")
 
 
 @pytest.mark.contract("K2")

@@ -102,7 +102,7 @@ async def test_a_part_that_cannot_be_charged_ends_the_batch() -> None:
 
 async def test_a_batch_of_which_a_part_fails_is_not_counted() -> None:
     counters = FakeCounters()
-    outlets = Outlets("results", "replies", "dead-letters", 1)
+    outlets = Outlets("results", "replies", "dead-letters", 1, "mirrored")
     stage = Scorer(FakeKeys(), SlowLimiter(fails_from=2), ChampionRoutes({}), clock, counters, outlets)
     with pytest.raises(Unavailable):
         await stage(parts(2))

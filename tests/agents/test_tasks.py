@@ -25,7 +25,7 @@ OWN = {
 
 
 async def emitted(bundle: Bundle, *records: Record) -> list[Emission]:
-    outlets = Outlets("results", "replies", "dead-letters", 4)
+    outlets = Outlets("results", "replies", "dead-letters", 4, "mirrored")
     stage = Stage(FakeKeys(), FakeLimiter(), ChampionRoutes({"m": bundle}), clock, FakeCounters(), outlets)
     return await stage(batch(*records))
 
