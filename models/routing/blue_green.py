@@ -21,7 +21,8 @@ class BlueGreen(Split):
     @staticmethod
     def check(plan: RoutePlan) -> None:
         """Raises InvalidRequest naming every wrong field."""
-        is_switched = plan.arms[0].name == "green" or [arm.name for arm in plan.arms[1:]] == ["blue"]
+        first, *others = [arm.name for arm in plan.arms]
+        is_switched = first == "green" or (first != "blue" and others == ["blue"])
         arms = checks.named(plan, *(("green", "blue") if is_switched else ("blue", "green")))
         checks.refuse(plan, arms, checks.distinct_versions(plan), checks.first_answers(plan), checks.unmirrored(plan))
 

@@ -10,7 +10,6 @@ from agents.answer import Scorer as Stage
 from agents.ending import Outlets
 from agents.parts import PART_BYTES, PART_RECORDS
 from models.bundle import Bundle, read_bundle
-from models.routing import ChampionRoutes
 from models.simulate import customer_rows
 from schemas import headers as h
 from schemas.message import Emission, Record
@@ -19,6 +18,7 @@ from schemas.result import PredictionResult
 from schemas.wire import MAX_BODY_BYTES, encode
 from tests.agents.scorer import NOW_MS, FakeCounters, FakeKeys, FakeLimiter, batch, clock, record
 from tests.models.conftest import published  # noqa: F401
+from tests.models.routing.plans import champions
 
 OUTLETS = Outlets("results", "replies", "dead-letters", 4, "mirrored")
 REPLY = {h.REPLY_PARTITION: b"3", h.REPLY_INSTANCE: b"gateway-1"}
@@ -44,7 +44,7 @@ class Scorer:
 
     @property
     def stage(self) -> Stage:
-        return Stage(FakeKeys(), self.limiter, ChampionRoutes({"churn": self.bundle}), clock, self.counters, OUTLETS)
+        return Stage(FakeKeys(), self.limiter, champions({"churn": self.bundle}), clock, self.counters, OUTLETS)
 
     async def __call__(self, *records: Record) -> list[Emission]:
         return await self.stage(batch(*records))

@@ -8,12 +8,12 @@ import pytest
 from agents.answer import Scorer
 from agents.ending import Outlets
 from agents.persist import persist_labels
-from models.routing import ChampionRoutes
 from schemas import headers as h
 from schemas.message import Record
 from schemas.signing import MAX_AGE_MS
 from tests.agents.scorer import NOW, NOW_MS, FakeCounters, FakeKeys, FakeLimiter, batch, clock, credential, record
 from tests.agents.sink import KeptInMemory
+from tests.models.routing.plans import champions
 
 GOOD = {"entity": "c-42", "features": {"a": 1}}
 UNSIGNED = (h.KEY_ID, h.SIGNED_AT, h.SIGNATURE)
@@ -51,7 +51,7 @@ async def test_a_refused_sender_is_counted_by_what_was_wrong_and_not_told(
 ) -> None:
     counters = FakeCounters()
     stage = Scorer(
-        keys, FakeLimiter(), ChampionRoutes({}), clock, counters, Outlets("results", "replies", "dead", 4, "mirrored")
+        keys, FakeLimiter(), champions({}), clock, counters, Outlets("results", "replies", "dead", 4, "mirrored")
     )
     [result] = await stage(batch(given))
     body = orjson.loads(result.value)
@@ -68,7 +68,7 @@ async def test_who_is_known_is_in_no_doubt_and_a_batch_adds_up() -> None:
     counters = FakeCounters()
     stage = Scorer(
         FakeKeys([credential(), credential("adminonly00", permissions=["admin"])]),
-        FakeLimiter(), ChampionRoutes({}), clock, counters, Outlets("results", "replies", "dead", 4, "mirrored"),
+        FakeLimiter(), champions({}), clock, counters, Outlets("results", "replies", "dead", 4, "mirrored"),
     )  # fmt: skip
     await stage(
         batch(

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from agents.answer import Scorer
 from agents.ending import MAX_KEY_BYTES, Outlets, bare_error
 from models.bundle import Bundle, read_bundle
-from models.routing import ChampionRoutes
 from schemas import headers as h
 from schemas.dead_letter import MAX_KEPT_BYTES, dead_letter
 from schemas.message import Emission, Record
@@ -21,6 +20,7 @@ from schemas.wire import MAX_BODY_BYTES
 from tests.agents.largest import NAMES, asking_for_most, largest_request
 from tests.agents.scorer import NOW_MS, FakeCounters, FakeKeys, FakeLimiter, batch, clock, credential, record
 from tests.models.conftest import published  # noqa: F401
+from tests.models.routing.plans import champions
 
 REPLY = {h.REPLY_PARTITION: b"3", h.REPLY_INSTANCE: b"gateway-1"}
 OUTLETS = Outlets("results", "replies", "dead-letters", 4, "mirrored")
@@ -35,7 +35,7 @@ def bundle(published: dict[str, Mapping[str, bytes]]) -> Bundle:  # noqa: F811
 def scorer(bundle: Bundle, **limits: Any) -> Scorer:
     limiter = FakeLimiter({DENIED: "denied"}, **limits)
     keys = FakeKeys([credential(burst=MAX_ROWS)])
-    return Scorer(keys, limiter, ChampionRoutes({"churn": bundle}), clock, FakeCounters(), OUTLETS)
+    return Scorer(keys, limiter, champions({"churn": bundle}), clock, FakeCounters(), OUTLETS)
 
 
 def bodies(emissions: Sequence[Emission]) -> dict[str, dict[str, Any]]:

@@ -10,13 +10,13 @@ import pytest
 from agents.answer import Scorer
 from agents.ending import Outlets
 from models.bundle import Bundle, read_bundle
-from models.routing import ChampionRoutes
 from models.simulate import customer_rows
 from schemas import headers as h
 from schemas.keys import new_api_key
 from schemas.message import Emission
 from tests.agents.scorer import FakeCounters, FakeKeys, FakeLimiter, batch, clock, record
 from tests.models.conftest import published  # noqa: F401
+from tests.models.routing.plans import champions
 
 KEY = new_api_key()
 REPLY = {h.REPLY_PARTITION: b"3", h.REPLY_INSTANCE: b"gateway-1"}
@@ -58,7 +58,7 @@ def shows(emission: Emission) -> str:
     ids=lambda body: "",
 )
 async def test_a_refusal_shows_no_key(bundle: Bundle, body: Any) -> None:
-    scorer = Scorer(FakeKeys(), FakeLimiter(), ChampionRoutes({"churn": bundle}), clock, FakeCounters(), OUTLETS)
+    scorer = Scorer(FakeKeys(), FakeLimiter(), champions({"churn": bundle}), clock, FakeCounters(), OUTLETS)
     emissions = await scorer(batch(record(body, headers=REPLY)))
     assert [emission.topic for emission in emissions] == ["results", "replies", "dead"]
     assert [orjson.loads(emission.value)["status"] for emission in emissions[:2]] == ["invalid"] * 2
@@ -73,7 +73,7 @@ OUTLETS = Outlets("results", "replies", "dead", 4, "mirrored")
 @pytest.mark.contract("K2")
 @pytest.mark.parametrize("without", [[], [h.SIGNATURE]], ids=["invalid", "unauthorized"])
 async def test_an_entity_that_is_a_key_is_not_shown_in_a_refusal(bundle: Bundle, without: list[str]) -> None:
-    scorer = Scorer(FakeKeys(), FakeLimiter(), ChampionRoutes({"churn": bundle}), clock, FakeCounters(), OUTLETS)
+    scorer = Scorer(FakeKeys(), FakeLimiter(), champions({"churn": bundle}), clock, FakeCounters(), OUTLETS)
     [result, reply, *_] = await scorer(batch(record(b"{", key=KEY.encode(), headers=REPLY, without=without)))
     for emission in (result, reply):
         assert orjson.loads(emission.value)["entity"] == "sk_live_" + "*" * 43

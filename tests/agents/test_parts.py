@@ -10,11 +10,11 @@ import pytest
 from agents.answer import Scorer
 from agents.ending import Outlets
 from agents.parts import PART_RECORDS, TURNS_TO_SEND, admitted
-from models.routing import ChampionRoutes
 from schemas.errors import Unavailable
 from schemas.message import Batch
 from schemas.quota import Charge, Decision
 from tests.agents.scorer import FakeCounters, FakeKeys, FakeLimiter, batch, clock, record
+from tests.models.routing.plans import champions
 
 BODY: dict[str, Any] = {"entity": "c-42", "features": {}}
 
@@ -103,7 +103,7 @@ async def test_a_part_that_cannot_be_charged_ends_the_batch() -> None:
 async def test_a_batch_of_which_a_part_fails_is_not_counted() -> None:
     counters = FakeCounters()
     outlets = Outlets("results", "replies", "dead-letters", 1, "mirrored")
-    stage = Scorer(FakeKeys(), SlowLimiter(fails_from=2), ChampionRoutes({}), clock, counters, outlets)
+    stage = Scorer(FakeKeys(), SlowLimiter(fails_from=2), champions({}), clock, counters, outlets)
     with pytest.raises(Unavailable):
         await stage(parts(2))
     assert counters.ended == []

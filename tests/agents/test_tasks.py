@@ -9,12 +9,12 @@ import pytest
 from agents.answer import Scorer as Stage
 from agents.ending import Outlets
 from models.bundle import Bundle
-from models.routing import ChampionRoutes
 from schemas.answers import TASKS, Task
 from schemas.message import Emission, Record
 from schemas.result import PredictionResult
 from tests.agents.scorer import FakeCounters, FakeKeys, FakeLimiter, batch, clock, record
 from tests.models.graphs import CLASSES, bundle_of
+from tests.models.routing.plans import champions
 
 ROWS = [{f"f{i}": value for i, value in enumerate(row)} for row in np.linspace(-2, 2, 24).reshape(8, 3).tolist()]
 OWN = {
@@ -26,7 +26,7 @@ OWN = {
 
 async def emitted(bundle: Bundle, *records: Record) -> list[Emission]:
     outlets = Outlets("results", "replies", "dead-letters", 4, "mirrored")
-    stage = Stage(FakeKeys(), FakeLimiter(), ChampionRoutes({"m": bundle}), clock, FakeCounters(), outlets)
+    stage = Stage(FakeKeys(), FakeLimiter(), champions({"m": bundle}), clock, FakeCounters(), outlets)
     return await stage(batch(*records))
 
 

@@ -8,7 +8,6 @@ import orjson
 import pytest
 
 from models.bundle import Bundle, read_bundle
-from models.routing import ChampionRoutes
 from models.simulate import customer_rows
 from schemas.keys import Credential
 from schemas.message import Record
@@ -19,6 +18,7 @@ from streams.settings import Settings
 from tests.agents.scorer import TOPIC, FakeCounters, FakeKeys, FakeLimiter, batch, clock, record
 from tests.fakes import FakeAttempts, FakeObserver, FakeSender
 from tests.models.conftest import published  # noqa: F401
+from tests.models.routing.plans import champions
 
 
 class Flawed:
@@ -50,7 +50,7 @@ class Worker:
             Settings(),
             keys=Flawed(),
             limiter=FakeLimiter(),
-            router=ChampionRoutes({"churn": bundle}),
+            router=champions({"churn": bundle}),
             clock=clock,
             counters=FakeCounters(),
             replies=4,

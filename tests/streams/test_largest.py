@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 import pytest
 
 from models.bundle import Bundle, read_bundle
-from models.routing import ChampionRoutes
 from schemas import headers as h
 from schemas.message import Emission
 from schemas.request import MAX_ROWS
@@ -17,6 +16,7 @@ from streams.topics import create_topics
 from tests.agents.largest import asking_for_most, largest_request
 from tests.agents.scorer import FakeCounters, FakeKeys, FakeLimiter, batch, clock, credential, record
 from tests.models.conftest import published  # noqa: F401
+from tests.models.routing.plans import champions
 
 pytestmark = [pytest.mark.real_broker, pytest.mark.contract("R6")]
 
@@ -49,7 +49,7 @@ async def test_the_result_of_the_largest_request_lies_on_the_topics_of_results_a
         settings,
         keys=FakeKeys([credential(burst=MAX_ROWS)]),
         limiter=FakeLimiter(),
-        router=ChampionRoutes({"churn": bundle}),
+        router=champions({"churn": bundle}),
         clock=clock,
         counters=FakeCounters(),
         replies=12,

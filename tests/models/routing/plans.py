@@ -1,5 +1,9 @@
-"""A plan of every strategy, and entities to route."""
+"""A plan of every strategy, routes, and entities to route."""
 
+from collections.abc import Mapping
+
+from models.bundle import Bundle
+from models.routing import ModelRoute, Routes
 from schemas.routes import Arm, RoutePlan, StrategyName
 
 ENTITIES = [f"c-{number}" for number in range(10_000)]
@@ -28,3 +32,12 @@ def usual(strategy: StrategyName, share: float = 0.0, **more: object) -> RoutePl
     weights = (1 - share, share)
     arms = [(name, f"v{place + 1}", weights[place]) for place, name in enumerate(NAMES[strategy])]
     return plan(strategy, *arms, **more)
+
+
+def champions(bundles: Mapping[str, Bundle]) -> Routes:
+    """Models that one bundle answers each."""
+    routes = Routes({})
+    for model, bundle in bundles.items():
+        champion = plan("champion", ("champion", bundle.version, 1.0))
+        routes = routes.replaced(ModelRoute(model, champion, 1, {bundle.version: bundle}))
+    return routes
