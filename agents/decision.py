@@ -1,6 +1,6 @@
 """How commands end: what they are decided by, and the checks that several share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -24,11 +24,13 @@ class Order:
 class Facts:
     """What had to be found out for a command.
 
-    entries: of the versions that it names and nobody had verified, by version. verdict: on the candidate, as JSON
+    entries: of the versions that it names and nobody had verified, by version. stored: the versions that the store
+    has, where one of them had to be looked for. verdict: on the candidate, as JSON
     values with its `outcome` and `reason`; None where none was needed.
     """
 
     entries: Mapping[str, RegistryEntry] = field(default_factory=dict)
+    stored: Sequence[str] = ()
     verdict: Mapping[str, Any] | None = None
 
 
@@ -100,16 +102,20 @@ def check_epoch(route: Route | None, expected: int | None) -> None:
         raise Declined("conflict", f"the route is at epoch {found}, not {expected}: look at it again and repeat")
 
 
-def check_versions(state: ControlState, model: str, plan: RoutePlan) -> None:
+def check_versions(state: ControlState, model: str, plan: RoutePlan, facts: Facts) -> None:
     """Raises Declined for the first version that may not be served, with the known ones."""
     for version in plan.versions():
         entry = state.entries.get(f"{model}/{version}")
         if entry is None or entry.status == "retired":
-            raise Declined("unknown_version", unknown(state, model, version, retired=entry is not None))
+            raise Declined("unknown_version", unknown(state, model, version, facts))
         if entry.status == "refused":
             raise Declined("model_refused", f"{model} {version} is refused: {entry.reason}")
 
 
-def unknown(state: ControlState, model: str, version: str, *, retired: bool = False) -> str:
-    known = ", ".join(state.versions(model)) or "none"
-    return f"{model} {version} is {'retired' if retired else 'not known'}; known are {known}"
+def unknown(state: ControlState, model: str, version: str, facts: Facts) -> str:
+    """Why a version cannot be had, with those that can."""
+    entries = {entry.version: entry.status for entry in state.entries.values() if entry.name == model}
+    ready = [known for known, status in entries.items() if status == "ready"]
+    fresh = [known for known in facts.stored if known not in entries]
+    what = "retired" if entries.get(version) == "retired" else "not known"
+    return f"{model} {version} is {what}; known are {', '.join([*ready, *fresh]) or 'none'}"

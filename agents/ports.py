@@ -9,7 +9,7 @@ from schemas.control_state import ControlState
 from schemas.keys import ApiKey, Credential
 from schemas.quota import Charge, Decision
 from schemas.routes import Route
-from schemas.stored import Position, ReceivedLabel, RefusedRow, StoredPrediction
+from schemas.stored import Position, ReceivedLabel, RefusedRow, StoredPrediction, StoredShadow
 
 Clock = Callable[[], datetime]
 """Now, in UTC."""
@@ -71,6 +71,10 @@ class Store(Protocol):
         self, labels: Sequence[ReceivedLabel], positions: Sequence[Position]
     ) -> Sequence[RefusedRow]: ...
 
+    async def save_shadows(
+        self, rows: Sequence[StoredShadow], positions: Sequence[Position]
+    ) -> Sequence[RefusedRow]: ...
+
     async def save_keys(
         self, keys: Sequence[ApiKey], deleted: Sequence[str], positions: Sequence[Position]
     ) -> Sequence[RefusedRow]:
@@ -88,6 +92,10 @@ class ControlStore(Protocol):
 
 class ModelStore(Protocol):
     """Where bundles lie."""
+
+    async def versions(self, model: str) -> Sequence[str]:
+        """The versions of a model that are there, oldest first. Raises Unavailable."""
+        ...
 
     async def verify(self, model: str, version: str) -> Mapping[str, Any]:
         """What the registry says of a bundle that may serve (digest, algorithm, metrics). Raises BundleRefused with the
@@ -119,4 +127,8 @@ class Counters(Protocol):
 
     def unauthorized(self, doubt: str, count: int) -> None:
         """Records whose sender is in doubt. doubt: an `agents.admit.Doubt`; callers are not told."""
+        ...
+
+    def shadowed(self, model_version: str, ended: str, latencies_s: Sequence[float]) -> None:
+        """Requests that a challenger was to answer too. ended: `ok`, or a `schemas.shadow.ShadowCode`."""
         ...

@@ -134,7 +134,10 @@ def command_from(value: object) -> Command:
         return _COMMAND.validate_python(value)
     except ValidationError as error:
         wrong = error.errors(include_url=False, include_context=False)
-        fields = [FieldError(_place(item["loc"]), item["msg"], describe(item.get("input"))) for item in wrong]
+        # A list with a wrong item is also told to be too short: the item is what is wrong.
+        whole = {item["loc"][:length] for item in wrong for length in range(1, len(item["loc"]))}
+        told = [item for item in wrong if item["loc"] not in whole]
+        fields = [FieldError(_place(item["loc"]), item["msg"], describe(item.get("input"))) for item in told]
         raise InvalidRequest("the command is not of the expected form", fields) from None
 
 

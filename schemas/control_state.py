@@ -27,10 +27,6 @@ class ControlState(BaseModel):
     def with_entry(self, entry: RegistryEntry) -> Self:
         return self.model_copy(update={"entries": {**self.entries, entry.key: entry}})
 
-    def versions(self, model: str) -> list[str]:
-        """Versions of a model that may be served."""
-        return [entry.version for entry in self.entries.values() if entry.name == model and entry.status == "ready"]
-
 
 class RouteTable:
     """Model -> route, fed record by record from `model-routes`; an older epoch never takes a newer one's place."""

@@ -4,7 +4,7 @@ import numpy as np
 
 from infra import artifacts
 from models.bundle import Bundle, read_bundle
-from schemas.errors import BundleRefused
+from schemas.errors import BadSettings, BundleRefused, Unavailable
 
 WARM_ROWS = 500
 
@@ -20,12 +20,19 @@ class BundleStore:
         """The newest version of a model. Raises BundleRefused where it has none, Unavailable."""
         return artifacts.latest(self._url, name)
 
+    def versions(self, name: str) -> list[str]:
+        """Every version of a model, oldest first. Raises Unavailable."""
+        return artifacts.versions(self._url, name)
+
     def load(self, name: str, version: str) -> Bundle:
         """A version that may serve: fetched, verified, tried on its smoke rows, and warm.
 
         Raises BundleRefused saying what is wrong and what to do, Unavailable.
         """
-        bundle = read_bundle(artifacts.fetch(self._url, name, version))
+        try:
+            bundle = read_bundle(artifacts.fetch(self._url, name, version))
+        except BadSettings as error:  # a bucket that refuses now: whoever serves something goes on with that
+            raise Unavailable("model store", str(error)) from error
         if (bundle.name, bundle.version) != (name, version):
             raise BundleRefused(f"{name} {version} holds {bundle.name} {bundle.version}: publish it again")
         # The first run of a size allocates what the later ones use again.

@@ -1,7 +1,7 @@
 """What Postgres has about routes: counts of each arm, and the verdict on a candidate."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -29,7 +29,7 @@ def figures(engine: Engine, patience_s: float = PATIENCE_S) -> tuple[Figures, Fi
 
     async def ask(read: Callable[[Connection, Route], dict[str, Any]], route: Route) -> dict[str, Any]:
         async with turn:
-            return await in_transaction(engine, partial(read, route=route), patience_s)
+            return await in_transaction(engine, lambda connection: read(connection, route), patience_s)
 
     return partial(ask, _metrics), partial(ask, _shadow)
 
@@ -81,3 +81,17 @@ def _shown(counts: ArmCounts, route: Route) -> dict[str, Any]:
 def _ratio(part: float, whole: float) -> float:
     """0 where there was no traffic, never NaN."""
     return part / whole if whole else 0.0
+
+
+class StoredEvidence:
+    """The verdict on a route's candidate by what Postgres has."""
+
+    def __init__(self, engine: Engine, patience_s: float = PATIENCE_S) -> None:
+        self._engine = engine
+        self._patience_s = patience_s
+
+    async def verdict(self, route: Route) -> Mapping[str, Any]:
+        """Outcome, reason and numbers as JSON values. Raises Unavailable."""
+        counted = await in_transaction(self._engine, partial(_counted, route=route), self._patience_s)
+        arms = [_shown(counts, route) for counts in counted]
+        return {"outcome": "inconclusive", "reason": "nothing is judged yet", "epoch": route.epoch, "arms": arms}

@@ -3,7 +3,9 @@
 prediction-requests --scorer--> prediction-results, prediction-replies, shadow-requests, dead-letters
 prediction-results  --sink----> Postgres, dead-letters
 feedback            --sink----> Postgres, dead-letters
-api-keys            --sink----> Postgres, dead-letters        (scorer, sink and gateway follow it too, as a view)
+api-keys            --sink----> Postgres, dead-letters        (scorer, sink, control and gateway follow it, as a view)
+control-commands    --control-> model-routes, model-registry, audit-events, routing-events, prediction-replies
+model-routes                    (scorer and gateway follow it, as a view)
 """
 
 from collections.abc import Callable, Sequence
@@ -11,20 +13,26 @@ from dataclasses import dataclass
 from functools import partial
 
 from agents.answer import Scorer
+from agents.control import Controller, ControlOutlets
 from agents.ending import Outlets
 from agents.persist import persist_keys, persist_labels, persist_results
-from agents.ports import Clock, Counters, KeyRing, Limiter, Router, Store
+from agents.ports import Clock, ControlStore, Counters, Evidence, KeyRing, Limiter, ModelStore, Router, Store
 from schemas.dead_letter import dead_letter
 from schemas.message import Emission, Record
 from streams.loops import Stage
 from streams.settings import Settings
 from streams.topics import (
     API_KEYS,
+    AUDIT_EVENTS,
+    CONTROL_COMMANDS,
     DEAD_LETTERS,
     FEEDBACK,
+    MODEL_REGISTRY,
+    MODEL_ROUTES,
     PREDICTION_REPLIES,
     PREDICTION_REQUESTS,
     PREDICTION_RESULTS,
+    ROUTING_EVENTS,
     SHADOW_REQUESTS,
     TOPICS,
     Topic,
@@ -37,6 +45,7 @@ READS = {
     "gateway": (PREDICTION_REPLIES, API_KEYS),
     "scorer": (PREDICTION_REQUESTS,),
     "sink": (PREDICTION_RESULTS, FEEDBACK, API_KEYS),
+    "control": (CONTROL_COMMANDS,),
 }
 """Role -> topics it reads; the roles that exist."""
 
@@ -93,6 +102,31 @@ def sink(settings: Settings, *, keys: KeyRing, store: Store, counters: Counters)
         ),
         Step(API_KEYS, partial(persist_keys, store=store, counters=counters, dead_letters=dead_letters), bury),
     ]
+
+
+def control(
+    settings: Settings,
+    *,
+    keys: KeyRing,
+    store: ControlStore,
+    models: ModelStore,
+    evidence: Evidence,
+    clock: Clock,
+    counters: Counters,
+    replies: int,
+) -> list[Step]:
+    """The step of the control agent; `replies`: partitions of the replies topic."""
+    outlets = ControlOutlets(
+        routes=settings.topic(MODEL_ROUTES.name),
+        registry=settings.topic(MODEL_REGISTRY.name),
+        audit=settings.topic(AUDIT_EVENTS.name),
+        events=settings.topic(ROUTING_EVENTS.name),
+        replies=settings.topic(PREDICTION_REPLIES.name),
+        dead_letters=settings.topic(DEAD_LETTERS.name),
+        reply_partitions=replies,
+    )
+    stage = Controller(keys, store, models, evidence, clock, counters, outlets)
+    return [Step(CONTROL_COMMANDS, stage, stage.give_up)]
 
 
 def needed_topics(role: str) -> Sequence[Topic]:

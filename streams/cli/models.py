@@ -16,6 +16,7 @@ from models.bundle import MANIFEST, read_bundle
 from models.manifest import Manifest
 from schemas.errors import BundleRefused
 from streams.cli.publishing import PublishingOrder, published
+from streams.cli.registry import announce, retire
 from streams.cli.training import ALGORITHM_NAMES, TrainingOrder, trained
 
 STORE = click.option(
@@ -55,13 +56,16 @@ def train(store: str, as_json: bool, **order: Any) -> None:
 
 
 @models.command()
-@click.option("--onnx", type=FILE, required=True, help="Graph: float32 `features` to `probabilities` or `values`.")
-@click.option("--signature", type=FILE, required=True, help="JSON: target, classes and features of the graph.")
+@click.option("--onnx", type=FILE, help="Graph: float32 `features` to `probabilities` or `values`.")
+@click.option("--skops", type=FILE, help="Fitted scikit-learn model, written by skops.io.dump.")
+@click.option("--signature", type=FILE, required=True, help="JSON: target, classes and features of the model.")
 @click.option("--name", required=True, help="Model name.")
 @STORE
 @AS_JSON
 def publish(store: str, as_json: bool, **order: Any) -> None:
-    """Publish a model that was trained elsewhere: an ONNX file and its signature, see docs/models.md."""
+    """Publish a model that was trained elsewhere: its file and its signature, see docs/models.md."""
+    if (order["onnx"] is None) == (order["skops"] is None):
+        raise click.UsageError("give either --onnx or --skops: the model's file in one of both forms")
     files = published(PublishingOrder(**order), datetime.now(UTC))
     manifest = read_bundle(files).manifest
     artifacts.publish(store, manifest.name, manifest.version, files)
@@ -142,3 +146,7 @@ def _print(manifest: Manifest, as_json: bool) -> None:
         features.add_row(feature.name, feature.type, ", ".join(feature.categories) or bounds)
     console = Console()
     console.print(facts, features)
+
+
+models.add_command(announce)
+models.add_command(retire)

@@ -6,10 +6,11 @@ from typing import Any, get_args
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
 
 from schemas.control import Outcome
-from schemas.routes import Revision, Route, StrategyName
+from schemas.routes import Route, RoutePlan, StrategyName
 from streams.cli.giving import given, state, timeout_option
 from streams.cli.key_output import json_option
 from streams.cli.planning import plan_of
@@ -49,11 +50,10 @@ def history(model: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([revision.model_dump(mode="json") for revision in revisions]))
         return
-    table = Table("epoch", "at", "change", Column("arms", overflow="fold"), Column("by", overflow="fold"), "why")
     for revision in revisions:
-        at = f"{revision.at:%Y-%m-%d %H:%M:%S}"
-        table.add_row(str(revision.epoch), at, revision.action, _arms(revision), revision.actor, revision.reason or "")
-    Console().print(table)
+        why = f": {revision.reason}" if revision.reason else ""
+        click.echo(f"{revision.epoch:>4}  {revision.at:%Y-%m-%d %H:%M:%S}  {revision.action} by {revision.actor}{why}")
+        click.echo(f"      {revision.plan.strategy}: {_arms(revision.plan)}")
 
 
 @route.command(name="set")
@@ -124,15 +124,18 @@ def _known(routes: dict[str, Route], model: str) -> Route:
 
 
 def _print_routes(routes: list[Route]) -> None:
-    table = Table("model", "epoch", "strategy", Column("arms", overflow="fold"), "since")
+    table = Table(
+        Column("model", overflow="fold"), "epoch", "strategy", "arm", Column("version", no_wrap=True), "weight"
+    )
     for one in routes:
-        since = f"{one.current.at:%Y-%m-%d %H:%M:%S}"
-        table.add_row(one.model, str(one.epoch), one.plan.strategy, _arms(one.current), since)
+        for number, arm in enumerate(one.plan.arms):
+            first = ("", "", "") if number else (escape(one.model), str(one.epoch), one.plan.strategy)
+            table.add_row(*first, arm.name, escape(arm.version), f"{arm.weight:.0%}")
     Console().print(table)
 
 
-def _arms(revision: Revision) -> str:
-    return "\n".join(f"{arm.name} {arm.version} {arm.weight:.0%}" for arm in revision.plan.arms)
+def _arms(plan: RoutePlan) -> str:
+    return ", ".join(f"{arm.name} {arm.version} {arm.weight:.0%}" for arm in plan.arms)
 
 
 def _print_outcome(outcome: Outcome, as_json: bool) -> None:
@@ -140,5 +143,5 @@ def _print_outcome(outcome: Outcome, as_json: bool) -> None:
         click.echo(outcome.model_dump_json(exclude_none=True))
         return
     shown = outcome.route or {}
-    arms = ", ".join(f"{arm['name']} {arm['version']} {arm['weight']:.0%}" for arm in shown["plan"]["arms"])
-    click.echo(f"{outcome.status}: {shown['model']} is at epoch {shown['epoch']}, {shown['plan']['strategy']}: {arms}")
+    plan = RoutePlan.model_validate(shown["plan"])
+    click.echo(f"{outcome.status}: {shown['model']} is at epoch {shown['epoch']}, {plan.strategy}: {_arms(plan)}")

@@ -41,7 +41,10 @@ def create_app(
     clock: Clock = lambda: datetime.now(UTC),
     observe: Observe = lambda route, status, seconds: None,
 ) -> Starlette:
-    """The gateway over these things; nothing is connected here. more: further routes. peek: None where limits are switched off."""
+    """The gateway over these things; nothing is connected here.
+
+    more: further routes. peek: None where limits are switched off.
+    """
     underway = Underway()
 
     def clock_ms() -> int:

@@ -122,7 +122,7 @@ async def set_route(request: Request, *, served: Served, give: Give) -> Response
     credential = require(request, "admin")
     request.state.request_id = request_id = read_request_id(request.headers)
     body = _object(await read_body(request, MAX_BYTES))
-    beside = {name: body.pop(name) for name in ("if_epoch", "reason") if name in body}
+    beside: dict[str, Any] = {name: body.pop(name) for name in ("if_epoch", "reason") if name in body}
     command = command_from({"command": "set_route", "model": request.path_params["name"], "plan": body, **beside})
     return _answer(await give(credential, command, request_id))
 
@@ -142,10 +142,11 @@ async def change(request: Request, *, served: Served, give: Give, verb: str) -> 
     body = _object(await read_body(request, MAX_BYTES) or b"{}")
     reason = f"unknown field; known are {', '.join(VERBS[verb])}"
     if unknown := sorted(body.keys() - set(VERBS[verb])):
-        fields = [FieldError(name, reason, describe(body[name])) for name in unknown]
-        raise InvalidRequest("the request is not of the expected form", fields)
+        wrong = [FieldError(name, reason, describe(body[name])) for name in unknown]
+        raise InvalidRequest("the request is not of the expected form", wrong)
     model = body.pop("model", None)
-    command = command_from({"command": verb, "model": _model(served.state, model), **body})
+    fields: dict[str, Any] = {"command": verb, "model": _model(served.state, model), **body}
+    command = command_from(fields)
     return _answer(await give(credential, command, request_id))
 
 
@@ -190,7 +191,7 @@ def _answer(outcome: Outcome) -> Response:
         return json_response(outcome.model_dump(mode="json", exclude_none=True))
     if outcome.code == "unauthorized":
         return unauthorized(outcome.request_id)
-    more = {"fields": outcome.fields, "evidence": outcome.evidence, "route": outcome.route}
+    more: dict[str, Any] = {"fields": outcome.fields, "evidence": outcome.evidence, "route": outcome.route}
     return error_response(
         STATUS[outcome.code], outcome.code, outcome.message or "", request_id=outcome.request_id, **more
     )

@@ -23,7 +23,11 @@ from tests.e2e.workers import Worker, check_alive, run_cli, start_worker
 from tests.kafka import POLL_S, Offsets
 
 ROLES = ("scorer", "sink", "gateway")
-READS = {"scorer": ["prediction-requests"], "sink": ["prediction-results", "feedback", "api-keys"]}
+READS = {
+    "control": ["control-commands"],
+    "scorer": ["prediction-requests"],
+    "sink": ["prediction-results", "feedback", "api-keys"],
+}
 
 
 def wait_for(condition: Callable[[], Any], what: str, wait_s: float = WAIT_S) -> Any:
@@ -185,7 +189,7 @@ class Platform:
 
     def settle(self, *roles: str, wait_s: float = WAIT_S) -> None:
         """Returns when the roles have processed and committed everything."""
-        for role in roles or READS:
+        for role in roles or {worker.role for worker in self.workers if worker.role in READS}:
             wait_for(partial(self._is_settled, role), f"{role} settled", wait_s)
 
     def _is_settled(self, role: str) -> bool:

@@ -9,8 +9,7 @@ from infra import artifacts, s3_store
 from infra.s3_store import S3Store
 from models.bundle import read_bundle
 from schemas.errors import BadSettings, BundleRefused, Unavailable
-from streams.roles.scorer import load_routes
-from streams.settings import Settings
+from streams.bundles import BundleStore
 from tests.infra.s3_clients import Forgetful, Refusing, Rival, Unconditional, Watched
 from tests.models.conftest import trained
 
@@ -141,5 +140,5 @@ def test_a_scorer_serves_what_lies_in_a_bucket(url: str) -> None:
     files = trained()["logistic_regression"]
     version = read_bundle(files).version
     artifacts.publish(url, "churn", version, files)
-    routes = load_routes(Settings(model_store=url))
-    assert routes.route(None, "c-1").bundle.version == version
+    store = BundleStore(url)
+    assert store.load("churn", store.latest("churn")).version == version

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import httpx
 from starlette.applications import Starlette
+from starlette.routing import Route
 
 from infra.key_manager import KeyManager
 from schemas import headers as h
@@ -121,6 +122,7 @@ class Gateway:
     peek: Peek | None = None
     administered: DictStore = field(default_factory=DictStore)
     administer: Administer | None = None
+    more: Sequence[Route] = ()
 
     def app(self) -> Starlette:
         async def look_up(request_id: str) -> Mapping[str, Any] | None:
@@ -135,6 +137,7 @@ class Gateway:
             administer=self.administer or administering(self.administered),
             checks={name: lambda name=name: self.reasons[name] for name in self.reasons},  # type: ignore[misc]
             metrics_text=lambda: b"up 1\n",
+            more=self.more,
             peek=self.peek,
             clock=lambda: NOW,
         )

@@ -1,0 +1,59 @@
+"""The control agent as it is put together: the store of bundles, the evidence and the topics behind its stage."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from infra.control_store import TopicControlStore
+from infra.database import create_db_engine
+from infra.kafka import client_options
+from infra.rate_limit import connect
+from streams import topology
+from streams.bundles import BundleStore
+from streams.evidence import StoredEvidence
+from streams.key_view import follow_keys
+from streams.platform_ring import PlatformRing
+from streams.roles.shared import Built, Shared
+from streams.topics import MODEL_REGISTRY, MODEL_ROUTES, PREDICTION_REPLIES
+
+
+async def build(shared: Shared) -> Built:
+    """Raises BadSettings, Unavailable."""
+    settings = shared.settings
+    ring, view = await follow_keys(settings, shared.things)
+    engine = create_db_engine(settings.database_url.get_secret_value(), 2, 0, patience_s=settings.batch_timeout_s / 3)
+    shared.things.callback(engine.dispose)
+    redis = connect(settings.redis_url)
+    shared.things.push_async_callback(redis.aclose)
+    steps = topology.control(
+        settings,
+        keys=PlatformRing(ring, settings),
+        store=TopicControlStore(
+            client_options(settings), settings.topic(MODEL_ROUTES.name), settings.topic(MODEL_REGISTRY.name)
+        ),
+        models=Models(BundleStore(settings.model_store)),
+        evidence=StoredEvidence(engine),
+        clock=lambda: datetime.now(UTC),
+        counters=shared.metrics,
+        replies=shared.partitions[settings.topic(PREDICTION_REPLIES.name)],
+    )
+    # One at a time: each is decided by what the last one has written.
+    return shared.pipelines("control", steps, redis, in_flight=1), [view]
+
+
+class Models:
+    """Bundles as the registry describes them, tried off the loop."""
+
+    def __init__(self, store: BundleStore) -> None:
+        self._store = store
+
+    async def versions(self, model: str) -> Sequence[str]:
+        """Raises Unavailable."""
+        return await asyncio.to_thread(self._store.versions, model)
+
+    async def verify(self, model: str, version: str) -> Mapping[str, Any]:
+        """Raises BundleRefused, Unavailable."""
+        bundle = await asyncio.to_thread(self._store.load, model, version)
+        manifest = bundle.manifest
+        return {"digest": manifest.digest, "algorithm": manifest.algorithm, "metrics": dict(manifest.metrics)}

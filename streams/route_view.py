@@ -1,0 +1,160 @@
+"""The routes as a scorer serves them: each change is loaded first and then takes the old one's place at once."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
+
+from models.bundle import Bundle
+from models.routing import ModelRoute, Routed, Routes
+from models.routing.hashing import answering
+from schemas.control_state import RouteTable
+from schemas.errors import BundleRefused, Unavailable
+from schemas.routes import Revision, Route, RoutePlan
+from streams.compacted import CompactedView
+from streams.settings import Settings
+from streams.tasks import first_failure
+from streams.topics import MODEL_ROUTES
+
+log = logging.getLogger("weir.routes")
+
+RETRY_S = 1.0
+
+Load = Callable[[str, str], Bundle]
+"""A verified version of a model, (name, version). Raises BundleRefused, Unavailable. Called in a thread."""
+Report = Callable[[str, str, str], None]
+"""Told of a bundle that is refused: (name, version, reason)."""
+
+
+def served(plan: RoutePlan) -> set[str]:
+    """The versions that have to be at hand: those that answer, and one that waits to take over at once. Shadows answer
+    elsewhere: one that is bad must not keep its route from being served."""
+    if plan.strategy == "blue_green":
+        return set(plan.versions())
+    return {arm.version for arm in answering(plan.arms)}
+
+
+class RouteView:
+    """Follows `model-routes`; `route` answers as the present routes do.
+
+    load: called off the loop. refused: told of each bundle that may not serve; the route before goes on then.
+    """
+
+    def __init__(self, settings: Settings, load: Load, refused: Report) -> None:
+        self._table = RouteTable()
+        self._view = CompactedView(settings, settings.topic(MODEL_ROUTES.name), self._note)
+        self._bundles: dict[tuple[str, str], Bundle] = {}
+        self._load = load
+        self._refused = refused
+        self._unserved: set[str] = set()
+        self._news = asyncio.Event()
+        self._follower: asyncio.Task[None] | None = None
+        self._show(Routes({}))
+
+    async def start(self, things: AsyncExitStack) -> None:
+        """Read and load every route, and follow them until `things` close. Raises Unavailable."""
+        await self._view.start()
+        things.push_async_callback(self._view.stop)
+        for model in sorted(self._table.routes):
+            await self._serve(model)
+        self._unserved.clear()
+        self._follower = asyncio.create_task(self._follow())
+        things.push_async_callback(self._stop)
+
+    def serve(self, route: ModelRoute) -> None:
+        """Serve a route that is not on the topic, until one is."""
+        self._show(self._routes.replaced(route))
+
+    def knows(self, model: str) -> bool:
+        """Whether a model has a route on the topic, be it served or not."""
+        return model in self._table.routes
+
+    def serves(self, model: str) -> bool:
+        """Whether there is a route for a model."""
+        return model in self._routes.models
+
+    @property
+    def topic(self) -> str:
+        return self._view.topic
+
+    @property
+    def staleness_s(self) -> float:
+        return self._view.staleness_s
+
+    async def failed(self) -> None:
+        """Returns never, or raises what ended the following."""
+        assert self._follower is not None, "start first"
+        await first_failure(asyncio.ensure_future(self._view.failed()), asyncio.shield(self._follower))
+
+    async def _stop(self) -> None:
+        if self._follower is not None:
+            self._follower.cancel()
+            await asyncio.gather(self._follower, return_exceptions=True)
+
+    def _note(self, model: str, value: bytes | None) -> None:
+        if self._table.update(model, value):
+            self._unserved.add(model)
+            self._news.set()
+
+    def _show(self, routes: Routes) -> None:
+        self._routes = routes
+        # Bound here once: it is asked for every request.
+        self.route: Callable[[str | None, str], Routed] = routes.route
+
+    async def _follow(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            waiting, self._unserved = sorted(self._unserved), set()
+            for model in waiting:
+                try:
+                    await self._serve(model)
+                except Unavailable as error:
+                    log.warning("the new route of %s waits: %s", model, error)
+                    self._unserved.add(model)
+            if self._unserved:
+                self._news.set()
+                await asyncio.sleep(RETRY_S)
+
+    async def _serve(self, model: str) -> None:
+        """The route's present plan, or what served before where that cannot be loaded."""
+        route = self._table.routes.get(model)
+        if route is None:
+            self._show(self._routes.without(model))
+            return
+        for revision in self._candidates(route):
+            try:
+                served = await self._loaded(model, revision)
+            except BundleRefused as error:
+                log.warning("epoch %d of %s cannot be served: %s", revision.epoch, model, error)
+                continue
+            self._show(self._routes.replaced(served))
+            self._forget(route)
+            log.info("serving", extra={"data": {"model": model, "epoch": revision.epoch, **revision.plan.summary()}})
+            return
+
+    def _candidates(self, route: Route) -> Iterator[Revision]:
+        """The present plan; where nothing is served yet, also those before it, the newest first."""
+        yield route.current
+        if not self.serves(route.model):
+            yield from reversed(route.revisions[:-1])
+
+    async def _loaded(self, model: str, revision: Revision) -> ModelRoute:
+        bundles = {version: await self._bundle(model, version) for version in served(revision.plan)}
+        return ModelRoute(model, revision.plan, revision.epoch, bundles)
+
+    async def _bundle(self, model: str, version: str) -> Bundle:
+        if (model, version) not in self._bundles:
+            try:
+                self._bundles[model, version] = await asyncio.to_thread(self._load, model, version)
+            except BundleRefused as error:
+                self._refused(model, version, str(error))
+                raise
+        return self._bundles[model, version]
+
+    def _forget(self, route: Route) -> None:
+        """Keep what this route and a rollback of it need."""
+        kept = {*served(route.plan), *(served(route.before) if route.before else ())}
+        for model, version in list(self._bundles):
+            if model == route.model and version not in kept:
+                del self._bundles[model, version]

@@ -1,0 +1,148 @@
+"""Looks at every route with a candidate again and again: tells a verdict that changed, rolls back past a guardrail, and
+re-weighs bandits."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from schemas.control import Command, Reweigh, Rollback
+from schemas.control_state import RouteTable
+from schemas.errors import Unavailable
+from schemas.events import RoutingEvent, event_id
+from schemas.headers import CURRENT_SCHEMA, SCHEMA_VERSION
+from schemas.message import Emission
+from schemas.routes import Route
+from streams.commands import Sender, platform_command
+from streams.compacted import CompactedView
+from streams.settings import Settings
+from streams.tasks import first_failure
+from streams.topics import MODEL_ROUTES, ROUTING_EVENTS
+
+log = logging.getLogger("weir.routes")
+
+LOOK_S = 2.0
+"""Between two looks at all routes."""
+WORTH = 0.02
+"""A bandit's weights are set anew where one of them moves so far."""
+_HEADERS = [(SCHEMA_VERSION, CURRENT_SCHEMA)]
+
+
+class Looks(Protocol):
+    """What is known of a route's candidate. Each call raises Unavailable."""
+
+    def watches(self, route: Route) -> bool:
+        """Whether there is anything to look at."""
+        ...
+
+    async def verdict(self, route: Route) -> Mapping[str, Any]: ...
+
+    async def guardrail(self, route: Route) -> str | None:
+        """Why the route has to be rolled back, or None."""
+        ...
+
+    async def weights(self, route: Route) -> Mapping[str, float] | None:
+        """A bandit's weights by what its labels say, None for other strategies."""
+        ...
+
+
+class RouteWatch:
+    """Watches routes until `things` close. Of several watches each does the same, under the same ids: what they ask for
+    happens once."""
+
+    def __init__(self, settings: Settings, looks: Looks, sender: Sender, every_s: float = LOOK_S) -> None:
+        self._settings = settings
+        self._looks = looks
+        self._sender = sender
+        self._every_s = every_s
+        self._table = RouteTable()
+        self._view = CompactedView(settings, settings.topic(MODEL_ROUTES.name), self._table.update)
+        self._told: dict[tuple[str, int], str] = {}
+        self._asked: set[str] = set()
+        self._watcher: asyncio.Task[None] | None = None
+
+    async def start(self, things: AsyncExitStack) -> None:
+        """Raises Unavailable."""
+        await self._view.start()
+        things.push_async_callback(self._view.stop)
+        self._watcher = asyncio.create_task(self._watch())
+        things.push_async_callback(self._stop)
+
+    @property
+    def topic(self) -> str:
+        return self._view.topic
+
+    @property
+    def staleness_s(self) -> float:
+        return self._view.staleness_s
+
+    async def failed(self) -> None:
+        """Returns never, or raises what ended the watching."""
+        assert self._watcher is not None, "start first"
+        await first_failure(asyncio.ensure_future(self._view.failed()), asyncio.shield(self._watcher))
+
+    async def _stop(self) -> None:
+        if self._watcher is not None:
+            self._watcher.cancel()
+            await asyncio.gather(self._watcher, return_exceptions=True)
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(self._every_s)
+            for route in list(self._table.routes.values()):
+                try:
+                    await self._look(route)
+                except Unavailable as error:
+                    log.warning("the route of %s is not watched: %s", route.model, error)
+
+    async def _look(self, route: Route) -> None:
+        if not self._looks.watches(route):
+            return
+        verdict = await self._looks.verdict(route)
+        emissions: list[Emission] = []
+        if self._told.get((route.model, route.epoch)) != verdict["outcome"]:
+            emissions.append(self._event(route, "evidence", verdict["outcome"], verdict["reason"], verdict))
+        if (why := await self._looks.guardrail(route)) is not None:
+            emissions.append(self._event(route, "guardrail", "roll_back", why, verdict))
+            rollback = Rollback(model=route.model, reason=f"guardrail: {why}", if_epoch=route.epoch, actor="guardrail")
+            emissions += self._command(route, rollback)
+        elif (weights := await self._looks.weights(route)) is not None and _moved(route, weights):
+            reweigh = Reweigh(model=route.model, weights=dict(weights), if_epoch=route.epoch, actor="bandit")
+            emissions += self._command(route, reweigh)
+        if emissions:
+            await self._sender.send(emissions)
+            self._told = {(route.model, route.epoch): verdict["outcome"], **self._others(route.model)}
+
+    def _others(self, model: str) -> dict[tuple[str, int], str]:
+        return {place: outcome for place, outcome in self._told.items() if place[0] != model}
+
+    def _command(self, route: Route, command: Command) -> list[Emission]:
+        """The command, unless it was given: refused once it would be refused again."""
+        # The id says what it is for: given again, or by another watch, it is the same command.
+        request_id = event_id(f"{command.command} at epoch {route.epoch}", route.model)
+        if request_id in self._asked:
+            return []
+        self._asked.add(request_id)
+        now_ms = time.time_ns() // 1_000_000
+        return [platform_command(self._settings, command, now_ms=now_ms, request_id=request_id)]
+
+    def _event(self, route: Route, kind: Any, outcome: str, reason: str, verdict: Mapping[str, Any]) -> Emission:
+        event = RoutingEvent(
+            event_id=event_id(f"{kind} {outcome} at epoch {route.epoch}", route.model),
+            event_type=kind,
+            model=route.model,
+            epoch=route.epoch,
+            at=datetime.now(UTC),
+            outcome=outcome,
+            reason=reason,
+            verdict=dict(verdict),
+        )
+        topic = self._settings.topic(ROUTING_EVENTS.name)
+        return Emission(topic, route.model.encode(), event.model_dump_json().encode(), _HEADERS)
+
+
+def _moved(route: Route, weights: Mapping[str, float]) -> bool:
+    return any(abs(arm.weight - weights.get(arm.name, 0.0)) >= WORTH for arm in route.plan.arms)

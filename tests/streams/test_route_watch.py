@@ -1,0 +1,144 @@
+"""The watch over routes: verdicts told once, guardrails that roll back, bandits that are re-weighed."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from infra.kafka import publish
+from schemas.control import Reweigh, Rollback, read_command
+from schemas.errors import Unavailable
+from schemas.message import Emission
+from schemas.routes import Route
+from streams.route_watch import RouteWatch
+from streams.settings import Settings
+from tests.kafka import make_topic, until
+from tests.streams.test_route_view import then
+
+
+@dataclass
+class Looks:
+    """What is known, as the test says it."""
+
+    outcome: str = "hold"
+    why: str | None = None
+    share: Mapping[str, float] | None = None
+    away: int = 0
+    watched: bool = True
+    looked: int = 0
+
+    def watches(self, route: Route) -> bool:
+        return self.watched
+
+    async def verdict(self, route: Route) -> Mapping[str, Any]:
+        self.looked += 1
+        if self.away > 0:
+            self.away -= 1
+            raise Unavailable("postgres", "it does not answer")
+        return {"outcome": self.outcome, "reason": "as told", "epoch": route.epoch}
+
+    async def guardrail(self, route: Route) -> str | None:
+        return self.why
+
+    async def weights(self, route: Route) -> Mapping[str, float] | None:
+        return self.share
+
+
+@dataclass
+class Sent:
+    """Keeps what is sent."""
+
+    records: list[Emission] = field(default_factory=list)
+
+    async def send(self, emissions: Sequence[Emission]) -> None:
+        self.records += emissions
+
+    def events(self) -> list[tuple[str, str]]:
+        events = [json.loads(item.value) for item in self.records if item.topic.endswith("routing-events")]
+        return [(event["event_type"], event["outcome"]) for event in events]
+
+    def commands(self) -> list[Any]:
+        return [read_command(item.value) for item in self.records if item.topic.endswith("control-commands")]
+
+
+@dataclass
+class Watched:
+    looks: Looks = field(default_factory=Looks)
+    sent: Sent = field(default_factory=Sent)
+
+    async def looks_more(self, times: int = 3) -> None:
+        """Returns after so many further looks."""
+        wanted = self.looks.looked + times
+        await until(lambda: self.looks.looked >= wanted, "further looks")
+
+
+@pytest.fixture
+def settings(bootstrap: str, unique: Callable[..., str]) -> Settings:
+    prefix = f"{unique('watch')}-".lower()
+    topic = make_topic(bootstrap, f"{prefix}model-routes", 1)
+    record = (b"churn", then(None, "v1").model_dump_json().encode(), ())
+    publish({"bootstrap.servers": bootstrap}, topic, [record])
+    return Settings(kafka_bootstrap_servers=bootstrap, topic_prefix=prefix)
+
+
+@pytest.fixture
+async def watched(settings: Settings) -> Any:
+    watched = Watched()
+    async with AsyncExitStack() as things:
+        await RouteWatch(settings, watched.looks, watched.sent, every_s=0.01).start(things)
+        yield watched
+
+
+async def test_a_verdict_is_told_once_until_it_changes(watched: Watched) -> None:
+    await watched.looks_more()
+    assert watched.sent.events() == [("evidence", "hold")]
+    watched.looks.outcome = "promote"
+    await watched.looks_more()
+    assert watched.sent.events() == [("evidence", "hold"), ("evidence", "promote")]
+
+
+async def test_a_guardrail_that_is_passed_rolls_the_route_back_once(watched: Watched) -> None:
+    watched.looks.why = "12 % of 300 answers are errors"
+    await watched.looks_more()
+    [command] = watched.sent.commands()
+    assert isinstance(command, Rollback)
+    assert (command.model, command.if_epoch, command.actor) == ("churn", 1, "guardrail")
+    assert command.reason == "guardrail: 12 % of 300 answers are errors"
+    assert ("guardrail", "roll_back") in watched.sent.events()
+
+
+async def test_a_bandit_is_weighed_anew_where_that_is_worth_it(watched: Watched) -> None:
+    watched.looks.share = {"champion": 0.99}
+    await watched.looks_more()
+    assert watched.sent.commands() == []
+    watched.looks.share = {"champion": 0.7}
+    await watched.looks_more()
+    [command] = watched.sent.commands()
+    assert isinstance(command, Reweigh)
+    assert (command.weights, command.if_epoch) == ({"champion": 0.7}, 1)
+
+
+async def test_two_watches_ask_for_the_same_under_one_id(settings: Settings) -> None:
+    both = [Watched(Looks(why="too many errors")) for _ in range(2)]
+    async with AsyncExitStack() as things:
+        for one in both:
+            await RouteWatch(settings, one.looks, one.sent, every_s=0.01).start(things)
+        await asyncio.gather(*(one.looks_more() for one in both))
+    ids = {
+        dict(item.headers)["request-id"]
+        for one in both
+        for item in one.sent.records
+        if item.topic.endswith("control-commands")
+    }
+    assert len(ids) == 1
+
+
+async def test_while_postgres_is_away_the_watch_goes_on(watched: Watched, caplog: pytest.LogCaptureFixture) -> None:
+    watched.looks.away = 2
+    await watched.looks_more(6)
+    assert "is not watched: postgres" in caplog.text
+    assert watched.sent.events() == [("evidence", "hold")]
