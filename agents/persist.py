@@ -32,10 +32,10 @@ BINARY = 2
 async def persist_results(batch: Batch, *, store: Store, counters: Counters, dead_letters: str) -> list[Emission]:
     """Store a batch of terminal events; what cannot be read or stored becomes a dead letter, and so does what has the
     request id of another key's."""
-    results, lost = _read_all(batch.records, read_result)
+    results, lost = read_all(batch.records, read_result)
     rows = [(record, row) for record, result in results for row in stored_rows(result)]
     refused = await store.save_predictions([row for _, row in rows], positions(batch))
-    return _bury([*lost, *_not_stored([record for record, _ in rows], refused)], counters, dead_letters)
+    return bury([*lost, *not_stored([record for record, _ in rows], refused)], counters, dead_letters)
 
 
 async def persist_labels(
@@ -45,20 +45,20 @@ async def persist_labels(
 
     Only what a key with the permission `predict` has signed counts; the rest becomes dead letters.
     """
-    labels, lost = _read_all(batch.records, partial(read_label, keys=keys, counters=counters))
+    labels, lost = read_all(batch.records, partial(read_label, keys=keys, counters=counters))
     refused = await store.save_labels([label for _, label in labels], positions(batch))
-    return _bury([*lost, *_not_stored([record for record, _ in labels], refused)], counters, dead_letters)
+    return bury([*lost, *not_stored([record for record, _ in labels], refused)], counters, dead_letters)
 
 
 async def persist_keys(batch: Batch, *, store: Store, counters: Counters, dead_letters: str) -> list[Emission]:
     """Store the last state of each key in a batch; a null value drops the key."""
     dropped = {record.key: record.offset for record in batch.records if record.value is None}
     written = [record for record in batch.records if record.value is not None]
-    found, lost = _read_all(written, read_key)
+    found, lost = read_all(written, read_key)
     keys = [(record, key) for record, key in found if record.offset > dropped.get(record.key, -1)]
     deleted = [(key_id or b"").decode(errors="replace") for key_id in dropped]
     refused = await store.save_keys([key for _, key in keys], deleted, positions(batch))
-    return _bury([*lost, *_not_stored([record for record, _ in keys], refused)], counters, dead_letters)
+    return bury([*lost, *not_stored([record for record, _ in keys], refused)], counters, dead_letters)
 
 
 def positions(batch: Batch) -> list[Position]:
@@ -95,7 +95,7 @@ def stored_rows(result: PredictionResult) -> Iterator[StoredPrediction]:
 
 def _row(result: PredictionResult, number: int, answer: PredictionResult | RowResult | None) -> StoredPrediction:
     label = answer.label if answer else None
-    probability = _probability(answer.predictions) if answer and answer.predictions else None
+    probability = probability_of(answer.predictions) if answer and answer.predictions else None
     return StoredPrediction(
         request_id=result.request_id,
         row=number,
@@ -120,7 +120,7 @@ def _row(result: PredictionResult, number: int, answer: PredictionResult | RowRe
     )
 
 
-def _probability(predictions: Sequence[float]) -> float | None:
+def probability_of(predictions: Sequence[float]) -> float | None:
     """Of two classes the positive one's, of several the answered one's; a regression has none."""
     if len(predictions) == BINARY:
         return predictions[-1]
@@ -159,7 +159,8 @@ def _parse(form: type[Message], value: bytes) -> Message:
         raise Undecodable(reason, f"not a {form.__name__}: {places}: {wrong[0]['msg']}") from None
 
 
-def _read_all(records: Sequence[Record], read: Callable[[Record], T]) -> tuple[list[tuple[Record, T]], list[Lost]]:
+def read_all(records: Sequence[Record], read: Callable[[Record], T]) -> tuple[list[tuple[Record, T]], list[Lost]]:
+    """What the records hold, and those that hold nothing of the kind."""
     found: list[tuple[Record, T]] = []
     lost: list[Lost] = []
     for record in records:
@@ -181,7 +182,7 @@ def _in_full(error: InvalidRequest) -> str:
     return f"{error}: {fields}" if fields else str(error)
 
 
-def _not_stored(records: Sequence[Record], refused: Sequence[RefusedRow]) -> Iterator[Lost]:
+def not_stored(records: Sequence[Record], refused: Sequence[RefusedRow]) -> Iterator[Lost]:
     """One dead letter per record, however many of its rows were refused."""
     reasons: dict[tuple[int, int], tuple[Record, RefusedRow]] = {}
     for row in refused:
@@ -191,7 +192,8 @@ def _not_stored(records: Sequence[Record], refused: Sequence[RefusedRow]) -> Ite
         yield record, row.code, row.reason
 
 
-def _bury(lost: Sequence[Lost], counters: Counters, dead_letters: str) -> list[Emission]:
+def bury(lost: Sequence[Lost], counters: Counters, dead_letters: str) -> list[Emission]:
+    """A dead letter for each, counted."""
     for code, count in Counter(code for _, code, _ in lost).items():
         counters.dead_letters(code, count)
     return [dead_letter(dead_letters, record, code, reason) for record, code, reason in lost]

@@ -50,6 +50,37 @@ class StoredPrediction:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredShadow:
+    """One row of `shadow_predictions`.
+
+    version, probability, label, latency_ms, error: the challenger's. predictions: `champion` and `challenger`, of
+    models that are not binary.
+    """
+
+    request_id: str
+    row: int
+    version: str
+    entity: str
+    model: str
+    route_epoch: int
+    champion_version: str
+    champion_arm: str
+    champion_probability: float | None
+    champion_label: str | None
+    champion_latency_ms: float
+    probability: float | None
+    label: str | None
+    latency_ms: float | None
+    error: str | None
+    error_id: str | None
+    difference: float | None
+    agrees: bool | None
+    predictions: Mapping[str, Any] | None
+    requested_at: datetime
+    scored_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ReceivedLabel:
     """One label and where its record lies, which is what tells a replay from a revision."""
 

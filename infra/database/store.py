@@ -9,11 +9,12 @@ from infra.database import statements as sql
 from infra.database.delivered import EncodedRequest, as_delivered, by_preference, encode_best, write_requests
 from infra.database.engine import PATIENCE_S
 from infra.database.isolate import as_array, encode_each, write_isolating
+from infra.database.shadows import INSERT_SHADOWS
 from infra.database.taken import taken_ids
 from infra.database.transaction import in_transaction
 from schemas.errors import BadSettings
 from schemas.keys import ApiKey
-from schemas.stored import Position, ReceivedLabel, RefusedRow, StoredPrediction
+from schemas.stored import Position, ReceivedLabel, RefusedRow, StoredPrediction, StoredShadow
 from schemas.wire import encode
 
 _log = logging.getLogger("weir.store")
@@ -75,6 +76,19 @@ class PostgresStore:
             return write_isolating(connection, given, lambda some: self._write_labels(connection, some))
 
         return await self._save(positions, write)
+
+    async def save_shadows(self, rows: Sequence[StoredShadow], positions: Sequence[Position]) -> list[RefusedRow]:
+        """Store the challengers' answers that are new: of one version's to one row the first stands."""
+        encoded, formless = encode_each(list(enumerate(rows)), encode)
+
+        def write(connection: Connection, is_behind: bool) -> list[RefusedRow]:
+            return write_isolating(
+                connection,
+                encoded,
+                lambda some: connection.execute(INSERT_SHADOWS, {"rows": as_array(some)}),
+            )
+
+        return [*formless, *await self._save(positions, write)]
 
     async def save_keys(
         self, keys: Sequence[ApiKey], deleted: Sequence[str], positions: Sequence[Position]

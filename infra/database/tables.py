@@ -22,6 +22,7 @@ from sqlalchemy.dialects.postgresql import DOUBLE_PRECISION, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from schemas.result import STATUSES
+from schemas.shadow import SHADOW_CODES
 
 
 class Base(DeclarativeBase):
@@ -75,6 +76,7 @@ class Prediction(Base):
             name="ck_prediction_ok_is_whole",
         ),
         Index("ix_prediction_entity", "entity", "scored_at"),
+        Index("ix_prediction_route", "model", "route_epoch", "arm"),
         Index("ix_prediction_model_version", "model_version", "scored_at"),
         Index("ix_prediction_scored_at", "scored_at", postgresql_using="brin"),
         Index(
@@ -108,6 +110,44 @@ class LabelRevision(Base):
         CheckConstraint("label IN (0, 1)", name="ck_label_revision_label"),
         UniqueConstraint("log", "partition", "offset", name="uq_label_revision_position"),
         Index("ix_label_revision_request", "request_id", "row", "id"),
+    )
+
+
+class ShadowPrediction(Base):
+    """A challenger's answer to one row beside the champion's; the truth stands in `prediction_feedback`.
+
+    version, probability, label, latency_ms: the challenger's. predictions: both's, of models that are not binary.
+    """
+
+    __tablename__ = "shadow_predictions"
+
+    request_id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    row: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    version: Mapped[str] = mapped_column(String(128), primary_key=True)
+    entity: Mapped[str | None] = mapped_column(String(256))
+    model: Mapped[str] = mapped_column(String(128))
+    route_epoch: Mapped[int] = mapped_column(BigInteger)
+    champion_version: Mapped[str] = mapped_column(String(128))
+    champion_arm: Mapped[str] = mapped_column(String(128))
+    champion_probability: Mapped[float | None]
+    champion_label: Mapped[str | None] = mapped_column(Text)
+    champion_latency_ms: Mapped[float]
+    probability: Mapped[float | None]
+    label: Mapped[str | None] = mapped_column(Text)
+    latency_ms: Mapped[float | None]
+    error: Mapped[str | None] = mapped_column(String(16))
+    error_id: Mapped[str | None] = mapped_column(String(36))
+    difference: Mapped[float | None]
+    agrees: Mapped[bool | None]
+    predictions: Mapped[dict[str, Any] | None]
+    requested_at: Mapped[datetime]
+    scored_at: Mapped[datetime]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    __table_args__ = (
+        CheckConstraint(f"error IN ({', '.join(map(repr, SHADOW_CODES))})", name="ck_shadow_error"),
+        CheckConstraint('"row" >= 0', name="ck_shadow_row"),
+        Index("ix_shadow_route", "model", "route_epoch", "version"),
     )
 
 
