@@ -3,14 +3,15 @@
 import logging
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
-from uuid import uuid4
 
 from msgspec import Struct
 
 from agents.candidate import Candidate, Refusal
+from agents.failed import ModelFailed, no_answer
 from agents.ports import Router
 from models.bundle import Bundle
 from models.features import Encoded, encode
@@ -68,9 +69,25 @@ def score(items: Sequence[Candidate | Refusal], *, router: Router) -> Scored:
         group[1].append(index)
         group[2].append(item)
     for routed, indexes, candidates in groups.values():
-        for index, answer in zip(indexes, _score_group(routed, candidates, unseen), strict=True):
+        for index, answer in zip(indexes, _answered(routed, candidates, unseen), strict=True):
             answers[index] = answer
     return Scored([answer for answer in answers if answer is not None], unseen)
+
+
+def _answered(routed: Routed, candidates: Sequence[Candidate], unseen: Counter[str]) -> Iterable[Answer]:
+    """The candidates' answers; where the model raises, each is asked for alone, and who makes it raise is not answered.
+
+    A version that fails on some rows costs these their answer, and neither the others' nor the worker.
+    """
+    seen: Counter[str] = Counter()
+    try:
+        answers = list(_score_group(routed, candidates, seen))
+    except ModelFailed as error:
+        if len(candidates) == 1:
+            return [_failed(routed, candidates[0], error)]
+        return chain.from_iterable(_answered(routed, [candidate], unseen) for candidate in candidates)
+    unseen.update(seen)
+    return answers
 
 
 def _score_group(routed: Routed, candidates: Sequence[Candidate], unseen: Counter[str]) -> Iterator[Answer]:
@@ -78,18 +95,15 @@ def _score_group(routed: Routed, candidates: Sequence[Candidate], unseen: Counte
     rows = [row for candidate in candidates for row in candidate.request.rows]
     encoded = encode(bundle.signature, rows)
     unseen.update(encoded.unseen)
-    scores = bundle.score(encoded.matrix)
+    try:
+        scores = bundle.score(encoded.matrix)
+    except Exception as error:  # onnxruntime's and scikit-learn's own share no narrower base
+        raise ModelFailed from error
     labels = bundle.labels(scores)
     values = scores.tolist()
     sums = values if scores.ndim == 1 else scores.sum(axis=1).tolist()
     finite = all(map(math.isfinite, sums))
-    route = {
-        "model": bundle.name,
-        "model_version": bundle.version,
-        "strategy": routed.strategy,
-        "arm": routed.arm,
-        "route_epoch": routed.epoch,
-    }
+    route = _way(routed)
     version, task, names = bundle.version, bundle.task, answer_names(bundle.task, bundle.target)
     single, ways = single_result(bundle.target, task), tuple(route.values())
     ends_of, binary, mirrors = _ENDS[task], task == "binary", routed.mirrors
@@ -101,7 +115,11 @@ def _score_group(routed: Routed, candidates: Sequence[Candidate], unseen: Counte
             yield _invalid(candidate, fields, _summary(bundle, fields), route)
         elif not (finite or all(map(math.isfinite, sums[start:end]))):
             yield Answer(
-                candidate, "error", {**route, "error": _no_number(candidate, version)}, version, "model_failed"
+                candidate,
+                "error",
+                {**route, "error": no_answer(candidate, version, "answered with no number")},
+                version,
+                "model_failed",
             )
         elif request.many:
             answers = [dict(zip(names, ends_of(values[i], labels[i]), strict=True)) for i in range(start, end)]
@@ -114,12 +132,23 @@ def _score_group(routed: Routed, candidates: Sequence[Candidate], unseen: Counte
         start = end
 
 
-def _no_number(candidate: Candidate, version: str) -> dict[str, Any]:
-    error_id = str(uuid4())
-    facts = {"error_id": error_id, "request_id": candidate.request_id, "model_version": version}
-    _log.warning("the model answered with no number", extra={"data": facts})
-    message = "the model answered with no number for these features; name the error id to the operator"
-    return refusal("model_failed", message, error_id=error_id)
+def _way(routed: Routed) -> dict[str, Any]:
+    """What a result says of who answered."""
+    return {
+        "model": routed.bundle.name,
+        "model_version": routed.bundle.version,
+        "strategy": routed.strategy,
+        "arm": routed.arm,
+        "route_epoch": routed.epoch,
+    }
+
+
+def _failed(routed: Routed, candidate: Candidate, error: ModelFailed) -> Answer:
+    if isinstance(error.__cause__, MemoryError):  # which says nothing of the rows
+        raise error.__cause__
+    version = routed.bundle.version
+    outcome = {**_way(routed), "error": no_answer(candidate, version, "failed", error.__cause__)}
+    return Answer(candidate, "error", outcome, version, "model_failed")
 
 
 def _binary(p: float, label: ClassLabel | None) -> tuple[Any, ...]:

@@ -1,6 +1,7 @@
 """The scorer's stage as a whole: one terminal event per request, and what it says."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -266,6 +267,41 @@ async def test_a_model_that_answers_with_no_number_ends_as_error_under_an_id_tha
     assert logged["error_id"] == body["error"]["error_id"]
     assert logged["request_id"] == body["request_id"]
     assert orjson.loads(dead.value)["reason"] == "model_failed"
+
+
+@dataclass
+class PickyScorer:
+    """Raises where a row's first feature is 77, else answers as the real one."""
+
+    real: Any
+    error: Exception
+
+    def score(self, matrix: Any) -> Any:
+        if (matrix[:, 0] == 77).any():
+            raise self.error
+        return self.real.score(matrix)
+
+
+@pytest.mark.contract("R6")
+async def test_a_model_that_raises_for_one_request_costs_only_that_one_its_answer(
+    bundle: Bundle, features: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    first = next(iter(features))
+    scorer = Scorer(Bundle(bundle.manifest, PickyScorer(bundle.scorer, RuntimeError("secret internals"))))
+    asked = [asking({**features, first: value}, offset=value) for value in (76, 77, 78)]
+    emitted = await scorer(*asked)
+    bodies = [orjson.loads(item.value) for item in emitted if item.topic == "results"]
+    assert [body["status"] for body in bodies] == ["ok", "error", "ok"]
+    assert (bodies[1]["model_version"], bodies[1]["error"]["code"]) == (bundle.version, "model_failed")
+    assert b"internals" not in b"".join(item.value for item in emitted)
+    [logged] = [record.__dict__["data"] for record in caplog.records]
+    assert (logged["error_id"], logged["cause"]) == (bodies[1]["error"]["error_id"], "RuntimeError: secret internals")
+
+
+async def test_a_worker_out_of_memory_crashes_and_blames_no_request(bundle: Bundle, features: dict[str, Any]) -> None:
+    scorer = Scorer(Bundle(bundle.manifest, PickyScorer(bundle.scorer, MemoryError())))
+    with pytest.raises(MemoryError):
+        await scorer(asking({**features, next(iter(features)): 77}))
 
 
 async def test_a_long_key_of_a_refused_record_does_not_make_a_long_result(scorer: Scorer) -> None:
