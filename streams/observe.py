@@ -42,6 +42,19 @@ class Metrics:
         self._unauthorized = Counter(
             "unauthorized", "Records whose sender is in doubt, by why.", ["reason"], registry=registry
         )
+        self._shadowed = Counter(
+            "shadow_answers",
+            "Mirrored requests, by how a challenger did.",
+            ["model_version", "ended"],
+            registry=registry,
+        )
+        self._shadow_latency = Histogram(
+            "shadow_latency_seconds",
+            "A challenger's time for a request.",
+            ["model_version"],
+            buckets=LATENCY_S,
+            registry=registry,
+        )
         self._batches = Histogram("batch_records", "Records in a batch.", ["topic"], buckets=BATCH, registry=registry)
         self._stage = Histogram(
             "stage_seconds", "A stage's time for a batch.", ["topic"], buckets=LATENCY_S, registry=registry
@@ -100,6 +113,11 @@ class Metrics:
 
     def unauthorized(self, doubt: str, count: int) -> None:
         self._unauthorized.labels(doubt).inc(count)
+
+    def shadowed(self, model_version: str, ended: str, latencies_s: Sequence[float]) -> None:
+        self._shadowed.labels(model_version, ended).inc(len(latencies_s))
+        if ended == "ok":
+            observe_all(self._shadow_latency.labels(model_version), latencies_s)
 
     def batch(self, topic: str, records: int, seconds: float) -> None:
         self._batches.labels(topic).observe(records)

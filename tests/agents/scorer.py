@@ -83,6 +83,7 @@ class FakeCounters:
     unseen: dict[str, int] = field(default_factory=dict)
     dead: dict[str, int] = field(default_factory=dict)
     doubts: Counts[str] = field(default_factory=Counts)
+    shadow: Counts[tuple[str, str]] = field(default_factory=Counts)
 
     def results(self, model_version: str, status: str, latencies_s: Sequence[float]) -> None:
         self.ended.append((model_version, status, len(latencies_s)))
@@ -101,6 +102,9 @@ class FakeCounters:
 
     def unauthorized(self, doubt: str, count: int) -> None:
         self.doubts[doubt] += count
+
+    def shadowed(self, model_version: str, ended: str, latencies_s: Sequence[float]) -> None:
+        self.shadow[model_version, ended] += len(latencies_s)
 
 
 def record(
