@@ -2,8 +2,7 @@
 
 from models.routing.base import Routed, Strategy
 from models.routing.canary import RAMP, next_step
-from models.routing.champion import ChampionRoutes
 from models.routing.routes import ModelRoute, Routes
 from models.routing.strategies import STRATEGIES
 
-__all__ = ["RAMP", "STRATEGIES", "ChampionRoutes", "ModelRoute", "Routed", "Routes", "Strategy", "next_step"]
+__all__ = ["RAMP", "STRATEGIES", "ModelRoute", "Routed", "Routes", "Strategy", "next_step"]
