@@ -1,15 +1,16 @@
-"""A model bundle: `manifest.json` and `model.onnx`, written together, loaded whole or refused whole."""
+"""A model bundle: `manifest.json` and `model.onnx` or `model.skops`, written together, loaded or refused whole."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
 
+from models import onnx, sklearn
+from models.base import Scorer
 from models.manifest import Manifest
-from models.onnx import Scorer, load
 from models.profile import Profile, typical_rows
 from models.signature import ClassLabel, FloatVector, Signature
 from models.tasks import EXPECTED, usable
@@ -18,6 +19,9 @@ from schemas.errors import BundleRefused
 
 MANIFEST = "manifest.json"
 GRAPH = "model.onnx"
+SKOPS = "model.skops"
+LOADERS: dict[str, Callable[[bytes, Signature], Scorer]] = {GRAPH: onnx.load, SKOPS: sklearn.load}
+"""The model's file in a bundle -> what makes a scorer of it."""
 
 _PICKLE_ENDINGS = (".pkl", ".pickle", ".joblib", ".dill", ".pt", ".npy")
 _PICKLE_STARTS = tuple(bytes((0x80, protocol)) for protocol in range(2, 6))
@@ -76,15 +80,15 @@ class Bundle:
         return [positive if p >= threshold else negative for p in scores.tolist()]
 
 
-def derived_version(trained_at: datetime, graph: bytes) -> str:
-    """A version that sorts by training time and names the graph's content: `20261124-075138-1a2b3c4d`."""
-    return f"{trained_at.astimezone(UTC):%Y%m%d-%H%M%S}-{hashlib.sha256(graph).hexdigest()[:8]}"
+def derived_version(trained_at: datetime, model: bytes) -> str:
+    """A version that sorts by training time and names the model's content: `20261124-075138-1a2b3c4d`."""
+    return f"{trained_at.astimezone(UTC):%Y%m%d-%H%M%S}-{hashlib.sha256(model).hexdigest()[:8]}"
 
 
-def write_bundle(manifest: Manifest, graph: bytes) -> dict[str, bytes]:
-    """The bundle's files by name; digests and sizes are filled in here."""
-    files = {GRAPH: {"sha256": hashlib.sha256(graph).hexdigest(), "size": len(graph)}}
-    return {MANIFEST: replace(manifest, files=files).sealed().to_bytes(), GRAPH: graph}
+def write_bundle(manifest: Manifest, model: bytes, file: str = GRAPH) -> dict[str, bytes]:
+    """The bundle's files by name; digests and sizes are filled in here. file: a name of LOADERS."""
+    files = {file: {"sha256": hashlib.sha256(model).hexdigest(), "size": len(model)}}
+    return {MANIFEST: replace(manifest, files=files).sealed().to_bytes(), file: model}
 
 
 def read_bundle(files: Mapping[str, bytes]) -> Bundle:
@@ -94,26 +98,32 @@ def read_bundle(files: Mapping[str, bytes]) -> Bundle:
         raise BundleRefused("the bundle has no manifest.json: publish it again")
     manifest = Manifest.from_bytes(files[MANIFEST])
     _refuse_altered(manifest, files)
-    bundle = Bundle(manifest, load(files[GRAPH], manifest.signature))
+    [file] = LOADERS.keys() & files
+    bundle = Bundle(manifest, LOADERS[file](files[file], manifest.signature))
     _refuse_wrong_answers(bundle)
     return bundle
 
 
 def smoke(scorer: Scorer, signature: Signature, profile: Profile | None) -> FloatVector:
-    """The graph's answers to `typical_rows`. Raises BundleRefused where it has none."""
+    """The model's answers to `typical_rows`. Raises BundleRefused where it has none."""
     return _answers(scorer, _rows(signature, profile))
 
 
 def refuse_pickles(files: Mapping[str, bytes]) -> None:
     for name, content in files.items():
         if name.lower().endswith(_PICKLE_ENDINGS) or content.startswith(_PICKLE_STARTS):
-            raise BundleRefused(f"{name} looks like a pickle, which could run code: export the model to ONNX")
+            raise BundleRefused(
+                f"{name} looks like a pickle, which could run code: export the model to ONNX or save it with skops"
+            )
 
 
 def _refuse_altered(manifest: Manifest, files: Mapping[str, bytes]) -> None:
     expected, present = set(manifest.files), set(files) - {MANIFEST}
-    if GRAPH not in expected or expected - present:
-        raise BundleRefused(f"missing from the bundle: {sorted({GRAPH, *expected} - present)}: publish it again")
+    models = LOADERS.keys() & expected or {GRAPH}
+    if missing := sorted((expected | models) - present):
+        raise BundleRefused(f"missing from the bundle: {missing}: publish it again")
+    if len(models) > 1:
+        raise BundleRefused(f"the bundle holds several models, {' and '.join(sorted(models))}: publish one alone")
     if extra := present - expected:
         raise BundleRefused(f"not in the manifest: {sorted(extra)}: remove them or publish the bundle again")
     for name, facts in manifest.files.items():
@@ -132,10 +142,10 @@ def _refuse_wrong_answers(bundle: Bundle) -> None:
     if not np.array_equal(together, alone):
         raise BundleRefused(
             "a row's answer depends on its batch here: export a graph that looks at each row alone, "
-            "or use a tested version of onnxruntime"
+            "or use a tested version of onnxruntime or scikit-learn"
         )
     if not _as_seen(bundle, together):
-        raise BundleRefused("the smoke prediction is not what training saw: train again with this onnxruntime")
+        raise BundleRefused("the smoke prediction is not what training saw: train again with these libraries")
 
 
 def _as_seen(bundle: Bundle, answers: FloatVector) -> bool:
@@ -156,6 +166,6 @@ def _answers(scorer: Scorer, rows: npt.NDArray[np.float32]) -> FloatVector:
         return scorer.score(rows)
     except Exception as error:  # onnxruntime's own exceptions share no narrower base
         raise BundleRefused(
-            "model.onnx fails on rows that its signature allows, code 0 for an unknown category among them: "
+            "the model fails on rows that its signature allows, code 0 for an unknown category among them: "
             f"train or export the model again ({str(error)[:200]})"
         ) from error

@@ -22,17 +22,14 @@ _SMALLEST_BATCH = 2
 
 @dataclass(frozen=True, eq=False)
 class Scorer:
-    """One loaded graph; safe to call from several threads."""
+    """One loaded graph, a `models.base.Scorer`."""
 
     session: Any
     width: int
     task: Task = "binary"
 
     def score(self, matrix: npt.NDArray[np.float32]) -> FloatVector:
-        """What `models.tasks.scores_of` makes of the answers; the same bits for a row whatever shares its batch.
-
-        matrix: float32 [n, width].
-        """
+        """As `models.base.Scorer` says."""
         rows = len(matrix)
         if rows == 0:
             matrix = np.zeros((1, self.width), dtype=np.float32)  # how many columns no answer has the graph knows

@@ -1,41 +1,47 @@
-"""A graph that was trained elsewhere, with the signature that its owner wrote down, as the files of a bundle."""
+"""A model that was trained elsewhere, with the signature that its owner wrote down, as the files of a bundle."""
 
 from datetime import datetime
 from importlib.metadata import version as installed
 
-from models.bundle import derived_version, read_bundle, refuse_pickles, smoke, write_bundle
+from models.bundle import GRAPH, LOADERS, SKOPS, derived_version, read_bundle, refuse_pickles, smoke, write_bundle
 from models.manifest import Manifest, check_name
-from models.onnx import load
 from models.signature_file import SignatureFile
 
-ALGORITHM = "onnx"
+ALGORITHMS = {GRAPH: "onnx", SKOPS: "scikit-learn"}
 
-_LIBRARIES = ("numpy", "onnx", "onnxruntime")
+_LIBRARIES = {GRAPH: ("numpy", "onnx", "onnxruntime"), SKOPS: ("numpy", "scikit-learn", "scipy", "skops")}
 
 
 def bundled(
-    graph: bytes, declared: SignatureFile, *, name: str, published_at: datetime, source: str = "model.onnx"
+    model: bytes,
+    declared: SignatureFile,
+    *,
+    name: str,
+    published_at: datetime,
+    file: str = GRAPH,
+    source: str | None = None,
 ) -> dict[str, bytes]:
     """The files of a bundle that `read_bundle` takes; nothing is known of training, metrics and training data.
 
-    source: the graph's file name. Raises InvalidRequest for a bad name, BundleRefused for a graph that must not serve.
+    file: the model's name in the bundle, which says its form. source: the name that it had before.
+    Raises InvalidRequest for a bad name, BundleRefused for a model that must not serve.
     """
     check_name(name)
-    refuse_pickles({source: graph})
+    refuse_pickles({source or file: model})
     signature = declared.signature()
-    scorer = load(graph, signature)
+    scorer = LOADERS[file](model, signature)
     manifest = Manifest(
         name=name,
-        version=derived_version(published_at, graph),
+        version=derived_version(published_at, model),
         threshold=declared.used_threshold(),
-        algorithm=ALGORITHM,
+        algorithm=ALGORITHMS[file],
         signature=signature,
         training=None,
         metrics={},
         profile=None,
         smoke=tuple(smoke(scorer, signature, None).tolist()),
-        libraries={library: installed(library) for library in _LIBRARIES},
+        libraries={library: installed(library) for library in _LIBRARIES[file]},
     )
-    files = write_bundle(manifest, graph)
+    files = write_bundle(manifest, model, file)
     read_bundle(files)
     return files

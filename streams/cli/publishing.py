@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from infra.artifacts import LARGEST_FILE
+from models.bundle import GRAPH, SKOPS
 from models.publishing import bundled
 from models.signature_file import read_signature_file
 from schemas.errors import BundleRefused, InvalidRequest, Undecodable
@@ -12,9 +13,10 @@ from schemas.errors import BundleRefused, InvalidRequest, Undecodable
 
 @dataclass(frozen=True)
 class PublishingOrder:
-    """The options of `weir models publish`."""
+    """The options of `weir models publish`; either the graph or the estimator is given."""
 
-    onnx: Path
+    onnx: Path | None
+    skops: Path | None
     signature: Path
     name: str
 
@@ -25,6 +27,10 @@ def published(order: PublishingOrder, now: datetime) -> dict[str, bytes]:
         declared = read_signature_file(order.signature.read_bytes())
     except Undecodable as error:
         raise InvalidRequest(f"{order.signature} is no readable signature file: {error}") from error
-    if (size := order.onnx.stat().st_size) > LARGEST_FILE:
-        raise BundleRefused(f"{order.onnx} has {size} bytes, at most {LARGEST_FILE} fit: shrink the model")
-    return bundled(order.onnx.read_bytes(), declared, name=order.name, published_at=now, source=order.onnx.name)
+    model = order.onnx or order.skops
+    assert model is not None
+    if (size := model.stat().st_size) > LARGEST_FILE:
+        raise BundleRefused(f"{model} has {size} bytes, at most {LARGEST_FILE} fit: shrink the model")
+    file = GRAPH if order.onnx else SKOPS
+    content = model.read_bytes()
+    return bundled(content, declared, name=order.name, published_at=now, file=file, source=model.name)

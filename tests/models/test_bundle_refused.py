@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.bundle import GRAPH, MANIFEST, read_bundle, write_bundle
+from models.bundle import GRAPH, LOADERS, MANIFEST, read_bundle, write_bundle
 from models.churn import CHURN
 from models.signature import Signature
 from schemas.errors import BundleRefused
@@ -135,6 +135,6 @@ class Crooked:
 def test_a_model_that_answers_nonsense_here_is_refused(
     files: Files, monkeypatch: pytest.MonkeyPatch, scorer: Crooked, reason: str
 ) -> None:
-    monkeypatch.setattr("models.bundle.load", lambda graph, signature: scorer)
+    monkeypatch.setitem(LOADERS, GRAPH, lambda graph, signature: scorer)
     with pytest.raises(BundleRefused, match=reason):
         read_bundle(files)

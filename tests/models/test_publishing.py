@@ -118,7 +118,7 @@ def with_data_elsewhere() -> onnx.ModelProto:
 UNFIT = [
     (b"", "cannot be loaded by onnxruntime.*export it"),
     (b"not a graph", "is no ONNX graph: export"),
-    (pickle.dumps({"a": 1}), "looks like a pickle.*export the model to ONNX"),
+    (pickle.dumps({"a": 1}), "looks like a pickle.*export the model to ONNX or save it with skops"),
     (onnx.ModelProto(), "cannot be loaded by onnxruntime.*export it"),
     (graph(width=4), "reads .*4.*, the signature has 3 features: give the graph"),
     (without_rank(), "the signature has 3 features"),

@@ -75,6 +75,31 @@ def test_a_store_is_named_by_option(run: Run, tmp_path: Path) -> None:
     assert artifacts.names(elsewhere) == ["late"]
 
 
+def test_a_scikit_learn_model_is_published_from_its_skops_file(run: Run, store: str, tmp_path: Path) -> None:
+    import skops.io
+    from sklearn.linear_model import Ridge
+
+    model = Ridge().fit([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], [1.0, 2.0, 3.0])
+    file, signature = tmp_path / "ridge.skops", tmp_path / "price.json"
+    skops.io.dump(model, file)
+    signature.write_text(json.dumps({"target": "price", "task": "regression", "features": SIGNATURE["features"]}))
+    line = ["--skops", str(file), "--signature", str(signature), "--name", "price"]
+    found = done(CliRunner().invoke(models, ["publish", *line, "--json"], env={"MODEL_STORE": store}))
+    bundle = read_bundle(artifacts.fetch(store, "price", json.loads(found)["version"]))
+    scores = bundle.score(encode(bundle.signature, [{"a": 1, "b": 2.5, "c": 0}]).matrix)
+    assert scores.tolist() == pytest.approx(model.predict([[1.0, 2.5, 0.0]]).tolist())
+    assert "regression" in done(run("show", "price"))
+
+
+def test_a_model_has_one_file(run: Run, tmp_path: Path) -> None:
+    for result in (
+        run("publish", "--skops", str(tmp_path / "graph.onnx")),
+        CliRunner().invoke(models, ["publish", "--signature", str(tmp_path / "signature.json"), "--name", "late"]),
+    ):
+        assert result.exit_code == 2
+        assert "give either --onnx or --skops" in result.stderr
+
+
 def too_wide(folder: Path) -> None:
     (folder / "graph.onnx").write_bytes(graph(width=4).SerializeToString())
 
