@@ -115,9 +115,12 @@ class Controller:
         if route is None or not isinstance(command, Promote | Ramp) or command.force:
             return None
         strategy = STRATEGIES[route.plan.strategy]
-        if not strategy.needs or strategy.candidate(route.plan) is None:
+        candidate = strategy.candidate(route.plan)
+        named = command.version if isinstance(command, Promote) else None
+        version = named or (candidate.version if candidate else None)
+        if not strategy.needs or version not in route.plan.versions():
             return None
-        return await self.evidence.verdict(route)
+        return await self.evidence.verdict(route, version)
 
     def _written(self, decision: Decision, model: str, order: Order, facts: Facts) -> Iterator[Emission]:
         out, events = self.outlets, list[AuditEvent]()

@@ -106,9 +106,9 @@ class ModelStore(Protocol):
 class Evidence(Protocol):
     """What traffic and labels say of candidates."""
 
-    async def verdict(self, route: Route) -> Mapping[str, Any]:
-        """The verdict on a route's candidate as JSON values: `outcome`, `reason`, `epoch` and the numbers. Raises
-        Unavailable."""
+    async def verdict(self, route: Route, version: str) -> Mapping[str, Any]:
+        """The verdict on a version of a route beside its champion, as JSON values: `outcome`, `reason`, `epoch` and the
+        numbers. Raises Unavailable."""
         ...
 
 

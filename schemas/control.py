@@ -142,6 +142,6 @@ def command_from(value: object) -> Command:
 
 
 def _place(location: tuple[int | str, ...]) -> str:
-    """Where in the body, without the discriminator that pydantic puts first."""
-    parts = location[1:] if len(location) > 1 else location
-    return ".".join(map(str, parts)) or "command"
+    """Where in the command or its plan, as `arms[1].weight`; pydantic puts the discriminator first."""
+    parts = [part for part in location[1:] if part != "plan"] or location[1:] or ("command",)
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(".")

@@ -48,6 +48,8 @@ def _arms(route: Route | None, strategy: str, options: Mapping[str, Any]) -> lis
     if options["candidate"] is None:
         raise click.UsageError(f"{strategy} needs a --candidate beside the champion")
     first, second = PAIRS[strategy]
+    if strategy == "blue_green" and route is not None and route.plan.champion.name == second:
+        first, second = second, first  # that one is live
     weight = options["weight"] if options["weight"] is not None else FIRST_WEIGHTS.get(strategy, 0.0)
     return [
         {"name": first, "version": champion, "weight": 1 - weight},

@@ -70,10 +70,10 @@ class FakeEvidence:
     """Says what it is told to."""
 
     outcome: str = "promote"
-    asked: list[int] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
 
-    async def verdict(self, route: Route) -> Mapping[str, Any]:
-        self.asked.append(route.epoch)
+    async def verdict(self, route: Route, version: str) -> Mapping[str, Any]:
+        self.asked.append(version)
         return {"outcome": self.outcome, "reason": "as told", "epoch": route.epoch}
 
 

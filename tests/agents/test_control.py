@@ -72,6 +72,18 @@ async def test_without_evidence_a_promotion_is_refused_unless_forced_with_a_reas
     assert desk.audited()[-1].reason == "we know"
 
 
+async def test_the_evidence_is_asked_about_the_version_that_would_be_promoted(desk: Desk) -> None:
+    arms = [
+        {"name": name, "version": version, "weight": 0.25}
+        for name, version in zip("abc", ("v1", "v2", "v3"), strict=True)
+    ]
+    plan = {"strategy": "ab", "arms": [{**arms[0], "weight": 0.5}, *arms[1:]]}
+    await desk.ask(command="set_route", model="churn", plan=plan)
+    assert (await desk.ask(command="promote", model="churn")).code == "nothing_to_promote"
+    assert (await desk.ask(command="promote", model="churn", version="v3")).status == "applied"
+    assert desk.evidence.asked == ["v3"]
+
+
 @pytest.mark.contract("T3")
 async def test_each_change_is_one_audit_event_with_actor_from_to_and_reason(desk: Desk) -> None:
     await desk.ask(command="promote", model="churn", reason="better")
@@ -174,7 +186,7 @@ async def test_the_platform_acts_in_anothers_name_and_a_key_does_not(desk: Desk)
 async def test_wrong_fields_are_all_named_and_leave_a_dead_letter(desk: Desk) -> None:
     plan = {"strategy": "canary", "arms": [{"name": "champion", "version": "v1", "weight": 1.5}], "mirror": -1}
     outcome = await desk.ask(command="set_route", model="churn", plan=plan)
-    assert {field["field"] for field in outcome.fields or ()} == {"plan.arms.0.weight", "plan.mirror"}
+    assert {field["field"] for field in outcome.fields or ()} == {"arms[0].weight", "mirror"}
     assert desk.counters.dead["invalid_request"] == 1
     unknown = await desk.ask(command="set_route", model="churn", plan={**champion("v1"), "strategy": "dice"})
     assert "champion_challenger" in str(unknown.fields)

@@ -143,9 +143,9 @@ async def test_a_refused_command_has_its_status_and_its_numbers(
 @pytest.mark.parametrize(
     ("method", "path", "body", "names"),
     [
-        ("PUT", "/router/churn", {"strategy": "dice", "arms": []}, {"plan.strategy", "plan.arms"}),
-        ("PUT", "/router/churn", {**canary("v1", "v2", 1.5)}, {"plan.arms.0.weight", "plan.arms.1.weight"}),
-        ("PUT", "/router/churn", {**canary("v1", "v2", 0.1), "wait": 1}, {"plan.wait"}),
+        ("PUT", "/router/churn", {"strategy": "dice", "arms": []}, {"strategy", "arms"}),
+        ("PUT", "/router/churn", {**canary("v1", "v2", 1.5)}, {"arms[0].weight", "arms[1].weight"}),
+        ("PUT", "/router/churn", {**canary("v1", "v2", 0.1), "wait": 1}, {"wait"}),
         ("PUT", "/router/churn", [], {"body"}),
         ("POST", "/router/promote", {"version": "a b", "hurry": 1}, {"hurry"}),
         ("POST", "/router/promote", {"version": "a b", "force": "maybe"}, {"version", "force"}),
