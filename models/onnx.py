@@ -18,6 +18,7 @@ OUTPUTS: Mapping[Task, str] = {"binary": "probabilities", "multiclass": "probabi
 _DOMAINS = {"", "ai.onnx", "ai.onnx.ml"}
 # onnxruntime multiplies a single row with another kernel (GEMV) than two or more (GEMM): last bits differ.
 _SMALLEST_BATCH = 2
+_SHOWN = 160
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,9 +66,15 @@ def _session(graph: bytes) -> Any:
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own exceptions share no narrower base
         raise BundleRefused(
-            f"model.onnx cannot be loaded by onnxruntime {onnxruntime.__version__}: "
+            f"model.onnx cannot be loaded by onnxruntime {onnxruntime.__version__} ({_end_of(error)}): "
             "train it again with this version of Weir, or export it for that one"
         ) from error
+
+
+def _end_of(error: Exception) -> str:
+    """What is wrong stands last: the operator, opset or IR version that is not known."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= _SHOWN else f"...{text[-_SHOWN:]}"
 
 
 def _refuse_unsafe(graph: bytes) -> None:
@@ -77,7 +84,7 @@ def _refuse_unsafe(graph: bytes) -> None:
         model = onnx.load_model_from_string(graph)
     except Exception as error:  # protobuf's own, of a package without types
         raise BundleRefused("model.onnx is no ONNX graph: export the model to ONNX and publish that") from error
-    domains = {opset.domain for opset in model.opset_import} | {node.domain for node in _nodes(model.graph)}
+    domains = {opset.domain for opset in model.opset_import} | {node.domain for node in _nodes(model)}
     if strange := domains - _DOMAINS:
         raise BundleRefused(f"model.onnx asks for operators of {sorted(strange)}: use standard operators only")
     if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in _tensors(model)):
@@ -93,17 +100,22 @@ def _graphs(graph: Any) -> Iterator[Any]:
                     yield from _graphs(inner)
 
 
-def _nodes(graph: Any) -> Iterator[Any]:
-    for part in _graphs(graph):
+def _parts(model: Any) -> Iterator[Any]:
+    for root in (model.graph, *model.functions):
+        yield from _graphs(root)
+
+
+def _nodes(model: Any) -> Iterator[Any]:
+    for part in _parts(model):
         yield from part.node
 
 
 def _tensors(model: Any) -> Iterator[Any]:
-    for part in _graphs(model.graph):
-        yield from part.initializer
-        for sparse in part.sparse_initializer:
+    for part in _parts(model):
+        yield from getattr(part, "initializer", ())  # a function has none
+        for sparse in getattr(part, "sparse_initializer", ()):
             yield from (sparse.values, sparse.indices)
-    for node in (*_nodes(model.graph), *(node for function in model.functions for node in function.node)):
+    for node in _nodes(model):
         for attribute in node.attribute:
             yield from (attribute.t, *attribute.tensors)
 

@@ -58,7 +58,7 @@ def test_operators_that_need_other_libraries_are_refused() -> None:
     refused(graph(domain="com.example"), "operators of .*com.example")
 
 
-@pytest.mark.parametrize("where", ["initializer", "attribute", "subgraph"])
+@pytest.mark.parametrize("where", ["initializer", "attribute", "subgraph", "function"])
 def test_data_outside_the_graph_is_refused(where: str) -> None:
     tensor = helper.make_tensor("weights", TensorProto.FLOAT, [3, 2], [0.0] * 6)
     tensor.ClearField("float_data")
@@ -69,6 +69,10 @@ def test_data_outside_the_graph_is_refused(where: str) -> None:
         model.graph.initializer[0].CopyFrom(tensor)
     elif where == "attribute":
         model.graph.node.append(helper.make_node("Constant", [], ["c"], value=tensor))
+    elif where == "function":
+        inner = helper.make_graph([], "inner", [], [], [tensor])
+        choice = helper.make_node("If", ["c"], ["d"], then_branch=inner, else_branch=inner)
+        model.functions.append(helper.make_function("", "Own", ["c"], ["d"], [choice], [helper.make_opsetid("", 18)]))
     else:
         inner = helper.make_graph([], "inner", [], [], [tensor])
         model.graph.node.append(helper.make_node("If", ["c"], ["d"], then_branch=inner, else_branch=inner))

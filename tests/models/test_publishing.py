@@ -106,6 +106,25 @@ def with_renamed_input() -> onnx.ModelProto:
     return model
 
 
+def one_node(operator: str, domain: str = "") -> onnx.ModelProto:
+    return chain(helper.make_node(operator, ["features"], ["probabilities"], domain=domain))
+
+
+def inside_a_function() -> onnx.ModelProto:
+    """An operator of onnxruntime's own in a function that is called like a standard one."""
+    inner = helper.make_node("FusedMatMul", ["x", "x"], ["y"], domain="com.microsoft")
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("com.microsoft", 1)]
+    model = one_node("Own")
+    model.functions.append(helper.make_function("", "Own", ["x"], ["y"], [inner], opsets))
+    return model
+
+
+def of_opset(version: int) -> onnx.ModelProto:
+    model = graph()
+    model.opset_import[0].version = version
+    return model
+
+
 def with_data_elsewhere() -> onnx.ModelProto:
     model = graph()
     weights = model.graph.initializer[0]
@@ -127,6 +146,11 @@ UNFIT = [
     (graph(output="scores"), "tensor 'probabilities' of 2 columns, .*: drop ZipMap"),
     (graph(classes=3), "of 2 columns"),
     (graph(domain="com.example"), "operators of .*com.example.*: use standard"),
+    (one_node("Sonnet"), "cannot be loaded .*No Op registered for Sonnet with domain_version of 18.*: .*export it"),
+    (one_node("Sonnet", domain="ai.onnx.ml"), "No Op registered for Sonnet with domain_version of 1"),
+    (one_node("FusedMatMul", domain="com.microsoft"), r"operators of \['com.microsoft'\]: use standard"),
+    (inside_a_function(), r"operators of \['com.microsoft'\]: use standard"),
+    (of_opset(1000), "is till opset"),
     (with_data_elsewhere(), "keeps data in other files: export"),
     (gather(), "fails on rows that its signature allows, code 0 .*export the model again"),
     (logits(), "no probabilities from 0 to 1: .*export"),
