@@ -82,6 +82,14 @@ class Settings(BaseModel):
     ] = "file://.weir/models"
     model_name: Annotated[str, Field(description="The model that the champion route serves.")] = "churn"
 
+    shadow_budget_s: Annotated[
+        float,
+        Field(gt=0, le=10, description="A challenger's time for one trial of up to 500 rows, in seconds."),
+    ] = 2
+    shadow_max_age_s: Annotated[
+        float, Field(gt=0, description="Mirrored requests that have waited longer are not tried, in seconds.")
+    ] = 300
+
     weir_host: Annotated[Literal["faust", "bare"], Field(description="What drives the stages.")] = "faust"
     batch_records: Annotated[int, Field(ge=1, le=10_000, description="Most records a stage is given at once.")] = 1000
     batches_in_flight: Annotated[int, Field(ge=1, le=64, description="Most batches awaiting delivery.")] = 8

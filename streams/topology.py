@@ -1,7 +1,9 @@
 """The whole pipeline on one page: which topic each role reads, what happens to a batch, and what it is given.
 
 prediction-requests --scorer--> prediction-results, prediction-replies, shadow-requests, dead-letters
+shadow-requests     --shadow--> shadow-results, dead-letters
 prediction-results  --sink----> Postgres, dead-letters
+shadow-results      --sink----> Postgres, dead-letters
 feedback            --sink----> Postgres, dead-letters
 api-keys            --sink----> Postgres, dead-letters        (scorer, sink, control and gateway follow it, as a view)
 control-commands    --control-> model-routes, model-registry, audit-events, routing-events, prediction-replies
@@ -13,10 +15,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from agents.answer import Scorer
+from agents.challenger import Patience
 from agents.control import Controller, ControlOutlets
 from agents.ending import Outlets
 from agents.persist import persist_keys, persist_labels, persist_results
+from agents.persist_shadows import persist_shadows
 from agents.ports import Clock, ControlStore, Counters, Evidence, KeyRing, Limiter, ModelStore, Router, Store
+from agents.shadow import Load, Shadow
 from schemas.dead_letter import dead_letter
 from schemas.message import Emission, Record
 from streams.loops import Stage
@@ -34,6 +39,7 @@ from streams.topics import (
     PREDICTION_RESULTS,
     ROUTING_EVENTS,
     SHADOW_REQUESTS,
+    SHADOW_RESULTS,
     TOPICS,
     Topic,
 )
@@ -44,7 +50,8 @@ GiveUp = Callable[[Record, int, str], Sequence[Emission]]
 READS = {
     "gateway": (PREDICTION_REPLIES, API_KEYS),
     "scorer": (PREDICTION_REQUESTS,),
-    "sink": (PREDICTION_RESULTS, FEEDBACK, API_KEYS),
+    "shadow": (SHADOW_REQUESTS,),
+    "sink": (PREDICTION_RESULTS, SHADOW_RESULTS, FEEDBACK, API_KEYS),
     "control": (CONTROL_COMMANDS,),
 }
 """Role -> topics it reads; the roles that exist."""
@@ -85,6 +92,22 @@ def scorer(
     return [Step(PREDICTION_REQUESTS, stage, stage.give_up)]
 
 
+def shadow(settings: Settings, *, load: Load, clock: Clock, counters: Counters) -> list[Step]:
+    """The step of the shadow agent, whose waits end before a batch's time does."""
+    quarter_s = settings.batch_timeout_s / 4
+    dead_letters = settings.topic(DEAD_LETTERS.name)
+    stage = Shadow(
+        load=load,
+        patience=Patience(min(settings.shadow_budget_s, quarter_s), load_s=quarter_s, batch_s=2 * quarter_s),
+        clock=clock,
+        counters=counters,
+        results=settings.topic(SHADOW_RESULTS.name),
+        dead_letters=dead_letters,
+        max_age_s=settings.shadow_max_age_s,
+    )
+    return [Step(SHADOW_REQUESTS, stage, partial(_bury, dead_letters, counters))]
+
+
 def sink(settings: Settings, *, keys: KeyRing, store: Store, counters: Counters) -> list[Step]:
     """The steps of the sink."""
     dead_letters = settings.topic(DEAD_LETTERS.name)
@@ -98,6 +121,11 @@ def sink(settings: Settings, *, keys: KeyRing, store: Store, counters: Counters)
         Step(
             FEEDBACK,
             partial(persist_labels, keys=keys, store=store, counters=counters, dead_letters=dead_letters),
+            bury,
+        ),
+        Step(
+            SHADOW_RESULTS,
+            partial(persist_shadows, store=store, counters=counters, dead_letters=dead_letters),
             bury,
         ),
         Step(API_KEYS, partial(persist_keys, store=store, counters=counters, dead_letters=dead_letters), bury),

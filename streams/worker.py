@@ -98,6 +98,10 @@ async def _build(role: str, shared: Shared) -> Built:
         from streams.roles import sink
 
         return await sink.build(shared)
+    if role == "shadow":
+        from streams.roles import shadow
+
+        return await shadow.build(shared)
     if role == "control":
         from streams.roles import control
 

@@ -26,7 +26,8 @@ ROLES = ("scorer", "sink", "gateway")
 READS = {
     "control": ["control-commands"],
     "scorer": ["prediction-requests"],
-    "sink": ["prediction-results", "feedback", "api-keys"],
+    "shadow": ["shadow-requests"],
+    "sink": ["prediction-results", "shadow-results", "feedback", "api-keys"],
 }
 
 

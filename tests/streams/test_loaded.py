@@ -6,6 +6,7 @@ import sys
 import pytest
 
 SCORER = "from streams import worker; from streams.roles import scorer"
+SHADOW = "from streams import worker; from streams.roles import shadow"
 SINK = "from streams import worker; from streams.roles import sink"
 GATEWAY = "from streams import worker; from streams.gateway import serve"
 HOST = "from streams.host import make_host; make_host(Settings(weir_host={!r}), 'scorer', [])"
@@ -29,12 +30,13 @@ def loaded(statements: str) -> set[str]:
     [
         (SCORER, {"numpy", "redis"}, DATABASE | TRAINING | WEB | {"faust"}),
         (f"{SCORER}; {FOLDER}", {"infra"}, AWS),
+        (SHADOW, {"numpy"}, DATABASE | TRAINING | WEB | {"faust"}),
         (SINK, {"sqlalchemy"}, TRAINING | WEB | {"faust"}),
         (GATEWAY, {"starlette", "sqlalchemy"}, TRAINING | {"alembic", "faust", "onnxruntime"}),
         (HOST.format("bare"), {"aiokafka"}, DATABASE | TRAINING | WEB | {"faust", "mode"}),
         (HOST.format("faust"), {"faust"}, DATABASE | TRAINING | WEB),
     ],
-    ids=["scorer", "scorer with a folder of models", "sink", "gateway", "bare host", "faust host"],
+    ids=["scorer", "scorer with a folder of models", "shadow", "sink", "gateway", "bare host", "faust host"],
 )
 def test_a_process_loads_what_it_needs_and_no_more(statements: str, own: set[str], foreign: set[str]) -> None:
     found = loaded(statements)

@@ -1,0 +1,126 @@
+"""Challengers of every bad kind behind a champion whose callers notice nothing, the shadow agent as a process (T2)."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import httpx
+import onnx
+import pytest
+
+from infra import artifacts
+from infra.local.stack import RunningStack
+from models.bundle import read_bundle
+from models.publishing import bundled
+from tests.e2e.platform import Platform, wait_for
+from tests.e2e.running import platform_on
+from tests.models import wild
+from tests.models.graphs import declared, graph_of
+from tests.stack import fresh_database
+
+pytestmark = [pytest.mark.real_broker, pytest.mark.contract("T2")]
+
+CALM, WILD = {"f0": 1.0}, {"f0": 2 * wild.BOUND}
+BUDGET_S = 1.0
+SAID = declared("binary", features=[{"name": "f0", "type": "float"}], classes=[0, 1], target="churn")
+GRAPHS = {"not_a_number": wild.not_a_number, "failed": wild.fails, "timeout": wild.hangs}
+MOMENTS = ("request_id", "latency_ms", "requested_at", "scored_at", "strategy", "arm", "route_epoch")
+"""Fields of an answer that differ between two of the same request, or say how it was routed."""
+
+
+def publish(store: str, graph: onnx.ModelProto, number: int) -> str:
+    """A further version of churn."""
+    at = datetime(2026, 11, 27, tzinfo=UTC) + timedelta(hours=number)
+    files = bundled(graph.SerializeToString(), SAID, name="churn", published_at=at)
+    version = read_bundle(files).version
+    artifacts.publish(store, "churn", version, files)
+    return version
+
+
+@pytest.fixture
+def shadowed(stack: RunningStack, tmp_path: Path) -> Iterator[Platform]:
+    """A platform whose champion is the only version there is."""
+    with (
+        fresh_database(stack.environment["DATABASE_URL"]) as database,
+        platform_on(stack.environment, database, tmp_path / "models", tmp_path) as platform,
+    ):
+        platform.environment["SHADOW_BUDGET_S"] = str(BUDGET_S)
+        publish(platform.environment["MODEL_STORE"], graph_of("binary", width=1), 0)
+        platform.up("control", "scorer", "shadow", "gateway", "sink")
+        wait_for(lambda: platform.tap("model-routes").to_end(), "the champion is adopted")
+        yield platform
+
+
+def test_challengers_that_fail_hang_or_give_no_number_change_no_answer_and_are_told_of(shadowed: Platform) -> None:
+    ask = Ask(shadowed)
+    before = [shown(ask(features)) for features in (CALM, WILD)]
+    by_code = shadow(shadowed, ask)
+
+    calm = ask(CALM)
+    assert {ended(found) for found in results(shadowed, calm)} == {"ok"}
+    began = monotonic()
+    unruly = [ask(WILD) for _ in range(3)]
+    assert monotonic() - began < 3 * BUDGET_S
+    assert [shown(answer) for answer in (calm, *unruly)] == [before[0], *[before[1]] * 3]
+
+    seen = {(ended(found), version_of(found)) for answer in unruly for found in results(shadowed, answer)}
+    assert seen - {("skipped", by_code["timeout"])} == set(by_code.items())
+
+    shadowed.settle("shadow", "sink")
+    told = shadowed.http.get("/router/shadow-analysis", headers=ask.headers).json()
+    counts = {each["version"]: each["errors"] for each in told["challengers"]}
+    for code, version in by_code.items():
+        assert {known for known, count in counts[version].items() if count} - {"skipped"} == {code}
+    assert all(worker.running for worker in shadowed.workers)
+
+
+class Ask:
+    """Asks the gateway with a key that may do all."""
+
+    def __init__(self, platform: Platform) -> None:
+        self.headers = {"X-API-Key": platform.create_key(permissions=["admin", "monitor", "predict"]).api_key}
+        self._http = platform.http
+        wait_for(lambda: self._http.get("/router", headers=self.headers).status_code == 200, "the key known")
+
+    def __call__(self, features: dict[str, float]) -> httpx.Response:
+        answer = self._http.post("/predict", json={"entity": "c-42", "features": features}, headers=self.headers)
+        assert answer.status_code == 200, answer.text
+        return answer
+
+
+def shadow(platform: Platform, ask: Ask) -> dict[str, str]:
+    """Put the champion before these challengers; the version of each, by the code that it is to end with."""
+    store = platform.environment["MODEL_STORE"]
+    [champion] = artifacts.versions(store, "churn")
+    by_code = {code: publish(store, graph(1), number) for number, (code, graph) in enumerate(GRAPHS.items(), 1)}
+    arms = [{"name": code, "version": version, "weight": 0} for code, version in by_code.items()]
+    plan = {"strategy": "shadow", "arms": [{"name": "champion", "version": champion}, *arms], "reason": "a look"}
+    put = platform.http.put("/router/churn", json=plan, headers=ask.headers, timeout=30)
+    assert put.status_code == 200, put.text
+    wait_for(lambda: ask(CALM).json()["route_epoch"] == put.json()["route"]["epoch"], "the shadows are in force")
+    return by_code
+
+
+def shown(answer: httpx.Response) -> dict[str, Any]:
+    return {name: value for name, value in answer.json().items() if name not in MOMENTS}
+
+
+def results(platform: Platform, answer: httpx.Response) -> list[Any]:
+    """The shadow results of a request, one of each challenger."""
+    request_id = answer.json()["request_id"]
+
+    def mine(events: list[Any]) -> list[Any]:
+        found = [event.body for event in events if event.body["request_id"] == request_id]
+        return found if len(found) >= len(GRAPHS) else []
+
+    return platform.tap("shadow-results").until(mine, f"shadow results of {request_id}")
+
+
+def ended(result: Any) -> str:
+    return str(result["challenger"].get("error", {"code": "ok"})["code"])
+
+
+def version_of(result: Any) -> str:
+    return str(result["challenger"]["version"])
