@@ -14,4 +14,4 @@ tumours["diagnosis"] = [data.target_names[number] for number in data.target]  # 
 tumours.to_csv(table, index=False)
 
 features = tumours.drop(columns="diagnosis").iloc[0].to_dict()
-request.write_text(json.dumps({"entity": "patient-1", "features": features}))
+request.write_text(json.dumps({"entity": "patient-1", "model": table.stem, "features": features}))

@@ -1,7 +1,7 @@
 """A route's plan from the options of `weir route set`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,11 @@ FIRST_WEIGHTS = {"canary": 0.01, "ab": 0.5, "bandit": 0.5}
 """The candidate's share where none is given; other strategies' candidates answer nobody."""
 
 
-def plan_of(route: Route | None, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The plan as JSON values; the champion is the present one unless given. Raises UsageError."""
+def plan_of(route: Route | None, newest: Callable[[], str], options: Mapping[str, Any]) -> dict[str, Any]:
+    """The plan as JSON values; the champion is the present one unless given, or the newest version where there is none.
+
+    Raises UsageError, and what `newest` raises.
+    """
     if options["plan"] is not None:
         return _read(options["plan"])
     strategy = options["strategy"]
@@ -34,15 +37,15 @@ def plan_of(route: Route | None, options: Mapping[str, Any]) -> dict[str, Any]:
         chosen = {name[len(prefix) :]: value for name, value in options.items() if name.startswith(prefix)}
         if found := {name: value for name, value in chosen.items() if value is not None}:
             beside[group] = found
-    return {"strategy": strategy, "arms": _arms(route, strategy, options), **beside}
+    return {"strategy": strategy, "arms": _arms(route, newest, strategy, options), **beside}
 
 
-def _arms(route: Route | None, strategy: str, options: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _arms(
+    route: Route | None, newest: Callable[[], str], strategy: str, options: Mapping[str, Any]
+) -> list[dict[str, Any]]:
     if options["arm"]:
         return [_arm(text) for text in options["arm"]]
-    champion = options["champion"] or (route.plan.champion.version if route else None)
-    if champion is None:
-        raise click.UsageError("the model has no route yet: say which --champion")
+    champion = options["champion"] or (route.plan.champion.version if route else newest())
     if strategy not in PAIRS:
         return [{"name": "champion", "version": champion}]
     if options["candidate"] is None:

@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from infra import artifacts
 from schemas.control import Outcome
 from schemas.routes import Route, RoutePlan, StrategyName
-from streams.cli.giving import given, state, timeout_option
+from streams.cli.giving import given, reached, state, timeout_option
 from streams.cli.key_output import json_option
 from streams.cli.planning import plan_of
 
@@ -59,7 +60,7 @@ def history(model: str, as_json: bool) -> None:
 @route.command(name="set")
 @click.argument("model")
 @click.option("--strategy", type=click.Choice(get_args(StrategyName)), help="How requests are shared out.")
-@click.option("--champion", help="Version that answers; the present champion unless given.")
+@click.option("--champion", help="Version that answers; the present champion unless given, or the newest one.")
 @click.option("--candidate", help="Version beside it.")
 @click.option("--weight", type=float, help="The candidate's share of the answers, 0 to 1.")
 @click.option(
@@ -78,7 +79,7 @@ def history(model: str, as_json: bool) -> None:
 @json_option
 def set_(model: str, if_epoch: int | None, reason: str | None, timeout: float, as_json: bool, **options: Any) -> None:
     """Give a model another plan. It is in force everywhere within two seconds; versions are verified first."""
-    plan = plan_of(state().routes.get(model), options)
+    plan = plan_of(state().routes.get(model), lambda: artifacts.latest(reached().model_store, model), options)
     _print_outcome(given("set_route", timeout, model=model, plan=plan, if_epoch=if_epoch, reason=reason), as_json)
 
 

@@ -36,6 +36,7 @@ def run() -> Iterator[Run]:
 
 
 def test_the_table_is_learned_and_served(run: Run) -> None:
+    run("weir up")
     *make_train_and_serve, ask = block()
     said = [run(line) for line in make_train_and_serve]
     assert re.search(r"roc_auc +│ 0\.9", said[1])
