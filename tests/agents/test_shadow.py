@@ -19,6 +19,7 @@ from schemas.result import MAX_RESULT_BYTES
 from schemas.shadow import ShadowResult, read_shadow
 from schemas.wire import encode
 from tests.agents.scorer import NOW, NOW_MS, FakeCounters, clock
+from tests.kafka import until
 from tests.models import wild
 from tests.models.graphs import NOW as PUBLISHED_AT
 from tests.models.graphs import declared, graph_of
@@ -142,6 +143,8 @@ async def test_a_challenger_that_hangs_is_ended_and_left_out_and_holds_nobody_up
     both = await answered(shadow, mirrored(WILD, "hangs", "good"))
     assert 0.5 <= monotonic() - began < 5
     assert codes(both) == ["timeout", "ok"]
+    running = shadow._kept["m", "hangs"]._running
+    await until(lambda: running is not None and running.done(), "the run is ended")
     assert codes(await answered(shadow, mirrored(OK, "hangs", "good"))) == ["skipped", "ok"]
     assert shadow.counters.shadow == {  # type: ignore[attr-defined]
         ("hangs", "ok"): 1, ("hangs", "timeout"): 1, ("hangs", "skipped"): 1, ("good", "ok"): 3,
