@@ -2,14 +2,19 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from infra.database.arms import ArmCounts, count_arms
+from infra.database.arms import ArmCounts, ShadowCounts, count_arms, count_shadows
+from infra.database.shadows import shadow_analysis
 from infra.database.transaction import in_transaction
-from schemas.routes import STEPS, Route
+from models.evidence import ArmTally, Pairs, judge, passed
+from models.routing import STRATEGIES
+from models.routing.bandit import weights as bandit_weights
+from schemas.routes import STEPS, Arm, Route
 
 PATIENCE_S = 10.0
 
@@ -17,10 +22,59 @@ Figures = Callable[[Route], Awaitable[dict[str, Any]]]
 """What was counted on a route, as JSON values. Raises Unavailable."""
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What was counted on an arm of a route: of its answers, and of the copies that it tried."""
+
+    arm: Arm
+    served: ArmCounts
+    shadowed: ShadowCounts
+
+    def tally(self) -> ArmTally:
+        """As evidence is judged by. A shadow's requests went through the champion too, which answered each in time."""
+        served, shadowed = self.served, self.shadowed
+        tried = shadowed.evaluated
+        pairs = {
+            "errors": Pairs(tried, 0, shadowed.errors, shadowed.errors),
+            "slow": Pairs(tried, 0, shadowed.slow, shadowed.slow),
+            "loss": Pairs(shadowed.labels, shadowed.champion_loss, shadowed.loss, shadowed.squares),
+        }
+        return ArmTally(
+            self.arm.name,
+            self.arm.version,
+            served=served.served,
+            evaluated=tried,
+            compared=shadowed.compared,
+            entities=served.entities,
+            errors=served.errors + shadowed.errors,
+            slow=served.slow + shadowed.slow,
+            labels=served.labels + shadowed.labels,
+            loss=served.loss + shadowed.loss,
+            disagreements=shadowed.disagreements,
+            flips=shadowed.flips,
+            pairs=pairs if self.arm.weight == 0 else {},  # type: ignore[arg-type]  # a Measure each
+        )
+
+
 def first_epoch(route: Route) -> int:
     """The epoch at which the route got its plan; what came before says nothing of it."""
     changes = [revision.epoch for revision in route.revisions if revision.action not in STEPS]
     return changes[-1] if changes else route.epoch
+
+
+def count(connection: Connection, route: Route) -> Sequence[Counted]:
+    """Every arm of the plan, also one that did nothing."""
+    asked = route.model, first_epoch(route), route.epoch, route.plan.thresholds.slow_ms
+    served = {(found.arm, found.version): found for found in count_arms(connection, *asked)}
+    shadowed = {found.version: found for found in count_shadows(connection, *asked)}
+    return [
+        Counted(
+            arm,
+            served.get((arm.name, arm.version)) or ArmCounts(arm.name, arm.version),
+            (shadowed.get(arm.version) if arm.weight == 0 else None) or ShadowCounts(arm.version),
+        )
+        for arm in route.plan.arms
+    ]
 
 
 def figures(engine: Engine, patience_s: float = PATIENCE_S) -> tuple[Figures, Figures]:
@@ -35,63 +89,87 @@ def figures(engine: Engine, patience_s: float = PATIENCE_S) -> tuple[Figures, Fi
 
 
 def _metrics(connection: Connection, route: Route) -> dict[str, Any]:
-    counted = _counted(connection, route)
     return {
         "model": route.model,
         "strategy": route.plan.strategy,
         "epoch": route.epoch,
         "since_epoch": first_epoch(route),
-        "arms": [_shown(counts, route) for counts in counted],
+        "arms": [_shown(counted) for counted in count(connection, route)],
     }
 
 
 def _shadow(connection: Connection, route: Route) -> dict[str, Any]:
-    from infra.database.shadows import shadow_analysis
-
     return {"model": route.model, "epoch": route.epoch, **shadow_analysis(connection, route.model, first_epoch(route))}
 
 
-def _counted(connection: Connection, route: Route) -> Sequence[ArmCounts]:
-    """Every arm of the plan, also one that answered nothing."""
-    slow_ms = route.plan.thresholds.slow_ms
-    found = count_arms(connection, route.model, first_epoch(route), route.epoch, slow_ms)
-    by_arm = {(counts.arm, counts.version): counts for counts in found}
-    return [by_arm.get((arm.name, arm.version)) or ArmCounts(arm.name, arm.version) for arm in route.plan.arms]
-
-
-def _shown(counts: ArmCounts, route: Route) -> dict[str, Any]:
-    weights = {arm.name: arm.weight for arm in route.plan.arms}
+def _shown(counted: Counted) -> dict[str, Any]:
+    """0 where there was no traffic, never NaN; null where there is no latency to tell."""
+    served, tally = counted.served, counted.tally()
     return {
-        "arm": counts.arm,
-        "version": counts.version,
-        "weight": weights[counts.arm],
-        "served": counts.served,
-        "entities": counts.entities,
-        "errors": counts.errors,
-        "error_ratio": _ratio(counts.errors, counts.served),
-        "slow_ratio": _ratio(counts.slow, counts.served),
-        "p50_ms": counts.p50_ms,
-        "p99_ms": counts.p99_ms,
-        "labels": counts.labels,
-        "accuracy": _ratio(counts.correct, counts.labels),
-        "brier": _ratio(counts.loss, counts.labels),
+        "arm": tally.arm,
+        "version": tally.version,
+        "weight": counted.arm.weight,
+        "served": tally.served,
+        "evaluated": tally.evaluated,
+        "entities": tally.entities,
+        "errors": tally.errors,
+        "error_ratio": tally.error_ratio,
+        "slow_ratio": _ratio(tally.slow, tally.requests),
+        "p50_ms": served.p50_ms,
+        "p99_ms": served.p99_ms if tally.served else counted.shadowed.p99_ms,
+        "labels": tally.labels,
+        "accuracy": _ratio(served.correct, served.labels),
+        "brier": _ratio(tally.loss, tally.labels),
     }
 
 
 def _ratio(part: float, whole: float) -> float:
-    """0 where there was no traffic, never NaN."""
     return part / whole if whole else 0.0
 
 
 class StoredEvidence:
-    """The verdict on a route's candidate by what Postgres has."""
+    """What Postgres says of candidates; `agents.ports.Evidence` and `streams.route_watch.Looks`."""
 
     def __init__(self, engine: Engine, patience_s: float = PATIENCE_S) -> None:
         self._engine = engine
         self._patience_s = patience_s
 
-    async def verdict(self, route: Route) -> Mapping[str, Any]:
-        """Outcome, reason and numbers as JSON values. Raises Unavailable."""
-        counted = await in_transaction(self._engine, partial(_counted, route=route), self._patience_s)
-        arms = [_shown(counts, route) for counts in counted]
-        return {"outcome": "inconclusive", "reason": "nothing is judged yet", "epoch": route.epoch, "arms": arms}
+    def watches(self, route: Route) -> bool:
+        """Whether the route has a candidate to look at."""
+        return len(route.plan.arms) > 1
+
+    async def verdict(self, route: Route, version: str) -> Mapping[str, Any]:
+        """Raises Unavailable."""
+        tallies = {found.arm.name: found.tally() for found in await self._count(route)}
+        needs = STRATEGIES[route.plan.strategy].needs
+        judged = await asyncio.to_thread(judge, route.plan, version, tallies, needs)
+        return {**judged.to_json(), "epoch": route.epoch}
+
+    async def judged(self, route: Route) -> Mapping[str, Any] | None:
+        """The verdict on the route's candidate; None where nothing is asked of it. Raises Unavailable."""
+        strategy = STRATEGIES[route.plan.strategy]
+        candidate = strategy.candidate(route.plan)
+        return await self.verdict(route, candidate.version) if candidate and strategy.needs else None
+
+    async def guardrail(self, route: Route) -> str | None:
+        """Why the route has to be rolled back, or None. Raises Unavailable."""
+        if route.plan.guardrail is None:
+            return None
+        for found in (await self._count(route))[1:]:
+            p99_ms = found.served.p99_ms if found.served.served else found.shadowed.p99_ms
+            if (why := passed(route.plan.guardrail, found.tally(), p99_ms)) is not None:
+                return why
+        return None
+
+    async def weights(self, route: Route) -> Mapping[str, float] | None:
+        """A bandit's weights by its labels, None for other strategies. Raises Unavailable."""
+        if route.plan.strategy != "bandit":
+            return None
+        rewards = {
+            found.arm.name: (float(found.served.correct), float(found.served.labels - found.served.correct))
+            for found in await self._count(route)
+        }
+        return await asyncio.to_thread(bandit_weights, rewards)
+
+    async def _count(self, route: Route) -> Sequence[Counted]:
+        return await in_transaction(self._engine, lambda connection: count(connection, route), self._patience_s)

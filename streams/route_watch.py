@@ -38,7 +38,9 @@ class Looks(Protocol):
         """Whether there is anything to look at."""
         ...
 
-    async def verdict(self, route: Route) -> Mapping[str, Any]: ...
+    async def judged(self, route: Route) -> Mapping[str, Any] | None:
+        """The verdict on its candidate, None where nothing is asked of it."""
+        ...
 
     async def guardrail(self, route: Route) -> str | None:
         """Why the route has to be rolled back, or None."""
@@ -101,20 +103,20 @@ class RouteWatch:
     async def _look(self, route: Route) -> None:
         if not self._looks.watches(route):
             return
-        verdict = await self._looks.verdict(route)
+        verdict = await self._looks.judged(route) or {}
         emissions: list[Emission] = []
-        if self._told.get((route.model, route.epoch)) != verdict["outcome"]:
+        if verdict and self._told.get((route.model, route.epoch)) != verdict["outcome"]:
             emissions.append(self._event(route, "evidence", verdict["outcome"], verdict["reason"], verdict))
         if (why := await self._looks.guardrail(route)) is not None:
-            emissions.append(self._event(route, "guardrail", "roll_back", why, verdict))
             rollback = Rollback(model=route.model, reason=f"guardrail: {why}", if_epoch=route.epoch, actor="guardrail")
-            emissions += self._command(route, rollback)
+            if command := self._command(route, rollback):
+                emissions += [self._event(route, "guardrail", "roll_back", why, verdict), *command]
         elif (weights := await self._looks.weights(route)) is not None and _moved(route, weights):
             reweigh = Reweigh(model=route.model, weights=dict(weights), if_epoch=route.epoch, actor="bandit")
             emissions += self._command(route, reweigh)
         if emissions:
             await self._sender.send(emissions)
-            self._told = {(route.model, route.epoch): verdict["outcome"], **self._others(route.model)}
+            self._told = {(route.model, route.epoch): verdict.get("outcome", ""), **self._others(route.model)}
 
     def _others(self, model: str) -> dict[tuple[str, int], str]:
         return {place: outcome for place, outcome in self._told.items() if place[0] != model}

@@ -15,6 +15,7 @@ from schemas.routes import Route, RoutePlan, StrategyName
 from streams.cli.giving import given, reached, state, timeout_option
 from streams.cli.key_output import json_option
 from streams.cli.planning import plan_of
+from streams.cli.route_figures import known_route, metrics, shadow
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 reason_option = click.option("--reason", help="Why, for the audit event.")
@@ -32,8 +33,7 @@ def route() -> None:
 @json_option
 def show(model: str | None, as_json: bool) -> None:
     """Show every route, or one model's."""
-    routes = state().routes
-    chosen = [_known(routes, model)] if model else [routes[name] for name in sorted(routes)]
+    chosen = [known_route(model)] if model else [one for _, one in sorted(state().routes.items())]
     if as_json:
         click.echo(json.dumps([one.public() for one in chosen]))
     elif not chosen:
@@ -47,7 +47,7 @@ def show(model: str | None, as_json: bool) -> None:
 @json_option
 def history(model: str, as_json: bool) -> None:
     """Show the last changes of a route, the newest first."""
-    revisions = list(reversed(_known(state().routes, model).revisions))
+    revisions = list(reversed(known_route(model).revisions))
     if as_json:
         click.echo(json.dumps([revision.model_dump(mode="json") for revision in revisions]))
         return
@@ -117,13 +117,6 @@ def ramp(model: str, timeout: float, as_json: bool, **fields: Any) -> None:
     _print_outcome(given("ramp", timeout, model=model, **fields), as_json)
 
 
-def _known(routes: dict[str, Route], model: str) -> Route:
-    if model not in routes:
-        known = ", ".join(sorted(routes)) or "none"
-        raise click.ClickException(f"no route of model {model}; known are {known}")
-    return routes[model]
-
-
 def _print_routes(routes: list[Route]) -> None:
     table = Table(
         Column("model", overflow="fold"), "epoch", "strategy", "arm", Column("version", no_wrap=True), "weight"
@@ -146,3 +139,7 @@ def _print_outcome(outcome: Outcome, as_json: bool) -> None:
     shown = outcome.route or {}
     plan = RoutePlan.model_validate(shown["plan"])
     click.echo(f"{outcome.status}: {shown['model']} is at epoch {shown['epoch']}, {plan.strategy}: {_arms(plan)}")
+
+
+route.add_command(metrics)
+route.add_command(shadow)

@@ -15,6 +15,7 @@ from streams.evidence import StoredEvidence
 from streams.key_view import follow_keys
 from streams.platform_ring import PlatformRing
 from streams.roles.shared import Built, Shared
+from streams.route_watch import RouteWatch
 from streams.topics import MODEL_REGISTRY, MODEL_ROUTES, PREDICTION_REPLIES
 
 
@@ -26,6 +27,7 @@ async def build(shared: Shared) -> Built:
     shared.things.callback(engine.dispose)
     redis = connect(settings.redis_url)
     shared.things.push_async_callback(redis.aclose)
+    evidence = StoredEvidence(engine)
     steps = topology.control(
         settings,
         keys=PlatformRing(ring, settings),
@@ -33,13 +35,15 @@ async def build(shared: Shared) -> Built:
             client_options(settings), settings.topic(MODEL_ROUTES.name), settings.topic(MODEL_REGISTRY.name)
         ),
         models=Models(BundleStore(settings.model_store)),
-        evidence=StoredEvidence(engine),
+        evidence=evidence,
         clock=lambda: datetime.now(UTC),
         counters=shared.metrics,
         replies=shared.partitions[settings.topic(PREDICTION_REPLIES.name)],
     )
     # One at a time: each is decided by what the last one has written.
-    return shared.pipelines("control", steps, redis, in_flight=1), [view]
+    watch = RouteWatch(settings, evidence, shared.producer)
+    await watch.start(shared.things)
+    return shared.pipelines("control", steps, redis, in_flight=1), [view, watch]
 
 
 class Models:

@@ -22,6 +22,8 @@ from tests.stack import fresh_database
 
 pytestmark = pytest.mark.real_broker
 
+ENOUGH = 300
+"""Requests that the canary must have answered before it is judged."""
 SEEN_S = 2.0
 """Within this a change is in force everywhere."""
 ROLES = ("control", "scorer", "scorer", "gateway", "gateway", "sink")
@@ -114,7 +116,8 @@ def test_a_canary_is_promoted_and_rolled_back_on_every_process_and_survives_a_re
         {"name": "champion", "version": older, "weight": 0.5},
         {"name": "canary", "version": newer, "weight": 0.5},
     ]
-    plan = {"strategy": "canary", "arms": arms, "if_epoch": 1, "reason": "a first look"}
+    thresholds = {"requests": ENOUGH, "error_ratio": 0.2, "slow": 0.5}
+    plan = {"strategy": "canary", "arms": arms, "thresholds": thresholds, "if_epoch": 1, "reason": "a first look"}
     url = gateways(routed)[0]
     put = httpx.put(f"{url}/router/churn", json=plan, headers=headers, timeout=30)
     assert put.status_code == 200, put.text
@@ -128,8 +131,11 @@ def test_a_canary_is_promoted_and_rolled_back_on_every_process_and_survives_a_re
     assert (early.status_code, early.json()["error"]["code"]) == (409, "insufficient_evidence")
     assert early.json()["error"]["evidence"]["outcome"] == "inconclusive"
 
-    forced = {"force": True, "reason": "it is a test"}
-    promoted = httpx.post(f"{url}/router/promote", json=forced, headers=headers, timeout=30)
+    for _ in range(3 * ENOUGH // len(ENTITIES)):
+        answers()
+    counted = f"{url}/router/metrics"
+    wait_for(lambda: httpx.get(counted, headers=headers).json()["arms"][1]["served"] >= ENOUGH, "they are stored")
+    promoted = httpx.post(f"{url}/router/promote", json={"reason": "it does well"}, headers=headers, timeout=30)
     assert (promoted.status_code, promoted.json()["status"]) == (200, "applied")
     assert {answer["model_version"] for answer in seen(routed, admin, answers, 3)} == {newer}
     assert route(routed, "promote", "churn")["status"] == "unchanged"

@@ -34,7 +34,7 @@ class Looks:
     def watches(self, route: Route) -> bool:
         return self.watched
 
-    async def verdict(self, route: Route) -> Mapping[str, Any]:
+    async def judged(self, route: Route) -> Mapping[str, Any] | None:
         self.looked += 1
         if self.away > 0:
             self.away -= 1
