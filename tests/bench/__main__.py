@@ -21,7 +21,12 @@ from tests.bench.options import PARTS, QUICK, Options
 from tests.bench.place import Place, Report, measuring
 from tests.bench.results import Results
 from tests.bench.roundtrip import roundtrips
+from tests.bench.routed import routed
+from tests.bench.routing import route_ns, routings
+from tests.bench.routing_results import RoutingResults, pause_batches
+from tests.bench.shadowing import shadowings
 from tests.bench.sink import sink_rate
+from tests.bench.switching import switches
 from tests.bench.tables import line, tables
 
 NOT_MEASURABLE = 2
@@ -49,22 +54,51 @@ def measure_admission(place: Place, options: Options, results: Results) -> None:
         place.report(f"admission {turn + 1}/{options.repeats}: {shown}")
 
 
+def measure_roundtrips(place: Place, options: Options, results: Results) -> None:
+    for way, callers, loops in roundtrips(place, options):
+        results.loops.setdefault((way, callers), []).append(loops)
+        place.report(f"round trip over {way}, {callers} callers: p50 {loops.p50:.1f} ms, {loops.rate:,.0f}/s")
+
+
+def measure_memory(place: Place, options: Options, results: Results) -> None:
+    for sample in memory(place, options):
+        results.memory.append(sample)
+        resident = ", ".join(f"{name} {mib:.0f}" for name, mib in sample.resident.items())
+        place.report(f"memory after {sample.requests:,}: {resident} MiB")
+
+
+def measure_routed(place: Place, options: Options, results: RoutingResults) -> None:
+    """Shadows first: their agent would begin with the copies that drains leave."""
+    with routed(place, options) as scorer:
+        if "shadow" in options.parts:
+            for name, trips in shadowings(place, scorer, options):
+                results.trips.setdefault(name, []).append(trips)
+                place.report(f"{name}: p50 {trips.p50:.1f} ms, p99 {trips.p99:.1f} ms")
+        if "switch" in options.parts:
+            for each in switches(scorer, options):
+                results.switches.append(each)
+                place.report(f"switch, {each.kind}: at most {pause_batches(each):.2f} full batches' time")
+        if "routing" in options.parts:
+            results.route_ns |= route_ns(scorer.lane.settings.model_store)
+            for name, drain in routings(scorer, options):
+                results.drains.setdefault(name, []).append(drain)
+                place.report(f"routing: {name} {drain.rate:,.0f} records/s")
+
+
 def measure(place: Place, options: Options, results: Results) -> None:
+    parts = set(options.parts)
     place.train(options.model)
-    if {"drain", "sink"} & set(options.parts):
+    if parts & {"drain", "sink"}:
         for turn in range(options.repeats):
             measure_drains(place, options, results, turn)
-    if "roundtrip" in options.parts:
-        for way, callers, loops in roundtrips(place, options):
-            results.loops.setdefault((way, callers), []).append(loops)
-            place.report(f"round trip over {way}, {callers} callers: p50 {loops.p50:.1f} ms, {loops.rate:,.0f}/s")
-    if "admission" in options.parts:
+    if "roundtrip" in parts:
+        measure_roundtrips(place, options, results)
+    if "admission" in parts:
         measure_admission(place, options, results)
-    if "memory" in options.parts:
-        for sample in memory(place, options):
-            results.memory.append(sample)
-            resident = ", ".join(f"{name} {mib:.0f}" for name, mib in sample.resident.items())
-            place.report(f"memory after {sample.requests:,}: {resident} MiB")
+    if "memory" in parts:
+        measure_memory(place, options, results)
+    if parts & {"routing", "switch", "shadow"}:
+        measure_routed(place, options, results.routed)
 
 
 def reporter(console: Console) -> Report:
@@ -94,13 +128,21 @@ def whole(name: str, text: str) -> Callable[[Any], Any]:
 @click.option("--only", help=f"Some of {','.join(PARTS)}, comma-separated.")
 @click.option("--model", type=click.Choice(sorted(ALGORITHMS)), help="What scores; logistic_regression by default.")
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here.")
-@click.option("--seconds", type=click.FloatRange(min=0.1), help="Of each closed loop.")
+@click.option(
+    "--seconds", type=click.FloatRange(min=0.1), help="Of each closed loop, and of each time beside a shadow."
+)
 @whole("--repeats", "Turns; medians are shown.")
 @whole("--requests", "In a drain through the pipeline.")
 @whole("--stock-records", "In a drain of the stock Faust agent.")
 @whole("--loop-records", "In a drain of the bare loop, which reads the requests again and again.")
 @whole("--admission-batches", "Of 500 records, through the admit stage.")
 @whole("--memory-records", "Requests between the looks at memory.")
+@whole("--routing-records", "In a drain under one route.")
+@whole("--routing-rounds", "Drains under each route.")
+@whole("--switches", "Of each kind.")
+@whole("--forest-rows", "What the large model of the switches is trained on.")
+@whole("--shadow-rounds", "Pairs of times without and with a shadow.")
+@whole("--shadow-rate", "Requests a second beside a shadow.")
 def bench(quick: bool, only: str | None, json_file: Path | None, **given: Any) -> None:
     """Measure Weir on a real broker, beside a stock Faust agent and a bare loop on the same records."""
     options = chosen(quick, only, given)

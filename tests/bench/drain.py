@@ -79,9 +79,9 @@ def drain_fleet(place: Place, lane: Lane, count: int) -> Drain:
 def _rest(lane: Lane, watched: Started, processes: Sequence[psutil.Process], count: int) -> Drain:
     """What is still to do, until there are `count` results."""
     ends = Ends(lane, lane.topic(PREDICTION_RESULTS.name))
-    first, before, began = ends.count(), sum(map(_cpu_s, processes)), perf_counter()
+    first, before, began = ends.count(), sum(map(cpu_s, processes)), perf_counter()
     watched.await_true(lambda: ends.count() >= count, f"{count} results", START_S + count / SLOWEST_PER_S)
-    seconds, used, seen = perf_counter() - began, sum(map(_cpu_s, processes)) - before, count - first
+    seconds, used, seen = perf_counter() - began, sum(map(cpu_s, processes)) - before, count - first
     return Drain(seen, seconds, used / seen * 1e6) if seen else Drain(count, ends.span_s(), None)
 
 
@@ -110,12 +110,12 @@ def _measure(contender: AbstractContextManager[Started], ends: Ends, count: int)
     with contender as started:
         started.await_true(lambda: ends.count() > 0, "a first result", START_S)
         process = psutil.Process(started.process.pid)
-        first, before = ends.count(), _cpu_s(process)
+        first, before = ends.count(), cpu_s(process)
         started.await_true(lambda: ends.count() >= count, f"{count} results", START_S + count / SLOWEST_PER_S)
-        seen, used = ends.count() - first, _cpu_s(process) - before
+        seen, used = ends.count() - first, cpu_s(process) - before
     return Drain(ends.count(), ends.span_s(), used / seen * 1e6 if seen else None)
 
 
-def _cpu_s(process: psutil.Process) -> float:
+def cpu_s(process: psutil.Process) -> float:
     times = process.cpu_times()
     return float(times.user + times.system)

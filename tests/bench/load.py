@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from itertools import cycle, islice, starmap
-from typing import Any
+from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, ConsumerGroupState, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -36,11 +36,11 @@ def customers(seed: int = 11) -> list[tuple[str, bytes]]:
 class Load:
     """Puts signed requests on a lane, each under an id of its own and signed as it is sent."""
 
-    def __init__(self, lane: Lane) -> None:
+    def __init__(self, lane: Lane, *, linger_ms: int = 20) -> None:
         self._topic = lane.topic(PREDICTION_REQUESTS.name)
         self._signers = cycle([(key.key_id, signing_key(key.api_key)) for key in lane.keys])
         self._customers = cycle(customers())
-        self._producer = Producer({**QUIET, **OPTIONS, **client_options(lane.settings), "linger.ms": 20})
+        self._producer = Producer({**QUIET, **OPTIONS, **client_options(lane.settings), "linger.ms": linger_ms})
         self._failed: list[str] = []
 
     def put(self, count: int) -> None:
@@ -57,6 +57,16 @@ class Load:
             self._produce(request)
         if self._producer.flush(WAIT_S) or self._failed:
             raise Unavailable("kafka", f"the requests were not delivered: {(self._failed or ['no answer'])[0]}")
+
+    def steadily(self, rate: float, seconds: float) -> int:
+        """Send so many a second, each when it is due, whatever becomes of those before: how many they were."""
+        began, count = time.perf_counter(), round(rate * seconds)
+        for number, (entity, body) in enumerate(islice(self._customers, count)):
+            if (early := began + number / rate - time.perf_counter()) > 0:
+                time.sleep(early)
+            self._produce(self._signed(entity, body))
+        time.sleep(max(0.0, began + seconds - time.perf_counter()))
+        return count
 
     def _signed(self, entity: str, body: bytes) -> Emission:
         key_id, key = next(self._signers)
@@ -118,6 +128,42 @@ class Ends:
         finally:
             consumer.close()
         return (max(times) - min(times)) / 1000
+
+
+class Seen(NamedTuple):
+    """A record: when its producer was given it, in epoch milliseconds, and its value."""
+
+    timestamp_ms: int
+    value: bytes
+
+
+class Tail:
+    """Reads what a topic got since `begin`, when it is asked to and not before: nothing is fetched beside a drain."""
+
+    def __init__(self, lane: Lane, topic: str) -> None:
+        options = {**QUIET, **client_options(lane.settings), "group.id": "bench", "enable.auto.commit": False}
+        self._consumer = Consumer(options)
+        known: Any = self._consumer.list_topics(topic, timeout=WAIT_S)
+        self._partitions = [TopicPartition(topic, number) for number in known.topics[topic].partitions]
+        self._begun = self._partitions
+
+    def begin(self) -> None:
+        ends = [self._consumer.get_watermark_offsets(tp, timeout=WAIT_S)[1] for tp in self._partitions]
+        self._begun = [
+            TopicPartition(tp.topic, tp.partition, end) for tp, end in zip(self._partitions, ends, strict=True)
+        ]
+
+    def read(self, count: int) -> list[Seen]:
+        """The first `count` records since then. Raises Unavailable where they are not there."""
+        self._consumer.assign(self._begun)
+        found: list[Seen] = []
+        while len(found) < count:
+            messages = self._consumer.consume(min(10_000, count - len(found)), timeout=WAIT_S)
+            if not messages:
+                raise Unavailable("kafka", f"{len(found)} results were read, not {count}")
+            found += [Seen(message.timestamp()[1], message.value() or b"") for message in messages]
+        self._consumer.unassign()
+        return found
 
 
 class Group:

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-PARTS = ("drain", "sink", "roundtrip", "memory", "admission")
+PARTS = ("drain", "sink", "roundtrip", "memory", "admission", "routing", "switch", "shadow")
 
 
 @dataclass(frozen=True)
@@ -12,6 +12,10 @@ class Options:
 
     callers, http_callers: closed loops at once. seconds: of each. memory_records: requests between the first and
     the last look at resident memory. admission_batches: of 500 records, by the admit stage and its limiter alone.
+
+    routing_records, routing_rounds: in a drain under one route, and how often each route has its turn. switches: of
+    each kind, and requests a second meanwhile. forest_rows: that the large model is trained on. shadow_rounds: pairs of
+    `seconds` without and with a shadow, and requests a second meanwhile.
     """
 
     parts: tuple[str, ...] = PARTS
@@ -25,6 +29,13 @@ class Options:
     seconds: float = 6.0
     memory_records: int = 1_000_000
     admission_batches: int = 200
+    routing_records: int = 20_000
+    routing_rounds: int = 12
+    switches: int = 10
+    switch_rate: int = 500
+    forest_rows: int = 20_000
+    shadow_rounds: int = 9
+    shadow_rate: int = 200
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -38,4 +49,8 @@ QUICK = Options(
     seconds=2,
     memory_records=100_000,
     admission_batches=20,
+    routing_records=5_000,
+    routing_rounds=3,
+    switches=4,
+    shadow_rounds=3,
 )

@@ -1,7 +1,7 @@
 """What was measured, gathered over the repeats and as JSON."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
@@ -9,6 +9,8 @@ from tests.bench.admission import Round, undisturbed
 from tests.bench.callers import Loops
 from tests.bench.drain import FAUST, FLEET, LOOP, STOCK, Drain
 from tests.bench.memory import Sample
+from tests.bench.routing_results import RoutingResults
+from tests.bench.spread import Spread, spread
 
 RATIOS = {
     "weir / stock Faust": (FAUST, STOCK, 20.0),
@@ -22,22 +24,6 @@ where each part of it waits for Redis, no more is asked than that one may see it
 FLAT = 1.10
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """The median of the repeats, and the least and the most of them."""
-
-    median: float
-    least: float
-    most: float
-
-    def as_json(self) -> dict[str, float]:
-        return {name: round(value, 4) for name, value in asdict(self).items()}
-
-
-def spread(values: Sequence[float]) -> Spread:
-    return Spread(median(values), min(values), max(values))
-
-
 @dataclass
 class Results:
     """Everything, as it comes."""
@@ -47,6 +33,7 @@ class Results:
     loops: dict[tuple[str, int], list[Loops]] = field(default_factory=dict)
     memory: list[Sample] = field(default_factory=list)
     admission: list[Round] = field(default_factory=list)
+    routed: RoutingResults = field(default_factory=RoutingResults)
 
     def ratios(self) -> dict[str, Spread]:
         """Ratios of drain rates, each taken within one repeat."""
@@ -92,6 +79,7 @@ class Results:
                 "growth": self.growth(),
                 "flat_below": FLAT,
             },
+            **self.routed.as_json(),
         }
 
     def _admission(self) -> dict[str, Any]:

@@ -6,7 +6,9 @@ from rich.table import Column, Table
 
 from tests.bench.admission import undisturbed
 from tests.bench.drain import FAUST
-from tests.bench.results import ADMISSION, FLAT, RATIOS, Results, Spread, cpu_us, spread
+from tests.bench.results import ADMISSION, FLAT, RATIOS, Results, cpu_us
+from tests.bench.routing_tables import routing_tables
+from tests.bench.spread import Spread, spread
 
 
 def tables(results: Results) -> Iterator[Table]:
@@ -22,6 +24,7 @@ def tables(results: Results) -> Iterator[Table]:
         yield _admission(results)
     if results.memory:
         yield _memory(results)
+    yield from routing_tables(results.routed)
 
 
 def line(facts: Mapping[str, str]) -> str:

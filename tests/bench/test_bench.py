@@ -4,28 +4,31 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 
 from infra.local.stack import RunningStack
+from tests.bench.load import Seen
 from tests.bench.place import ROOT
+from tests.bench.switching import Window, windows
 from tests.stack import unmeasured
 
 COMMAND = [sys.executable, "-m", "tests.bench"]
 TINY = (
     "--quick --repeats 1 --requests 2000 --stock-records 200 --loop-records 4000 --seconds 0.2 --memory-records 1000 "
-    "--admission-batches 3"
+    "--admission-batches 3 --routing-records 100 --routing-rounds 1 --switches 1 --forest-rows 400 --shadow-rounds 1"
 )
 
 
 @pytest.mark.real_broker
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(180)
 def test_one_run_measures_every_part_and_writes_its_figures(stack: RunningStack, tmp_path: Path) -> None:
     figures = tmp_path / "figures.json"
     command = [*COMMAND, *TINY.split(), "--json", str(figures)]
     environment = {**unmeasured(os.environ), **stack.environment}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=140, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=170, check=False)
     assert done.returncode == 0, done.stderr
     found = orjson.loads(figures.read_bytes())
     assert found["drain"].keys() >= {"weir on Faust", "weir on the bare host", "stock Faust agent"}
@@ -45,8 +48,22 @@ def test_one_run_measures_every_part_and_writes_its_figures(stack: RunningStack,
     assert {name: rates["target"] for name, rates in admission.items()} == targets
     assert all(rates["median"] > 0 for rates in admission.values())
     assert found["memory"]["growth"].keys() >= {"scorer", "sink", "gateway"}
+    check_routing(found)
     assert found["machine"].keys() >= {"cores", "python", "faust-streaming", "onnxruntime", "kafka"}
     assert "round trip" in done.stdout
+
+
+def check_routing(found: Any) -> None:
+    targets = {name: one["target"] for name, one in found["routing"].items()}
+    sharing = ("canary 0.1", "blue_green", "shadow, mirror 0", "ab 0.5", "champion_challenger", "bandit of 3")
+    shown = ("champion", "champion again", "shadow, mirror 1")
+    assert targets == {**dict.fromkeys(shown), **dict.fromkeys(sharing, 0.95)}
+    assert all(one["ratio"]["median"] > 0 for one in found["routing"].values())
+    assert all(found["routing"][name]["route_ns"] > 0 for name in ("champion", *sharing))
+    assert found["switch"].keys() == {"two at hand", "small, loaded anew", "forest, loaded anew"}
+    assert all(one["full_batch_ms"] > 0 and one["longest_in_batches"] > 0 for one in found["switch"].values())
+    assert (found["shadow"]["shadow off"]["copies_answered"], found["shadow"]["p99_target"]) == (0, 1.1)
+    assert found["shadow"]["shadow at 100 %"]["copies_answered"] > 0
 
 
 def test_without_a_real_broker_it_says_what_to_install_and_exits_2() -> None:
@@ -61,4 +78,10 @@ def test_an_unknown_part_is_refused_with_the_known_ones() -> None:
     command = [*COMMAND, "--only", "drain,speed"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
-    assert "known are drain, sink, roundtrip, memory, admission" in done.stderr
+    assert "known are drain, sink, roundtrip, memory, admission, routing, switch, shadow" in done.stderr
+
+
+def test_a_pause_counts_where_it_begins_and_every_other_part_of_a_stream_has_a_switch() -> None:
+    times = {1000: 3, 1010: 3, 1120: 90, 1125: 4, 1230: 80, 1240: 2}
+    seen = [Seen(at, b'{"latency_ms": %d}' % latency) for at, latency in times.items()]
+    assert windows(seen, [1000, 1100, 1200]) == [Window(False, 110, 90), Window(True, 105, 80), Window(False, 10, 2)]
