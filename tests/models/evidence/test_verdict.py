@@ -68,6 +68,11 @@ def test_a_loss_margin_of_zero_asks_for_strictly_better() -> None:
     assert judged(with_thresholds(CHALLENGE, loss=0.001), ("loss",), same).outcome == "promote"
 
 
+def test_at_a_margin_of_one_what_nobody_knows_better_is_not_within_it() -> None:
+    verdict = judged(with_thresholds(CANARY, error_ratio=1.0), ("errors",), served(1000, 1000), served(0))
+    assert [finding.says for finding in verdict.findings] == ["open"]
+
+
 def test_pairs_show_what_two_arms_apart_do_not() -> None:
     loss = {"labels": 5000, "loss": 750.0}
     paired = tried(5000, {"loss": Pairs(5000, 800, 750, 50)})
