@@ -103,7 +103,8 @@ def _is_promoted(route: Route, version: str | None) -> bool:
 
 def _rollback(state: ControlState, command: Rollback, order: Order, facts: Facts) -> Decision:
     route = route_of(state, command.model)
-    if route.current.action == "rolled_back":
+    # Twice is once, but for who names the epoch: a guardrail of the plan that came back has to hold as well.
+    if route.current.action == "rolled_back" and command.if_epoch != route.epoch:
         return unchanged(state, order, route)
     check_epoch(route, command.if_epoch)
     plan = route.before

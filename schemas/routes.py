@@ -143,17 +143,25 @@ class Route(BaseModel):
 
     @property
     def before(self) -> RoutePlan | None:
-        """What a rollback returns to: the plan before the last change that was no step; None where none is known."""
-        changes = [i for i, revision in enumerate(self.revisions) if revision.action not in STEPS]
-        return self.revisions[changes[-1] - 1].plan if changes and changes[-1] > 0 else None
+        """What a rollback returns to: the plan before the last change that was no step and was not rolled back itself;
+        None where none is known."""
+        plans: list[RoutePlan] = []
+        for revision in self.revisions:
+            if revision.action in STEPS:
+                plans = plans[:-1]
+            elif revision.action == "rolled_back":
+                plans = plans[:-2]
+            plans.append(revision.plan)
+        return plans[-2] if len(plans) > 1 else None
 
     def made_by(self, command_id: str) -> Revision | None:
         """The change that this command made, where it is remembered."""
         return next((revision for revision in self.revisions if revision.command_id == command_id), None)
 
     def then(self, revision: Revision) -> Self:
-        """The route after a further change; of several steps in a row the last is remembered."""
-        kept = self.revisions[:-1] if {revision.action, self.current.action} <= STEPS else self.revisions
+        """The route after a further change; of several weights of a bandit in a row the last is remembered."""
+        is_weighed_again = revision.action == self.current.action == "reweighed"
+        kept = self.revisions[:-1] if is_weighed_again else self.revisions
         return self.model_copy(update={"revisions": (*kept, revision)[-MOST_REVISIONS:]})
 
     def public(self) -> dict[str, Any]:
