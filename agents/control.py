@@ -39,7 +39,8 @@ class ControlOutlets:
 class Controller:
     """Carries commands out in their order.
 
-    Each batch is decided by what lies on the topics then: none may begin before the last one is delivered.
+    Each batch is decided by what lies on the topics then: none may begin before the last one is delivered, and none be
+    tried in parts.
     """
 
     keys: KeyRing

@@ -22,12 +22,14 @@ LONGEST_BACKOFF_S = 5.0
 class Limits:
     """in_flight: most batches awaiting delivery. batch_timeout_s: a stage's time for one batch, in seconds.
     max_attempts: times a record may crash the worker before it is given up. backoff_s: the first wait for a dependency
-    that is down, in seconds; each is twice the last."""
+    that is down, in seconds; each is twice the last. singly: the stage gets one record at a time, once all of the one
+    before is delivered."""
 
     in_flight: int = 8
     batch_timeout_s: float = 30.0
     max_attempts: int = 3
     backoff_s: float = 0.1
+    singly: bool = False
 
 
 @dataclass
@@ -65,13 +67,16 @@ class Pipeline:
         """
         await self._take_slot()
         try:
-            started = monotonic()
-            emissions = None if interrupted() else await self._run(batch, interrupted)
-            if emissions is None:
-                self._release()
-                return False
-            self.observer.batch(self.topic, len(batch.records), monotonic() - started)
-            self._in_flight.put_nowait((await self._send(emissions), ack))
+            delivery: asyncio.Future[None] | None = None
+            for part in self._parts(batch):
+                if delivery is not None:
+                    await delivery
+                    self.acked += 1  # it has moved: a long batch is no standstill
+                if (delivery := await self._emit(part, interrupted)) is None:
+                    self._release()
+                    return False
+            assert delivery is not None, "there is one part at least"
+            self._in_flight.put_nowait((delivery, ack))
         except BaseException:
             self._release()
             raise
@@ -109,6 +114,21 @@ class Pipeline:
         self.unfinished -= 1
         if self.unfinished == 0:
             self._idle.set()
+
+    def _parts(self, batch: Batch) -> Sequence[Batch]:
+        """What the stage is asked at once."""
+        if not self.limits.singly or not batch.records:
+            return [batch]
+        return [replace(batch, records=[record]) for record in batch.records]
+
+    async def _emit(self, batch: Batch, interrupted: Callable[[], bool]) -> asyncio.Future[None] | None:
+        """The delivery of what the stage makes of the batch; None where the host wants it back."""
+        started = monotonic()
+        emissions = None if interrupted() else await self._run(batch, interrupted)
+        if emissions is None:
+            return None
+        self.observer.batch(self.topic, len(batch.records), monotonic() - started)
+        return await self._send(emissions)
 
     async def _send(self, emissions: Sequence[Emission]) -> asyncio.Future[None]:
         started = monotonic()

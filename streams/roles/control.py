@@ -43,7 +43,7 @@ async def build(shared: Shared) -> Built:
     # One at a time: each is decided by what the last one has written.
     watch = RouteWatch(settings, evidence, shared.producer)
     await watch.start(shared.things)
-    return shared.pipelines("control", steps, redis, in_flight=1), [view, watch]
+    return shared.pipelines("control", steps, redis, singly=True), [view, watch]
 
 
 class Models:

@@ -46,11 +46,13 @@ class Shared:
     partitions: Mapping[str, int]
     logs: Mapping[str, str]
 
-    def pipelines(self, role: str, steps: Sequence[Step], redis: Any, in_flight: int | None = None) -> list[Pipeline]:
-        """One for each step, with the limits that the settings name. in_flight: batches, where the role needs fewer."""
+    def pipelines(self, role: str, steps: Sequence[Step], redis: Any, *, singly: bool = False) -> list[Pipeline]:
+        """One for each step, with the limits that the settings name. singly: a record at a time, each delivered before
+        the next."""
         settings = self.settings
         attempts = RedisAttempts(redis, self.logs, settings.topic(role))
-        limits = Limits(in_flight or settings.batches_in_flight, settings.batch_timeout_s, settings.max_attempts)
+        in_flight = 1 if singly else settings.batches_in_flight
+        limits = Limits(in_flight, settings.batch_timeout_s, settings.max_attempts, singly=singly)
         return [
             Pipeline(
                 settings.topic(step.topic.name),

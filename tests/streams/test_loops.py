@@ -84,6 +84,30 @@ async def test_a_batch_that_is_cancelled_as_it_waits_for_a_slot_leaves_nothing_b
     assert loop.acked == [0, 2]
 
 
+@pytest.mark.contract("R10", "T3")
+async def test_of_records_that_are_asked_singly_each_is_delivered_before_the_next_is_asked() -> None:
+    """Whatever goes wrong meanwhile: the next one may depend on what the last one has written."""
+    asked: list[int] = []
+
+    async def stage(given: Batch) -> list[Emission]:
+        [record] = given.records
+        asked.append(record.offset)
+        if asked == [0]:
+            raise Unavailable("postgres", "for a moment")
+        return await copy(given)
+
+    loop = Loop(stage, at_once=False, limits=Limits(in_flight=1, backoff_s=0.001, singly=True))
+    async with loop.acking():
+        processing = asyncio.create_task(loop.process(batch(0, 2)))
+        await until(lambda: len(loop.sender.deliveries) == 1, "the first is sent")
+        assert (asked, processing.done()) == ([0, 0], False)
+        loop.sender.deliveries[0].set_result(None)
+        assert await asyncio.wait_for(processing, 5)
+        assert (asked, loop.acked) == ([0, 0, 1], [])
+        loop.sender.deliveries[1].set_result(None)
+        await until(lambda: loop.acked == [1], "one ack for all")
+
+
 async def test_a_batch_without_emissions_is_acked_too() -> None:
     async def nothing(given: Batch) -> list[Emission]:
         return []
