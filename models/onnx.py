@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.onnx_pieces import pieces
 from models.signature import FloatVector, Signature
 from models.tasks import columns_of, scores_of
 from schemas.answers import Task
@@ -78,17 +79,23 @@ def _end_of(error: Exception) -> str:
 
 
 def _refuse_unsafe(graph: bytes) -> None:
+    for model in _read(graph):
+        domains = {opset.domain for opset in model.opset_import} | {node.domain for node in _nodes(model)}
+        if strange := domains - _DOMAINS:
+            raise BundleRefused(f"model.onnx asks for operators of {sorted(strange)}: use standard operators only")
+        if any(tensor.data_location == tensor.EXTERNAL for tensor in _tensors(model)):
+            raise BundleRefused("model.onnx keeps data in other files: export it with everything inside")
+
+
+def _read(graph: bytes) -> Iterator[Any]:
+    """The graph as models that hold its parts."""
     import onnx
 
     try:
-        model = onnx.load_model_from_string(graph)
+        for piece in pieces(graph):
+            yield onnx.load_model_from_string(piece)
     except Exception as error:  # protobuf's own, of a package without types
         raise BundleRefused("model.onnx is no ONNX graph: export the model to ONNX and publish that") from error
-    domains = {opset.domain for opset in model.opset_import} | {node.domain for node in _nodes(model)}
-    if strange := domains - _DOMAINS:
-        raise BundleRefused(f"model.onnx asks for operators of {sorted(strange)}: use standard operators only")
-    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in _tensors(model)):
-        raise BundleRefused("model.onnx keeps data in other files: export it with everything inside")
 
 
 def _graphs(graph: Any) -> Iterator[Any]:

@@ -3,6 +3,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from models.onnx import load
+from models.onnx_pieces import PIECE_BYTES
 from models.signature import Feature, Signature
 from schemas.errors import BundleRefused
 
@@ -24,8 +25,11 @@ def graph(
 
 
 def refused(model: onnx.ModelProto, reason: str) -> None:
-    with pytest.raises(BundleRefused, match=reason):
-        load(model.SerializeToString(), THREE)
+    """As it is, and as part of a graph that is read in pieces."""
+    for text in ("", "x" * 2 * PIECE_BYTES):
+        model.doc_string = text
+        with pytest.raises(BundleRefused, match=reason):
+            load(model.SerializeToString(), THREE)
 
 
 def test_a_graph_of_the_expected_form_is_loaded() -> None:
@@ -58,6 +62,16 @@ def test_operators_that_need_other_libraries_are_refused() -> None:
     refused(graph(domain="com.example"), "operators of .*com.example")
 
 
+@pytest.mark.parametrize("tag", [b"\x3a", b"\xba\x00"], ids=["shortest", "longer"])
+def test_a_graph_that_is_merged_into_the_first_is_looked_at_too(tag: bytes) -> None:
+    more = onnx.GraphProto(node=[helper.make_node("Relu", ["a"], ["b"], domain="com.example")]).SerializeToString()
+    padded = graph()
+    padded.doc_string = "x" * 2 * PIECE_BYTES
+    for first in (graph(), padded):
+        with pytest.raises(BundleRefused, match=r"operators of .*com.example"):
+            load(first.SerializeToString() + tag + bytes([len(more)]) + more, THREE)
+
+
 @pytest.mark.parametrize("where", ["initializer", "attribute", "subgraph", "function"])
 def test_data_outside_the_graph_is_refused(where: str) -> None:
     tensor = helper.make_tensor("weights", TensorProto.FLOAT, [3, 2], [0.0] * 6)
@@ -79,7 +93,7 @@ def test_data_outside_the_graph_is_refused(where: str) -> None:
     refused(model, "keeps data in other files")
 
 
-@pytest.mark.parametrize("content", [b"", b"not a graph", b"\x08\x09", b"\xff" * 100])
+@pytest.mark.parametrize("content", [b"", b"not a graph", b"\x08\x09", b"\xff" * 100, b"\x0b" * 2 * PIECE_BYTES])
 def test_bytes_that_are_no_graph_are_refused(content: bytes) -> None:
     with pytest.raises(BundleRefused, match=r"model\.onnx"):
         load(content, THREE)
