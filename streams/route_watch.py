@@ -64,6 +64,7 @@ class RouteWatch:
         self._view = CompactedView(settings, settings.topic(MODEL_ROUTES.name), self._table.update)
         self._told: dict[tuple[str, int], str] = {}
         self._asked: set[str] = set()
+        """What was given: if it was refused, it would be again."""
         self._watcher: asyncio.Task[None] | None = None
 
     async def start(self, things: AsyncExitStack) -> None:
@@ -107,29 +108,31 @@ class RouteWatch:
         emissions: list[Emission] = []
         if verdict and self._told.get((route.model, route.epoch)) != verdict["outcome"]:
             emissions.append(self._event(route, "evidence", verdict["outcome"], verdict["reason"], verdict))
-        if (why := await self._looks.guardrail(route)) is not None:
-            rollback = Rollback(model=route.model, reason=f"guardrail: {why}", if_epoch=route.epoch, actor="guardrail")
-            if command := self._command(route, rollback):
-                emissions += [self._event(route, "guardrail", "roll_back", why, verdict), *command]
-        elif (weights := await self._looks.weights(route)) is not None and _moved(route, weights):
-            reweigh = Reweigh(model=route.model, weights=dict(weights), if_epoch=route.epoch, actor="bandit")
-            emissions += self._command(route, reweigh)
+        why = await self._looks.guardrail(route)
+        command = await self._needed(route, why)
+        # The id says what it is for: given again, or by another watch, it is the same command.
+        request_id = "" if command is None else event_id(f"{command.command} at epoch {route.epoch}", route.model)
+        if command is not None and request_id not in self._asked:
+            if why is not None:
+                emissions.append(self._event(route, "guardrail", "roll_back", why, verdict))
+            now_ms = time.time_ns() // 1_000_000
+            emissions.append(platform_command(self._settings, command, now_ms=now_ms, request_id=request_id))
         if emissions:
             await self._sender.send(emissions)
             self._told = {(route.model, route.epoch): verdict.get("outcome", ""), **self._others(route.model)}
+            self._asked.add(request_id)
+
+    async def _needed(self, route: Route, why: str | None) -> Command | None:
+        """The command that the route needs, if any. why: the guardrail that was passed."""
+        if why is not None:
+            return Rollback(model=route.model, reason=f"guardrail: {why}", if_epoch=route.epoch, actor="guardrail")
+        weights = await self._looks.weights(route)
+        if weights is None or not _moved(route, weights):
+            return None
+        return Reweigh(model=route.model, weights=dict(weights), if_epoch=route.epoch, actor="bandit")
 
     def _others(self, model: str) -> dict[tuple[str, int], str]:
         return {place: outcome for place, outcome in self._told.items() if place[0] != model}
-
-    def _command(self, route: Route, command: Command) -> list[Emission]:
-        """The command, unless it was given: refused once it would be refused again."""
-        # The id says what it is for: given again, or by another watch, it is the same command.
-        request_id = event_id(f"{command.command} at epoch {route.epoch}", route.model)
-        if request_id in self._asked:
-            return []
-        self._asked.add(request_id)
-        now_ms = time.time_ns() // 1_000_000
-        return [platform_command(self._settings, command, now_ms=now_ms, request_id=request_id)]
 
     def _event(self, route: Route, kind: Any, outcome: str, reason: str, verdict: Mapping[str, Any]) -> Emission:
         event = RoutingEvent(

@@ -50,11 +50,15 @@ class Looks:
 
 @dataclass
 class Sent:
-    """Keeps what is sent."""
+    """Keeps what is sent, once it is not away."""
 
     records: list[Emission] = field(default_factory=list)
+    away: int = 0
 
     async def send(self, emissions: Sequence[Emission]) -> None:
+        if self.away > 0:
+            self.away -= 1
+            raise Unavailable("kafka", "it does not answer")
         self.records += emissions
 
     def events(self) -> list[tuple[str, str]]:
@@ -109,6 +113,13 @@ async def test_a_guardrail_that_is_passed_rolls_the_route_back_once(watched: Wat
     assert (command.model, command.if_epoch, command.actor) == ("churn", 1, "guardrail")
     assert command.reason == "guardrail: 12 % of 300 answers are errors"
     assert ("guardrail", "roll_back") in watched.sent.events()
+
+
+async def test_a_rollback_that_was_not_delivered_is_asked_for_again(watched: Watched) -> None:
+    watched.sent.away = 2
+    watched.looks.why = "12 % of 300 answers are errors"
+    await watched.looks_more(5)
+    assert [type(command) for command in watched.sent.commands()] == [Rollback]
 
 
 async def test_a_bandit_is_weighed_anew_where_that_is_worth_it(watched: Watched) -> None:
