@@ -36,7 +36,7 @@ def read_records(options: Mapping[str, Any], topic: str, on_record: OnRecord, ti
         }
     )
     try:
-        unread = _ends(consumer, topic, deadline)
+        unread = {partition: end for partition, (_, end) in spans(consumer, topic, deadline).items()}
         consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in unread])
         _read_up_to(consumer, topic, unread, on_record, deadline)
     except KafkaException as error:
@@ -45,17 +45,13 @@ def read_records(options: Mapping[str, Any], topic: str, on_record: OnRecord, ti
         consumer.close()
 
 
-def _ends(consumer: Consumer, topic: str, deadline: float) -> dict[int, int]:
-    """Partition -> end offset, of the partitions that hold anything."""
+def spans(consumer: Consumer, topic: str, deadline: float) -> dict[int, tuple[int, int]]:
+    """Partition -> first offset and end, of the partitions that hold anything. Raises Unavailable, KafkaException."""
     known = consumer.list_topics(topic, timeout=_left(deadline)).topics[topic]
     if known.error is not None:
         raise Unavailable("kafka", f"topic {topic}: {known.error.str()}; make it with `weir topics create`")
-    ends = {}
-    for partition in known.partitions:
-        low, high = _span(consumer, TopicPartition(topic, partition), deadline)
-        if high > low:
-            ends[partition] = high
-    return ends
+    found = {partition: _span(consumer, TopicPartition(topic, partition), deadline) for partition in known.partitions}
+    return {partition: (low, high) for partition, (low, high) in found.items() if high > low}
 
 
 def _span(consumer: Consumer, partition: TopicPartition, deadline: float) -> tuple[int, int]:

@@ -19,6 +19,7 @@ VERBS = {
     "topics": "streams.cli.topics:topics",
     "models": "streams.cli.models:models",
     "route": "streams.cli.route:route",
+    "replay": "streams.cli.replay:replay",
     "keys": "streams.cli.keys:keys",
     "limits": "streams.cli.limits:limits",
     "produce": "streams.cli.produce:produce",
