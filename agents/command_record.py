@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 from agents.admit import authenticate, lone_request_id, requested_ms
 from agents.decision import Order
 from agents.ending import reply_partition
-from agents.ports import KeyRing
+from agents.ports import CommandRing
 from schemas import headers as h
 from schemas.control import Command, Outcome, read_command
 from schemas.errors import FieldError, InvalidRequest, Refused, Undecodable
+from schemas.keys import ApiKey
 from schemas.message import Emission, Record
 from schemas.platform_key import PLATFORM_KEY_ID
 from schemas.request import describe, is_request_id
@@ -27,7 +28,7 @@ class Given(NamedTuple):
     command: Command
 
 
-def read(record: Record, *, keys: KeyRing, now: datetime) -> Given:
+def read(record: Record, *, keys: CommandRing, now: datetime) -> Given:
     """The command in a record. Raises Undecodable, Refused; InvalidRequest naming every wrong field.
 
     Its time is the one at which the broker got it, so that a repetition says the same.
@@ -35,7 +36,7 @@ def read(record: Record, *, keys: KeyRing, now: datetime) -> Given:
     headers = h.read_headers(record.headers)
     if not is_request_id(headers.get(h.REQUEST_ID, b"")):
         raise Undecodable("no_request_id", "the header request-id is missing or none")
-    key = authenticate(record, headers, sha256(record.value or b"").hexdigest(), keys, now)
+    key = _authenticated(record, headers, keys, now)
     if not key.may("admin"):
         raise Refused("forbidden", "this key lacks the permission admin")
     command = read_command(record.value)
@@ -45,6 +46,17 @@ def read(record: Record, *, keys: KeyRing, now: datetime) -> Given:
         raise _wrong("actor", "leave it out: the command of a key is in the key's name", command.actor)
     at = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=requested_ms(record))
     return Given(Order(headers[h.REQUEST_ID].decode(), command.actor or key.key_id, at), command)
+
+
+def _authenticated(record: Record, headers: Mapping[str, bytes], keys: CommandRing, now: datetime) -> ApiKey:
+    """The key that signed the record. While the master secret is replaced, some sign under the one before."""
+    digest = sha256(record.value or b"").hexdigest()
+    try:
+        return authenticate(record, headers, digest, keys, now)
+    except Refused as error:
+        if error.why != "signature" or keys.former is None or headers.get(h.KEY_ID) != PLATFORM_KEY_ID.encode():
+            raise
+        return authenticate(record, headers, digest, keys.former, now)
 
 
 def outcome_of(record: Record, error: Undecodable | InvalidRequest | Refused) -> Outcome | None:

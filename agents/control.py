@@ -8,7 +8,7 @@ from typing import Any
 from agents.command_record import HEADERS, outcome_of, read, reply
 from agents.commands import decide
 from agents.decision import Decision, Facts, Order
-from agents.ports import Clock, ControlStore, Counters, Evidence, KeyRing, ModelStore
+from agents.ports import Clock, CommandRing, ControlStore, Counters, Evidence, ModelStore
 from models.routing import STRATEGIES
 from schemas.control import AdoptRoute, Command, Outcome, Promote, PublishModel, Ramp, SetRoute
 from schemas.control_state import ControlState
@@ -43,7 +43,7 @@ class Controller:
     tried in parts.
     """
 
-    keys: KeyRing
+    keys: CommandRing
     store: ControlStore
     models: ModelStore
     evidence: Evidence

@@ -32,6 +32,15 @@ class KeyRing(Protocol):
         ...
 
 
+class CommandRing(KeyRing, Protocol):
+    """The keys that may give commands, the platform's own among them."""
+
+    @property
+    def former(self) -> KeyRing | None:
+        """The platform's key under the master secret before this one; None without any."""
+        ...
+
+
 class Limiter(Protocol):
     """The token buckets."""
 

@@ -20,7 +20,18 @@ from agents.control import Controller, ControlOutlets
 from agents.ending import Outlets
 from agents.persist import persist_keys, persist_labels, persist_results
 from agents.persist_shadows import persist_shadows
-from agents.ports import Clock, ControlStore, Counters, Evidence, KeyRing, Limiter, ModelStore, Router, Store
+from agents.ports import (
+    Clock,
+    CommandRing,
+    ControlStore,
+    Counters,
+    Evidence,
+    KeyRing,
+    Limiter,
+    ModelStore,
+    Router,
+    Store,
+)
 from agents.shadow import Load, Shadow
 from schemas.dead_letter import dead_letter
 from schemas.message import Emission, Record
@@ -135,7 +146,7 @@ def sink(settings: Settings, *, keys: KeyRing, store: Store, counters: Counters)
 def control(
     settings: Settings,
     *,
-    keys: KeyRing,
+    keys: CommandRing,
     store: ControlStore,
     models: ModelStore,
     evidence: Evidence,

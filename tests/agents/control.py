@@ -24,8 +24,16 @@ NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 NOW_MS = int(NOW.timestamp() * 1000)
 ADMIN = credential("admin-admin", permissions=["admin"])
 PLATFORM = platform_credential("m" * 32)
+FORMER = platform_credential("f" * 32)
 OUTLETS = ControlOutlets("routes", "registry", "audit", "events", "replies", "dead", 4)
 GOOD = {"digest": "ab" * 32, "algorithm": "logistic_regression", "metrics": {"roc_auc": 0.8}}
+
+
+@dataclass
+class FakeCommandKeys(FakeKeys):
+    """The keys there are, and the platform's former one."""
+
+    former: FakeKeys | None = None
 
 
 @dataclass
@@ -90,7 +98,7 @@ class Desk:
 
     @property
     def stage(self) -> Controller:
-        keys = FakeKeys([ADMIN, credential(), PLATFORM])
+        keys = FakeCommandKeys([ADMIN, credential(), PLATFORM], former=FakeKeys([FORMER]))
         return Controller(keys, self.state, self.models, self.evidence, lambda: NOW, self.counters, OUTLETS)
 
     async def give(self, *records: Record, lose: Sequence[str] = ()) -> list[Emission]:
@@ -117,7 +125,13 @@ class Desk:
 
 
 def given(
-    command: Mapping[str, Any], *, request_id: str = "c1", by: Credential = ADMIN, offset: int = 0, key: bytes = b""
+    command: Mapping[str, Any],
+    *,
+    request_id: str = "c1",
+    by: Credential = ADMIN,
+    offset: int = 0,
+    key: bytes = b"",
+    later_ms: int = 0,
 ) -> Record:
     """A command as a signed record that asks for a reply."""
     body = encode(dict(command))
@@ -133,7 +147,7 @@ def given(
         (h.REPLY_PARTITION, b"2"),
         (h.REPLY_INSTANCE, b"token"),
     ]
-    return Record(TOPIC, 0, offset, NOW_MS, record_key, body, headers)
+    return Record(TOPIC, 0, offset, NOW_MS + later_ms, record_key, body, headers)
 
 
 def outcomes(emissions: Sequence[Emission]) -> list[Outcome]:
