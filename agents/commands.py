@@ -12,6 +12,8 @@ from agents.decision import (
     applied,
     changed,
     check_epoch,
+    check_order,
+    check_same,
     check_versions,
     refused,
     route_of,
@@ -47,9 +49,11 @@ def decide(state: ControlState, command: Command, order: Order, facts: Facts) ->
         state = state.with_entry(entry)
     found = (*facts.entries.values(), *made)
     revision = None if known is None else known.made_by(order.command_id)
-    if known is not None and revision is not None:
-        return Decision(applied(order, known), state, known, revision, found)
     try:
+        if known is not None and revision is not None:
+            check_same(revision, command)
+            return Decision(applied(order, known), state, known, revision, found)
+        check_order(known, command, order)
         decided = _HANDLERS[type(command)](state, command, order, facts)
     except InvalidRequest as error:
         outcome = refused(order, "invalid_request", str(error), known)

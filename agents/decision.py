@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from schemas.control import Command, Outcome, OutcomeCode
+from schemas.control import Command, Outcome, OutcomeCode, Promote, PublishModel, SetRoute
 from schemas.control_state import ControlState
 from schemas.registry import RegistryEntry
 from schemas.routes import Action, Revision, Route, RoutePlan
@@ -54,6 +54,34 @@ class Declined(Exception):
     def __init__(self, code: OutcomeCode, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+_MAKES: Mapping[str, Sequence[Action]] = {
+    "set_route": ("set",),
+    "adopt_route": ("adopted",),
+    "promote": ("promoted",),
+    "rollback": ("rolled_back",),
+    "ramp": ("ramped", "promoted"),
+    "reweigh": ("reweighed",),
+}
+
+
+def check_order(route: Route | None, command: Command, order: Order) -> None:
+    """Raises Declined for what was given before the route's last change: it was decided then, and this is its record
+    once more. What only verifies is verified at any time."""
+    if route is not None and order.at < route.current.at and not isinstance(command, PublishModel):
+        raise Declined("conflict", f"epoch {route.epoch} came after this command: look at the route and repeat it")
+
+
+def check_same(revision: Revision, command: Command) -> None:
+    """Raises Declined where the change was made by another command under the same id."""
+    is_same = revision.action in _MAKES.get(command.command, ())
+    if isinstance(command, SetRoute):
+        is_same = is_same and revision.plan == command.plan
+    if isinstance(command, Promote) and command.version is not None:
+        is_same = is_same and revision.plan.champion.version == command.version
+    if not is_same:
+        raise Declined("conflict", f"epoch {revision.epoch} was made by another command under this request id")
 
 
 def changed(state: ControlState, command: Command, order: Order, action: Action, plan: RoutePlan) -> Decision:

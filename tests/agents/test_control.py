@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from schemas.keys import Credential
+from schemas.platform_key import platform_credential
 from schemas.routes import MOST_REVISIONS
-from tests.agents.control import ADMIN, PLATFORM, Desk, FakeEvidence, canary, champion, given, outcomes
+from tests.agents.control import ADMIN, FORMER, PLATFORM, Desk, FakeEvidence, canary, champion, given, outcomes
 from tests.agents.scorer import credential
 
 
@@ -173,6 +174,13 @@ async def test_a_command_that_cannot_be_carried_out_says_why(
 async def test_only_an_admin_key_commands(desk: Desk, by: Credential, code: str) -> None:
     outcome = await desk.ask(command="promote", model="churn", by=by)
     assert (outcome.status, outcome.code, desk.route().epoch) == ("refused", code, 2)
+
+
+async def test_while_the_master_secret_is_replaced_the_platform_signs_under_either(desk: Desk) -> None:
+    assert (await desk.ask(command="promote", model="churn", actor="cli:ada", by=FORMER)).status == "applied"
+    assert (await desk.ask(command="rollback", model="churn", by=PLATFORM)).status == "applied"
+    forged = await desk.ask(command="promote", model="churn", by=platform_credential("x" * 32))
+    assert (forged.code, desk.counters.doubts) == ("unauthorized", {"signature": 1})
 
 
 async def test_the_platform_acts_in_anothers_name_and_a_key_does_not(desk: Desk) -> None:

@@ -1,5 +1,7 @@
 """Commands that come again, late, or beside others."""
 
+from typing import Any
+
 import pytest
 
 from tests.agents.control import Desk, canary, champion, given, outcomes
@@ -32,3 +34,34 @@ async def test_a_step_that_is_delivered_again_after_the_next_one_is_no_further_s
     assert (first[-1].status, desk.route().plan.arms[1].weight) == ("applied", 0.5)
     assert [outcome.status for outcome in outcomes(await desk.give(*ramps))] == ["applied", "applied"]
     assert (desk.route().epoch, desk.route().plan.arms[1].weight) == (4, 0.5)
+
+
+async def test_a_command_that_changed_nothing_changes_nothing_when_it_comes_again_after_a_later_one(desk: Desk) -> None:
+    """The agent died before its offset was committed: a rollback that was once too many undoes no later plan."""
+    commands = [
+        {"command": "rollback", "model": "churn"},
+        {"command": "rollback", "model": "churn"},
+        {"command": "set_route", "model": "churn", "plan": canary("v1", "v3", 0.1)},
+    ]
+    records = [given(one, request_id=f"r{i}", offset=10 + i, later_ms=i) for i, one in enumerate(commands, 1)]
+    told = [outcome.status for outcome in outcomes(await desk.give(*records))]
+    assert told == ["applied", "unchanged", "applied"]
+    [_, again, _] = outcomes(await desk.give(*records))
+    assert (again.code, desk.route().epoch, desk.route().plan.strategy) == ("conflict", 4, "canary")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"command": "rollback"},
+        {"command": "set_route", "plan": canary("v1", "v3", 0.1)},
+        {"command": "set_route", "plan": canary("v1", "v2", 0.5)},
+    ],
+)
+async def test_another_command_under_the_same_request_id_is_refused(desk: Desk, other: dict[str, Any]) -> None:
+    plan = canary("v1", "v2", 0.2)
+    assert (await desk.ask("once", command="set_route", model="churn", plan=plan)).status == "applied"
+    refused = await desk.ask("once", model="churn", **other)
+    assert (refused.code, "another command" in str(refused.message)) == ("conflict", True)
+    assert (await desk.ask("once", command="set_route", model="churn", plan=plan, reason="again")).status == "applied"
+    assert desk.route().epoch == 3
