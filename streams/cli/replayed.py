@@ -46,8 +46,8 @@ def print_report(report: Mapping[str, Any]) -> None:
     tallies = dict(report["answered_by"])
     if len(tallies) > 1:
         tallies["all"] = report["total"]
-    title = f"{report['model']} {report['version']}, {report['from']} to {report['to']}"
-    table = Table(Column("answered by", no_wrap=True), *(escape(version) for version in tallies), title=escape(title))
+    click.echo(f"{report['model']} {report['version']} on the results from {report['from']} to {report['to']}")
+    table = Table(Column("answered by", no_wrap=True), *(escape(version) for version in tallies))
     for measure, shown in MEASURES.items():
         table.add_row(measure, *(shown(tally) for tally in tallies.values()))
     Console().print(table)
