@@ -16,19 +16,19 @@ from agents.decision import (
     check_same,
     check_versions,
     refused,
+    revised,
     route_of,
     unchanged,
-    unknown,
 )
+from agents.version_commands import publish, retire
 from models.routing import STRATEGIES, next_step
 from schemas.control import (
     AdoptRoute,
     Command,
-    Outcome,
-    OutcomeStatus,
     Promote,
     PublishModel,
     Ramp,
+    RemoveRoute,
     RetireModel,
     Reweigh,
     Rollback,
@@ -36,14 +36,13 @@ from schemas.control import (
 )
 from schemas.control_state import ControlState
 from schemas.errors import FieldError, InvalidRequest
-from schemas.registry import RegistryEntry
 from schemas.result import named
 from schemas.routes import Action, Arm, Route, RoutePlan
 
 
 def decide(state: ControlState, command: Command, order: Order, facts: Facts) -> Decision:
     """The end of a command. One that was carried out before ends as it did then, and what it made is written again."""
-    known = state.routes.get(command.model)
+    known = state.last(command.model)
     made = [entry for entry in state.entries.values() if entry.command_id == order.command_id]
     for entry in facts.entries.values():
         state = state.with_entry(entry)
@@ -140,34 +139,12 @@ def _reweigh(state: ControlState, command: Reweigh, order: Order, facts: Facts) 
     return changed(state, command, order, "reweighed", plan)
 
 
-def _publish(state: ControlState, command: PublishModel, order: Order, facts: Facts) -> Decision:
-    entry = state.entries.get(f"{command.model}/{command.version}")
-    if entry is None:
-        raise Declined("unknown_version", unknown(state, command.model, command.version, facts))
-    if entry.status == "refused":
-        raise Declined("model_refused", f"{command.model} {command.version} is refused: {entry.reason}")
-    if entry.status == "retired":
-        raise Declined("unknown_version", f"{command.model} {command.version} is retired: publish it as a new version")
-    is_new = command.version in facts.entries or entry.command_id == order.command_id
-    return Decision(_about(entry, order, "applied" if is_new else "unchanged"), state)
-
-
-def _retire(state: ControlState, command: RetireModel, order: Order, facts: Facts) -> Decision:
-    entry, route = state.entries.get(f"{command.model}/{command.version}"), state.routes.get(command.model)
-    if entry is None:
-        raise Declined("unknown_version", unknown(state, command.model, command.version, facts))
-    if route is not None and command.version in route.plan.versions():
-        raise Declined("in_use", f"the route of {command.model} names {command.version}: set another route first")
-    if entry.status == "retired":
-        is_own = entry.command_id == order.command_id
-        return Decision(_about(entry, order, "applied" if is_own else "unchanged"), state)
-    changes = {"status": "retired", "at": order.at, "actor": order.actor, "reason": command.reason}
-    retired = entry.model_copy(update={**changes, "command_id": order.command_id})
-    return Decision(_about(retired, order, "applied"), state.with_entry(retired), entries=(retired,))
-
-
-def _about(entry: RegistryEntry, order: Order, status: OutcomeStatus) -> Outcome:
-    return Outcome(request_id=order.command_id, status=status, entry=entry.model_dump(mode="json"))
+def _remove(state: ControlState, command: RemoveRoute, order: Order, facts: Facts) -> Decision:
+    if command.model in state.removed:
+        return unchanged(state, order, state.removed[command.model])
+    route = route_of(state, command.model)
+    check_epoch(route, command.if_epoch)
+    return revised(state, command, order, "removed", route.plan)
 
 
 _HANDLERS: Mapping[type[Any], Callable[[ControlState, Any, Order, Facts], Decision]] = {
@@ -177,8 +154,9 @@ _HANDLERS: Mapping[type[Any], Callable[[ControlState, Any, Order, Facts], Decisi
     Rollback: _rollback,
     Ramp: _ramp,
     Reweigh: _reweigh,
-    PublishModel: _publish,
-    RetireModel: _retire,
+    RemoveRoute: _remove,
+    PublishModel: publish,
+    RetireModel: retire,
 }
 
 

@@ -62,6 +62,7 @@ _MAKES: Mapping[str, Sequence[Action]] = {
     "promote": ("promoted",),
     "rollback": ("rolled_back",),
     "ramp": ("ramped", "promoted"),
+    "remove_route": ("removed",),
     "reweigh": ("reweighed",),
 }
 
@@ -86,9 +87,15 @@ def check_same(revision: Revision, command: Command) -> None:
 
 def changed(state: ControlState, command: Command, order: Order, action: Action, plan: RoutePlan) -> Decision:
     """The route with this plan; where that is its plan already, nothing changes."""
-    known = state.routes.get(command.model)
-    if known is not None and known.plan == plan:
-        return unchanged(state, order, known)
+    served = state.routes.get(command.model)
+    if served is not None and served.plan == plan:
+        return unchanged(state, order, served)
+    return revised(state, command, order, action, plan)
+
+
+def revised(state: ControlState, command: Command, order: Order, action: Action, plan: RoutePlan) -> Decision:
+    """The route with one more revision."""
+    known = state.last(command.model)
     revision = Revision(
         epoch=1 if known is None else known.epoch + 1,
         at=order.at,

@@ -27,7 +27,7 @@ class TopicControlStore:
             asyncio.to_thread(self._read, self._routes, table.update),
             asyncio.to_thread(self._read, self._registry, registry.update),
         )
-        return ControlState(routes=table.routes, entries=registry.entries)
+        return ControlState(routes=table.routes, entries=registry.entries, removed=table.removed)
 
     def _read(self, topic: str, update: Callable[[str, bytes | None], bool]) -> None:
         def note(key: bytes, value: bytes | None) -> None:

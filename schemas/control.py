@@ -63,6 +63,13 @@ class Ramp(_Command):
     force: bool = False
 
 
+class RemoveRoute(_Command):
+    """The model is served no more, until a route is set. if_epoch: only where the route is at this epoch."""
+
+    command: Literal["remove_route"] = "remove_route"
+    if_epoch: Annotated[int, Field(ge=1)] | None = None
+
+
 class Reweigh(_Command):
     """A bandit's weights, arm by arm. if_epoch: what they were computed from."""
 
@@ -85,7 +92,7 @@ class RetireModel(_Command):
     version: Word
 
 
-Command = SetRoute | AdoptRoute | Promote | Rollback | Ramp | Reweigh | PublishModel | RetireModel
+Command = SetRoute | AdoptRoute | Promote | Rollback | Ramp | RemoveRoute | Reweigh | PublishModel | RetireModel
 
 _COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="command")])
 

@@ -14,38 +14,58 @@ Message = TypeVar("Message", bound=BaseModel)
 
 
 class ControlState(BaseModel):
-    """All routes by model, and all versions that were announced by `name/version`."""
+    """All routes by model, and all versions that were announced by `name/version`.
+
+    removed: the routes of models that are served no more.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     routes: dict[str, Route] = {}
     entries: dict[str, RegistryEntry] = {}
+    removed: dict[str, Route] = {}
+
+    def last(self, model: str) -> Route | None:
+        """The route of a model, also where it is removed."""
+        return self.routes.get(model) or self.removed.get(model)
 
     def with_route(self, route: Route) -> Self:
-        return self.model_copy(update={"routes": {**self.routes, route.model: route}})
+        routes, removed = dict(self.routes), dict(self.removed)
+        for table in (routes, removed):
+            table.pop(route.model, None)
+        (removed if route.is_removed else routes)[route.model] = route
+        return self.model_copy(update={"routes": routes, "removed": removed})
 
     def with_entry(self, entry: RegistryEntry) -> Self:
         return self.model_copy(update={"entries": {**self.entries, entry.key: entry}})
 
 
 class RouteTable:
-    """Model -> route, fed record by record from `model-routes`; an older epoch never takes a newer one's place."""
+    """Model -> route, fed record by record from `model-routes`; an older epoch never takes a newer one's place.
+
+    removed: the routes of models that are served no more.
+    """
 
     def __init__(self) -> None:
         self.routes: dict[str, Route] = {}
+        self.removed: dict[str, Route] = {}
 
     def update(self, model: str, value: bytes | None) -> bool:
         """Takes over one record, a route as JSON, or None, which removes it. False where it changes nothing."""
         if value is None:
-            return self.routes.pop(model, None) is not None
+            return self._forget(model) is not None
         route = _read(Route, model, value)
         if route is None or route.model != model:
             return False
-        known = self.routes.get(model)
+        known = self.routes.get(model) or self.removed.get(model)
         if known is not None and known.epoch >= route.epoch:
             return False
-        self.routes[model] = route
+        self._forget(model)
+        (self.removed if route.is_removed else self.routes)[model] = route
         return True
+
+    def _forget(self, model: str) -> Route | None:
+        return self.routes.pop(model, None) or self.removed.pop(model, None)
 
 
 class Registry:

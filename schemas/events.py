@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from schemas.keys import ApiKey
 from schemas.registry import RegistryEntry
 from schemas.request import new_request_id
-from schemas.routes import Revision, Route
+from schemas.routes import Revision, Route, RoutePlan
 
 _CONTROL = UUID("6f1c0c58-6f0e-5d0b-9a3e-2c1f4d7a9b10")
 """Namespace of the ids that are made from a command's."""
@@ -17,6 +17,7 @@ _CONTROL = UUID("6f1c0c58-6f0e-5d0b-9a3e-2c1f4d7a9b10")
 KeyAction = Literal["key_created", "key_revoked", "key_rotated", "key_tier_changed", "key_resealed"]
 ControlAction = Literal[
     "route_adopted", "route_set", "route_promoted", "route_rolled_back", "route_ramped", "route_reweighed",
+    "route_removed",
     "model_ready", "model_refused", "model_retired",
 ]  # fmt: skip
 
@@ -84,7 +85,7 @@ def route_changed(route: Route, revision: Revision) -> AuditEvent:
     """The event of one route's change."""
     epochs = [known.epoch for known in route.revisions]
     place = epochs.index(revision.epoch)
-    before = route.revisions[place - 1].plan if place else None
+    before, after = (_plan(route.revisions[place - 1]) if place else None), _plan(revision)
     return AuditEvent(
         event_id=event_id(revision.command_id, route.model),
         at=revision.at,
@@ -92,14 +93,19 @@ def route_changed(route: Route, revision: Revision) -> AuditEvent:
         action=f"route_{revision.action}",  # type: ignore[arg-type]  # pydantic checks it
         target=route.model,
         before=None if before is None else before.digest(),
-        after=revision.plan.digest(),
+        after=None if after is None else after.digest(),
         reason=revision.reason,
         details={
             "epoch": revision.epoch,
             "from": None if before is None else before.summary(),
-            "to": revision.plan.summary(),
+            "to": None if after is None else after.summary(),
         },
     )
+
+
+def _plan(revision: Revision) -> RoutePlan | None:
+    """What is served from then on; None where that is nothing."""
+    return None if revision.action == "removed" else revision.plan
 
 
 def entry_changed(entry: RegistryEntry) -> AuditEvent:

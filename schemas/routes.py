@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 StrategyName = Literal["champion", "canary", "blue_green", "shadow", "ab", "champion_challenger", "bandit"]
-Action = Literal["adopted", "set", "promoted", "rolled_back", "ramped", "reweighed"]
+Action = Literal["adopted", "set", "promoted", "rolled_back", "ramped", "reweighed", "removed"]
 
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 Word = Annotated[str, Field(pattern=rf"^{WORD.pattern}$")]
@@ -142,11 +142,19 @@ class Route(BaseModel):
         return self.current.plan
 
     @property
+    def is_removed(self) -> bool:
+        """Whether the model is served no more; the next plan's epoch goes on from here."""
+        return self.current.action == "removed"
+
+    @property
     def before(self) -> RoutePlan | None:
         """What a rollback returns to: the plan before the last change that was no step and was not rolled back itself;
         None where none is known."""
         plans: list[RoutePlan] = []
         for revision in self.revisions:
+            if revision.action == "removed":
+                plans = []
+                continue
             if revision.action in STEPS:
                 plans = plans[:-1]
             elif revision.action == "rolled_back":

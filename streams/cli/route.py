@@ -117,6 +117,18 @@ def ramp(model: str, timeout: float, as_json: bool, **fields: Any) -> None:
     _print_outcome(given("ramp", timeout, model=model, **fields), as_json)
 
 
+@route.command()
+@click.argument("model")
+@epoch_option
+@reason_option
+@timeout_option
+@json_option
+def remove(model: str, timeout: float, as_json: bool, **fields: Any) -> None:
+    """Serve a model no more, until a route is set for it. Its versions stay. Twice is once."""
+    outcome = given("remove_route", timeout, model=model, **fields)
+    click.echo(outcome.model_dump_json(exclude_none=True) if as_json else f"{outcome.status}: {model} is not served")
+
+
 def _print_routes(routes: list[Route]) -> None:
     table = Table(
         Column("model", overflow="fold"), "epoch", "strategy", "arm", Column("version", no_wrap=True), "weight"

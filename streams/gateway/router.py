@@ -1,6 +1,6 @@
 """/router and /models: what is served, and the commands that change it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -8,32 +8,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as Path
 
-from schemas.control import Command, Outcome, OutcomeCode, command_from
+from schemas.control import Command, Outcome, command_from
 from schemas.control_state import ControlState
 from schemas.errors import FieldError, InvalidRequest
 from schemas.keys import Credential
 from schemas.request import describe
 from schemas.routes import Route
 from schemas.wire import decode
-from streams.gateway.answers import error_response, json_response, unauthorized
+from streams.gateway.answers import error_response, json_response
 from streams.gateway.ask import read_request_id
+from streams.gateway.outcomes import answer
 from streams.gateway.security import read_body, require
 
 MAX_BYTES = 64 * 1024
-STATUS: Mapping[OutcomeCode, int] = {
-    "unauthorized": 401,
-    "forbidden": 403,
-    "invalid_request": 422,
-    "unknown_model": 404,
-    "unknown_version": 422,
-    "model_refused": 409,
-    "in_use": 409,
-    "conflict": 409,
-    "nothing_to_promote": 409,
-    "nothing_to_roll_back": 409,
-    "insufficient_evidence": 409,
-}
-
 Give = Callable[[Credential, Command, str], Awaitable[Outcome]]
 """Gives a command in the name of a key, under a request id. Raises Unavailable."""
 Figures = Callable[[Route], Awaitable[dict[str, Any]]]
@@ -60,6 +47,7 @@ def router_routes(served: Served, give: Give, metrics: Figures, shadow: Figures)
         *(Path(f"/router/{verb}", changing(change, verb=verb), methods=["POST"]) for verb in VERBS),
         Path("/router/{name}", looking(show_route)),
         Path("/router/{name}", changing(set_route), methods=["PUT"]),
+        Path("/router/{name}", changing(remove_route), methods=["DELETE"]),
         Path("/router/{name}/history", looking(history)),
         Path("/models", looking(list_models)),
         Path("/models/{name}/versions", looking(list_versions)),
@@ -93,7 +81,7 @@ async def history(request: Request, *, served: Served) -> Response:
 async def figures(request: Request, *, served: Served, ask: Figures) -> Response:
     """What was counted on the route that `?model=` names, or on the only one."""
     require(request, "monitor")
-    named = request.query_params.get("model")
+    named = _known(request.query_params, ("model",)).get("model")
     route = served.state.routes.get(_model(served.state, named))
     return _no_route(served.state) if route is None else json_response(await ask(route))
 
@@ -121,10 +109,20 @@ async def set_route(request: Request, *, served: Served, give: Give) -> Response
     """Another plan for a model: strategy and arms, with `if_epoch` and `reason` beside them."""
     credential = require(request, "admin")
     request.state.request_id = request_id = read_request_id(request.headers)
+    _known(request.query_params, ())
     body = _object(await read_body(request, MAX_BYTES))
     beside: dict[str, Any] = {name: body.pop(name) for name in ("if_epoch", "reason") if name in body}
     command = command_from({"command": "set_route", "model": request.path_params["name"], "plan": body, **beside})
-    return _answer(await give(credential, command, request_id))
+    return answer(await give(credential, command, request_id))
+
+
+async def remove_route(request: Request, *, served: Served, give: Give) -> Response:
+    """The model is served no more; a second time changes nothing."""
+    credential = require(request, "admin")
+    request.state.request_id = request_id = read_request_id(request.headers)
+    fields: dict[str, Any] = dict(_known(request.query_params, ("if_epoch", "reason")))
+    command = command_from({"command": "remove_route", "model": request.path_params["name"], **fields})
+    return answer(await give(credential, command, request_id))
 
 
 VERBS: Mapping[str, tuple[str, ...]] = {
@@ -139,15 +137,13 @@ async def change(request: Request, *, served: Served, give: Give, verb: str) -> 
     """Promote, roll back or ramp the route of `model`, or the only one; a second time changes nothing."""
     credential = require(request, "admin")
     request.state.request_id = request_id = read_request_id(request.headers)
+    _known(request.query_params, ())
     body = _object(await read_body(request, MAX_BYTES) or b"{}")
-    reason = f"unknown field; known are {', '.join(VERBS[verb])}"
-    if unknown := sorted(body.keys() - set(VERBS[verb])):
-        wrong = [FieldError(name, reason, describe(body[name])) for name in unknown]
-        raise InvalidRequest("the request is not of the expected form", wrong)
+    _known(body, VERBS[verb])
     model = body.pop("model", None)
     fields: dict[str, Any] = {"command": verb, "model": _model(served.state, model), **body}
     command = command_from(fields)
-    return _answer(await give(credential, command, request_id))
+    return answer(await give(credential, command, request_id))
 
 
 def _object(body: bytes) -> dict[str, Any]:
@@ -155,6 +151,15 @@ def _object(body: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidRequest("the body is no object", [FieldError("body", "must be an object", describe(value))])
     return value
+
+
+def _known(given: Mapping[str, Any], known: Sequence[str]) -> Mapping[str, Any]:
+    """The same. Raises InvalidRequest naming every field that is not known."""
+    reason = f"unknown field; known are {', '.join(known) or 'none'}"
+    wrong = [FieldError(name, reason, describe(given[name])) for name in sorted(given.keys() - set(known))]
+    if wrong:
+        raise InvalidRequest("the request is not of the expected form", wrong)
+    return given
 
 
 def _model(state: ControlState, named: Any) -> Any:
@@ -184,14 +189,3 @@ def _versions(state: ControlState, name: str) -> list[dict[str, Any]]:
 def _no_route(state: ControlState) -> Response:
     known = ", ".join(sorted(state.routes)) or "none"
     return error_response(404, "not_found", f"no route of this model; known are {known}")
-
-
-def _answer(outcome: Outcome) -> Response:
-    if outcome.status != "refused" or outcome.code is None:
-        return json_response(outcome.model_dump(mode="json", exclude_none=True))
-    if outcome.code == "unauthorized":
-        return unauthorized(outcome.request_id)
-    more: dict[str, Any] = {"fields": outcome.fields, "evidence": outcome.evidence, "route": outcome.route}
-    return error_response(
-        STATUS[outcome.code], outcome.code, outcome.message or "", request_id=outcome.request_id, **more
-    )

@@ -44,7 +44,9 @@ class KeptState:
     registry: Registry = field(default_factory=Registry)
 
     async def read(self) -> ControlState:
-        return ControlState(routes=dict(self.table.routes), entries=dict(self.registry.entries))
+        return ControlState(
+            routes=dict(self.table.routes), entries=dict(self.registry.entries), removed=dict(self.table.removed)
+        )
 
     def take(self, emissions: Sequence[Emission]) -> None:
         for emission in emissions:

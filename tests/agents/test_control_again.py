@@ -65,3 +65,27 @@ async def test_another_command_under_the_same_request_id_is_refused(desk: Desk, 
     assert (refused.code, "another command" in str(refused.message)) == ("conflict", True)
     assert (await desk.ask("once", command="set_route", model="churn", plan=plan, reason="again")).status == "applied"
     assert desk.route().epoch == 3
+
+
+@pytest.mark.contract("T3")
+async def test_a_removed_route_is_served_no_more_and_epochs_go_on_when_it_is_set_again(desk: Desk) -> None:
+    """What is counted by epoch counts nothing of the model's earlier life."""
+    removal = {"command": "remove_route", "model": "churn", "reason": "replaced"}
+    assert (await desk.ask("gone", **removal)).status == "applied"
+    assert ("churn" in desk.state.table.routes, desk.state.table.removed["churn"].epoch) == (False, 3)
+    assert (await desk.ask("gone", **removal)).status == "applied"
+    assert (await desk.ask(**removal)).status == "unchanged"
+    event = desk.audited()[-1]
+    assert (event.action, event.reason, event.after, event.details and event.details["to"]) == (
+        "route_removed",
+        "replaced",
+        None,
+        None,
+    )
+    assert (await desk.ask(command="remove_route", model="fraud")).code == "unknown_model"
+    assert (await desk.ask(command="rollback", model="churn")).code == "unknown_model"
+    assert (await desk.ask(command="retire_model", model="churn", version="v2")).status == "applied"
+    assert (await desk.ask(command="set_route", model="churn", plan=champion("v1"))).status == "applied"
+    assert (desk.route().epoch, desk.state.table.removed) == (4, {})
+    assert desk.audited()[-1].before is None
+    assert (await desk.ask(command="rollback", model="churn")).code == "nothing_to_roll_back"

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from schemas.control import Command, Outcome, Promote, Ramp, Rollback, SetRoute
+from schemas.control import Command, Outcome, Promote, Ramp, RemoveRoute, Rollback, SetRoute
 from schemas.control_state import ControlState
 from schemas.errors import Unavailable
 from schemas.keys import Credential
@@ -115,6 +115,16 @@ async def test_a_plan_is_put_with_its_epoch_and_reason_beside_it(admin: httpx.As
     assert (command.if_epoch, command.reason, command.plan.arms[1].weight) == (2, "r", 0.25)
 
 
+async def test_a_route_is_deleted_with_its_epoch_and_reason_in_the_query(
+    admin: httpx.AsyncClient, control: Control, monitor: httpx.AsyncClient
+) -> None:
+    assert (await monitor.delete("/router/churn")).status_code == 403
+    assert (await admin.delete("/router/churn?if_epoch=2&reason=old")).status_code == 200
+    assert [command for _, command, _ in control.given] == [RemoveRoute(model="churn", if_epoch=2, reason="old")]
+    wrong = await admin.delete("/router/churn?if_epoch=soon&now=1&model=fraud")
+    assert {field["field"] for field in wrong.json()["error"]["fields"]} == {"now", "model"}
+
+
 @pytest.mark.contract("T1", "T3")
 @pytest.mark.parametrize(
     ("code", "status"),
@@ -147,6 +157,8 @@ async def test_a_refused_command_has_its_status_and_its_numbers(
         ("PUT", "/router/churn", {**canary("v1", "v2", 1.5)}, {"arms[0].weight", "arms[1].weight"}),
         ("PUT", "/router/churn", {**canary("v1", "v2", 0.1), "wait": 1}, {"wait"}),
         ("PUT", "/router/churn", [], {"body"}),
+        ("PUT", "/router/churn?if_epoch=2", {**canary("v1", "v2", 0.1)}, {"if_epoch"}),
+        ("POST", "/router/rollback?if_epoch=2", {}, {"if_epoch"}),
         ("POST", "/router/promote", {"version": "a b", "hurry": 1}, {"hurry"}),
         ("POST", "/router/promote", {"version": "a b", "force": "maybe"}, {"version", "force"}),
     ],
