@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AsyncExitStack
 
 from models.bundle import Bundle
@@ -48,6 +48,7 @@ class RouteView:
         self._refused = refused
         self._unserved: set[str] = set()
         self._news = asyncio.Event()
+        self._loading: set[str] = set()
         self._follower: asyncio.Task[None] | None = None
         self._show(Routes({}))
 
@@ -66,8 +67,8 @@ class RouteView:
         self._show(self._routes.replaced(route))
 
     def knows(self, model: str) -> bool:
-        """Whether a model has a route on the topic, be it served or not."""
-        return model in self._table.routes
+        """Whether a model has a route on the topic, be it served, not or no more."""
+        return model in self._table.routes or model in self._table.removed
 
     def serves(self, model: str) -> bool:
         """Whether there is a route for a model."""
@@ -102,25 +103,33 @@ class RouteView:
         self.route: Callable[[str | None, str], Routed] = routes.route
 
     async def _follow(self) -> None:
-        while True:
-            await self._news.wait()
-            self._news.clear()
-            waiting, self._unserved = sorted(self._unserved), set()
-            for model in waiting:
-                try:
-                    await self._serve(model)
-                except Unavailable as error:
-                    log.warning("the new route of %s waits: %s", model, error)
-                    self._unserved.add(model)
-            if self._unserved:
-                self._news.set()
+        async with asyncio.TaskGroup() as models:
+            while True:
+                await self._news.wait()
+                self._news.clear()
+                # Each by itself: a bundle that loads slowly keeps no other model's route waiting.
+                for model in sorted(self._unserved - self._loading):
+                    self._loading.add(model)
+                    models.create_task(self._catch_up(model))
+
+    async def _catch_up(self, model: str) -> None:
+        """Serve a model's route, and what it became meanwhile."""
+        while model in self._unserved:
+            self._unserved.discard(model)
+            try:
+                await self._serve(model)
+            except Unavailable as error:
+                log.warning("the new route of %s waits: %s", model, error)
+                self._unserved.add(model)
                 await asyncio.sleep(RETRY_S)
+        self._loading.discard(model)
 
     async def _serve(self, model: str) -> None:
         """The route's present plan, or what served before where that cannot be loaded."""
         route = self._table.routes.get(model)
         if route is None:
             self._show(self._routes.without(model))
+            self._forget(model, ())
             return
         for revision in self._candidates(route):
             try:
@@ -129,7 +138,7 @@ class RouteView:
                 log.warning("epoch %d of %s cannot be served: %s", revision.epoch, model, error)
                 continue
             self._show(self._routes.replaced(served))
-            self._forget(route)
+            self._forget(model, (route.plan, route.before))
             log.info("serving", extra={"data": {"model": model, "epoch": revision.epoch, **revision.plan.summary()}})
             return
 
@@ -152,9 +161,9 @@ class RouteView:
                 raise
         return self._bundles[model, version]
 
-    def _forget(self, route: Route) -> None:
-        """Keep what this route and a rollback of it need."""
-        kept = {*served(route.plan), *(served(route.before) if route.before else ())}
-        for model, version in list(self._bundles):
-            if model == route.model and version not in kept:
-                del self._bundles[model, version]
+    def _forget(self, model: str, plans: Iterable[RoutePlan | None]) -> None:
+        """Keep of a model's bundles what these plans need: a route's, and the one that a rollback returns to."""
+        kept = {version for plan in plans if plan is not None for version in served(plan)}
+        for name, version in list(self._bundles):
+            if name == model and version not in kept:
+                del self._bundles[name, version]

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from threading import Event
 
 import pytest
 
@@ -26,6 +27,7 @@ class Store:
 
     bad: Sequence[str] = ()
     away: int = 0
+    slow: dict[str, Event] = field(default_factory=dict)
     loaded: list[str] = field(default_factory=list)
     refused: list[tuple[str, str, str]] = field(default_factory=list)
 
@@ -37,6 +39,8 @@ class Store:
             self.away -= 1
             raise Unavailable("model store", "it does not answer")
         self.loaded.append(version)
+        if version in self.slow:
+            assert self.slow[version].wait(10)
         if version in self.bad:
             raise BundleRefused(f"{version} was altered")
         return replace(self._bundle, manifest=replace(self._bundle.manifest, version=version))
@@ -58,7 +62,10 @@ class Routed:
         for version in versions:
             self.route = then(self.route, version)
         assert self.route is not None
-        record = (b"churn", self.route.model_dump_json().encode(), ())
+        self.put(self.route)
+
+    def put(self, route: Route) -> None:
+        record = (route.model.encode(), route.model_dump_json().encode(), ())
         publish({"bootstrap.servers": self.settings.kafka_bootstrap_servers}, self.view.topic, [record])
 
     def serves(self) -> tuple[str, int]:
@@ -148,12 +155,34 @@ async def test_a_store_that_is_away_at_the_start_is_told(following: Following) -
             pass
 
 
-async def test_a_route_that_is_removed_is_served_no_more(following: Following) -> None:
-    async with following(Store(), "v1") as routed:
+async def test_a_route_that_is_removed_is_served_no_more_and_not_adopted_either(following: Following) -> None:
+    store = Store()
+    async with following(store, "v1") as routed:
+        assert routed.route is not None
+        routed.route = routed.route.then(routed.route.current.model_copy(update={"epoch": 2, "action": "removed"}))
+        routed.put(routed.route)
+        await until(lambda: not routed.view.serves("churn"), "it is gone")
+        assert routed.view.knows("churn")
+        routed.write("v1")
+        await until(lambda: routed.view.serves("churn"), "it is back")
+        assert routed.serves() == ("v1", 3)
         publish(
             {"bootstrap.servers": routed.settings.kafka_bootstrap_servers}, routed.view.topic, [(b"churn", None, ())]
         )
-        await until(lambda: not routed.view.serves("churn"), "it is gone")
+        await until(lambda: not routed.view.serves("churn"), "its record is gone")
+    assert store.loaded == ["v1", "v1"], "a model that is not served takes no memory"
+
+
+async def test_a_bundle_that_loads_slowly_keeps_no_other_models_route_waiting(following: Following) -> None:
+    store = Store(slow={"v2": Event()})
+    async with following(store, "v1") as routed:
+        routed.write("v2")
+        await until(lambda: store.loaded == ["v1", "v2"], "v2 is being loaded")
+        routed.put(then(None, "v3").model_copy(update={"model": "fraud"}))
+        await until(lambda: routed.view.serves("fraud"), "another model's route")
+        assert routed.serves() == ("v1", 1)
+        store.slow["v2"].set()
+        await until(lambda: routed.serves() == ("v2", 2), "v2 is served")
 
 
 async def test_what_is_no_route_is_ignored(following: Following, caplog: pytest.LogCaptureFixture) -> None:
