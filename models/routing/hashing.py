@@ -13,9 +13,13 @@ from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from struct import Struct
 
+from xxhash import xxh3_128_digest as digest
+
 from schemas.routes import Arm
 
 _SCALE = 2.0**-64
+_numbers = Struct("<QQ").unpack
+"""Two independent ones from a digest: those of the arms at places 2n and 2n + 1."""
 
 
 def answering(arms: Sequence[Arm]) -> Sequence[Arm]:
@@ -29,7 +33,8 @@ def sticky_arm(salt: str, arms: Sequence[Arm]) -> Callable[[str], str]:
     if len(drawn) < 2:
         name = answering(arms)[0].name
         return lambda entity: name
-    return _of_two(salt, *drawn) if len(drawn) == 2 else _of_many(salt, drawn)
+    is_pair = len(drawn) == 2 and drawn[0][0] // 2 == drawn[1][0] // 2
+    return _of_pair(salt, *drawn) if is_pair else _of_many(salt, drawn)
 
 
 def sticky_copies(salt: str, share: float, versions: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
@@ -37,47 +42,43 @@ def sticky_copies(salt: str, share: float, versions: tuple[str, ...]) -> Callabl
     if share in (0.0, 1.0) or not versions:
         always = versions if share == 1.0 else ()
         return lambda entity: always
-    begun, number = _begun(salt, b"weir mirror").copy, Struct("<Q").unpack_from
+    seed, limit = _seed(salt, b"weir mirror"), share / _SCALE
 
     def copies(entity: str) -> tuple[str, ...]:
-        state = begun()
-        state.update(entity.encode())
-        return versions if number(state.digest())[0] * _SCALE < share else ()
+        return versions if _numbers(digest(entity.encode(), seed))[0] < limit else ()
 
     return copies
 
 
-def _begun(salt: str, purpose: bytes) -> "blake2b":
-    """A hash that waits for the entity; two purposes are independent of each other."""
-    return blake2b(salt=blake2b(salt.encode(), digest_size=16).digest(), person=purpose)
+def _seed(salt: str, purpose: bytes, number: int = 0) -> int:
+    """Of the hash: two purposes, and two numbers, are independent of each other."""
+    found = blake2b(salt.encode(), digest_size=8, person=purpose, salt=number.to_bytes(8, "little")).digest()
+    return int.from_bytes(found, "little")
 
 
-def _of_two(salt: str, first: tuple[int, float, str], second: tuple[int, float, str]) -> Callable[[str], str]:
-    """As `_of_many`, with one power in place of two: this is asked for every record."""
-    begun, numbers = _begun(salt, b"weir arm").copy, Struct("<8Q").unpack
-    (place, weight, name), (other_place, other_weight, other_name) = first, second
-    ratio = other_weight / weight
+def _of_pair(salt: str, first: tuple[int, float, str], second: tuple[int, float, str]) -> Callable[[str], str]:
+    """As `_of_many`, with one hash and one power: this is asked for every record."""
+    (place, weight, name), (_, other_weight, other_name) = first, second
+    seed, ratio = _seed(salt, b"weir arm", place // 2), other_weight / weight
 
     def arm(entity: str) -> str:
-        state = begun()
-        state.update(entity.encode())
-        u = numbers(state.digest())
-        return name if (u[place] * _SCALE) ** ratio >= u[other_place] * _SCALE else other_name
+        u, other = _numbers(digest(entity.encode(), seed))
+        return name if (u * _SCALE) ** ratio >= other * _SCALE else other_name
 
     return arm
 
 
 def _of_many(salt: str, drawn: Sequence[tuple[int, float, str]]) -> Callable[[str], str]:
-    begun, numbers = _begun(salt, b"weir arm").copy, Struct("<8Q").unpack
-    powers = [(place, 1.0 / weight, name) for place, weight, name in drawn]
+    seeds = sorted({place // 2 for place, _, _ in drawn})
+    hashed = [_seed(salt, b"weir arm", number) for number in seeds]
+    powers = [(2 * seeds.index(place // 2) + place % 2, 1.0 / weight, name) for place, weight, name in drawn]
 
     def arm(entity: str) -> str:
-        state = begun()
-        state.update(entity.encode())
-        u = numbers(state.digest())
+        encoded = entity.encode()
+        u = [number for seed in hashed for number in _numbers(digest(encoded, seed))]
         best, chosen = -1.0, ""
-        for place, power, name in powers:
-            score = (u[place] * _SCALE) ** power
+        for at, power, name in powers:
+            score = (u[at] * _SCALE) ** power
             if score > best:
                 best, chosen = score, name
         return chosen

