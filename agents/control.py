@@ -5,12 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agents.admit import lone_request_id
 from agents.command_record import HEADERS, outcome_of, read, reply
 from agents.commands import decide
 from agents.decision import Decision, Facts, Order
 from agents.ports import Clock, CommandRing, ControlStore, Counters, Evidence, ModelStore
 from models.routing import STRATEGIES
-from schemas.control import AdoptRoute, Command, Outcome, Promote, PublishModel, Ramp, SetRoute
+from schemas.control import AdoptRoute, Command, Outcome, Promote, PublishModel, Ramp, Rollback, SetRoute
 from schemas.control_state import ControlState
 from schemas.dead_letter import dead_letter
 from schemas.errors import BundleRefused, InvalidRequest, Refused, Undecodable
@@ -74,7 +75,12 @@ class Controller:
     def give_up(self, record: Record, attempts: int, error_id: str) -> list[Emission]:
         """A command that has crashed the agent too often."""
         self.counters.dead_letters("crashed", 1)
-        return [dead_letter(self.outlets.dead_letters, record, "crashed", f"error {error_id}", attempt=attempts)]
+        emissions = [dead_letter(self.outlets.dead_letters, record, "crashed", f"error {error_id}", attempt=attempts)]
+        if (request_id := lone_request_id(record)) is not None:
+            message = f"the command ended the control agent {attempts} times and is given up: error {error_id}"
+            outcome = Outcome(request_id=request_id, status="refused", code="failed", message=message)
+            self._tell(record, outcome, emissions)
+        return emissions
 
     def _refuse(
         self, record: Record, error: Undecodable | InvalidRequest | Refused, emissions: list[Emission]
@@ -94,14 +100,16 @@ class Controller:
 
     async def _find_out(self, state: ControlState, command: Command, order: Order) -> Facts:
         """Verifies the versions that nobody has verified, and asks for the evidence on the candidate."""
-        unverified = [
-            version for version in _versions(command) if _is_open(state.entries.get(f"{command.model}/{version}"))
-        ]
-        stored = await self.models.versions(command.model) if unverified else ()
-        entries = {
-            version: await self._verified(command.model, version, order) for version in unverified if version in stored
-        }
-        return Facts(entries, stored, await self._verdict(state.routes.get(command.model), command))
+        route, model = state.routes.get(command.model), command.model
+        unverified = [v for v in _versions(command, route) if _is_open(state.entries.get(f"{model}/{v}"))]
+        stored = await self.models.versions(model) if unverified else ()
+        entries: dict[str, RegistryEntry] = {}
+        for version in unverified:
+            if version in stored:
+                entries[version] = await self._verified(model, version, order)
+                if entries[version].status == "refused":
+                    break  # the command is refused by this one: trials take time
+        return Facts(entries, stored, await self._verdict(route, command))
 
     async def _verified(self, model: str, version: str, order: Order) -> RegistryEntry:
         by = {"at": order.at, "actor": order.actor, "command_id": order.command_id}
@@ -115,11 +123,8 @@ class Controller:
     async def _verdict(self, route: Route | None, command: Command) -> Mapping[str, Any] | None:
         if route is None or not isinstance(command, Promote | Ramp) or command.force:
             return None
-        strategy = STRATEGIES[route.plan.strategy]
-        candidate = strategy.candidate(route.plan)
-        named = command.version if isinstance(command, Promote) else None
-        version = named or (candidate.version if candidate else None)
-        if not strategy.needs or version not in route.plan.versions():
+        version = _promoted(command, route)
+        if not STRATEGIES[route.plan.strategy].needs or version not in route.plan.versions():
             return None
         return await self.evidence.verdict(route, version)
 
@@ -142,11 +147,25 @@ class Controller:
             emissions.append(answer)
 
 
-def _versions(command: Command) -> Sequence[str]:
-    """The versions that a command would put into service."""
+def _versions(command: Command, route: Route | None) -> Sequence[str]:
+    """The versions that a command would put into service. A scorer may have refused one that served well, out of a
+    trouble of its own: a rollback to it must not fail for that."""
     if isinstance(command, SetRoute):
         return command.plan.versions()
-    return [command.version] if isinstance(command, AdoptRoute | PublishModel) else []
+    if isinstance(command, AdoptRoute | PublishModel):
+        return [command.version]
+    if isinstance(command, Rollback):
+        return route.before.versions() if route and route.before else []
+    named = _promoted(command, route) if route and isinstance(command, Promote) else None
+    return [named] if named else []
+
+
+def _promoted(command: Promote | Ramp, route: Route) -> str | None:
+    """The version that a promotion or a step is for; None where there is no candidate."""
+    if isinstance(command, Promote) and command.version is not None:
+        return command.version
+    candidate = STRATEGIES[route.plan.strategy].candidate(route.plan)
+    return None if candidate is None else candidate.version
 
 
 def _is_open(entry: RegistryEntry | None) -> bool:

@@ -20,6 +20,7 @@ STATUS: Mapping[OutcomeCode, int] = {
     "nothing_to_promote": 409,
     "nothing_to_roll_back": 409,
     "insufficient_evidence": 409,
+    "failed": 500,
 }
 
 

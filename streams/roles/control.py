@@ -17,6 +17,7 @@ from streams.platform_ring import PlatformRing
 from streams.roles.shared import Built, Shared
 from streams.route_watch import RouteWatch
 from streams.topics import MODEL_REGISTRY, MODEL_ROUTES, PREDICTION_REPLIES
+from streams.trial import tried
 
 
 async def build(shared: Shared) -> Built:
@@ -34,7 +35,7 @@ async def build(shared: Shared) -> Built:
         store=TopicControlStore(
             client_options(settings), settings.topic(MODEL_ROUTES.name), settings.topic(MODEL_REGISTRY.name)
         ),
-        models=Models(BundleStore(settings.model_store)),
+        models=Models(settings.model_store, settings.batch_timeout_s / 2),
         evidence=evidence,
         clock=lambda: datetime.now(UTC),
         counters=shared.metrics,
@@ -47,10 +48,15 @@ async def build(shared: Shared) -> Built:
 
 
 class Models:
-    """Bundles as the registry describes them, tried off the loop."""
+    """Bundles as the registry describes them, each tried in a process of its own.
 
-    def __init__(self, store: BundleStore) -> None:
-        self._store = store
+    within_s: what a trial may take.
+    """
+
+    def __init__(self, url: str, within_s: float) -> None:
+        self._url = url
+        self._within_s = within_s
+        self._store = BundleStore(url)
 
     async def versions(self, model: str) -> Sequence[str]:
         """Raises Unavailable."""
@@ -58,6 +64,4 @@ class Models:
 
     async def verify(self, model: str, version: str) -> Mapping[str, Any]:
         """Raises BundleRefused, Unavailable."""
-        bundle = await asyncio.to_thread(self._store.load, model, version)
-        manifest = bundle.manifest
-        return {"digest": manifest.digest, "algorithm": manifest.algorithm, "metrics": dict(manifest.metrics)}
+        return await tried(self._url, model, version, self._within_s)

@@ -89,3 +89,26 @@ async def test_a_removed_route_is_served_no_more_and_epochs_go_on_when_it_is_set
     assert (desk.route().epoch, desk.state.table.removed) == (4, {})
     assert desk.audited()[-1].before is None
     assert (await desk.ask(command="rollback", model="churn")).code == "nothing_to_roll_back"
+
+
+@pytest.mark.contract("T3")
+async def test_a_rollback_does_not_fail_for_what_ailed_one_scorer(desk: Desk) -> None:
+    """It is tried again, as nobody but that scorer has found anything wrong with it."""
+    entry = desk.state.registry.entries["churn/v1"]
+    for version in ("v1", "v2"):
+        ailing = {"version": version, "status": "refused", "actor": "scorer:a", "reason": "no room on the disk"}
+        desk.state.registry.entries[f"churn/{version}"] = entry.model_copy(update=ailing)
+    assert (await desk.ask(command="promote", model="churn")).status == "applied"
+    assert (await desk.ask(command="rollback", model="churn")).status == "applied"
+    assert {entry.status for entry in desk.state.registry.entries.values()} == {"ready"}
+
+
+async def test_whoever_gave_a_command_that_is_given_up_is_told(desk: Desk) -> None:
+    dead, told = desk.stage.give_up(given({"command": "rollback", "model": "churn"}, request_id="r"), 3, "e-1")
+    [outcome] = outcomes([told])
+    assert (dead.topic, outcome.request_id, outcome.code, "e-1" in str(outcome.message)) == (
+        "dead",
+        "r",
+        "failed",
+        True,
+    )

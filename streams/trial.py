@@ -1,0 +1,79 @@
+"""A bundle tried in a process of its own: one that hangs or takes its process down costs an answer and no agent."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from schemas.errors import BundleRefused, Unavailable
+from streams.bundles import BundleStore
+
+PROGRAM = (sys.executable, "-m", "streams.trial")
+GRACE_S = 1.0
+"""After which a process that should have ended itself is ended."""
+
+
+async def tried(
+    url: str, name: str, version: str, within_s: float, program: Sequence[str] = PROGRAM
+) -> Mapping[str, Any]:
+    """What the registry says of a version that may serve: digest, algorithm, metrics.
+
+    url: of the store. Raises BundleRefused, also where it is not done within `within_s` seconds or ends its process;
+    Unavailable.
+    """
+    asked = url, name, version, str(within_s)
+    process = await asyncio.create_subprocess_exec(*program, *asked, stdout=asyncio.subprocess.PIPE)
+    try:
+        async with asyncio.timeout(within_s + GRACE_S):
+            told, _ = await process.communicate()
+    except TimeoutError:
+        told = b""
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode != 0:
+        raise BundleRefused(f"{name} {version} {_ended(process.returncode or 0, within_s)}")
+    return _read(json.loads(told.splitlines()[-1]))
+
+
+def _read(told: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "refused" in told:
+        raise BundleRefused(told["refused"])
+    if "unavailable" in told:
+        raise Unavailable(*told["unavailable"])
+    return told
+
+
+def _ended(code: int, within_s: float) -> str:
+    if -code in (signal.SIGALRM, signal.SIGKILL):
+        return f"was not loaded and tried within {within_s:g} s and the memory there is: try a smaller one"
+    return f"ends the process that loads it ({signal.Signals(-code).name if code < 0 else f'exit code {code}'})"
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Print how the trial ended, as JSON."""
+    url, name, version, within_s = arguments
+    signal.setitimer(signal.ITIMER_REAL, float(within_s))  # whoever asked may have died meanwhile
+    with suppress(OSError):  # short of memory, the kernel is to end this process and no other
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    print(json.dumps(trial(BundleStore(url), name, version)))
+
+
+def trial(store: BundleStore, name: str, version: str) -> Mapping[str, Any]:
+    """How it ended, as JSON values that `tried` reads."""
+    try:
+        manifest = store.load(name, version).manifest
+    except BundleRefused as error:
+        return {"refused": str(error)}
+    except Unavailable as error:
+        return {"unavailable": [error.dependency, str(error).removeprefix(f"{error.dependency}: ")]}
+    return {"digest": manifest.digest, "algorithm": manifest.algorithm, "metrics": dict(manifest.metrics)}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
