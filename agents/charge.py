@@ -8,6 +8,7 @@ from agents.ports import Limiter
 from schemas.errors import FieldError
 from schemas.message import Batch
 from schemas.quota import Charge, Decision
+from schemas.request import PredictionRequest
 from schemas.result import Status, named, refusal
 
 TOO_MANY_ROWS = "too_many_rows"
@@ -21,16 +22,16 @@ async def charge(batch: Batch, examined: list[Candidate | Refusal], limiter: Lim
     candidates = [item for item in examined if isinstance(item, Candidate)]
     if not candidates:
         return examined
-    charges = list(_charges(candidates))
+    charges = list(_charges(candidates, limiter.explain_cost))
     if limiter.refuses and any(charge.cost > charge.capacity for charge in charges):
-        return await charge(batch, [_bounded(item) for item in examined], limiter)
+        return await charge(batch, [_bounded(item, limiter.explain_cost) for item in examined], limiter)
     decisions = await limiter.charge(batch.topic, charges, batch.share)
     for candidate, decision in zip(candidates, decisions, strict=True):
         candidate.decision = decision
     return [item if item.decision is None or item.decision.outcome == "admitted" else _ended(item) for item in examined]
 
 
-def _charges(candidates: Sequence[Candidate]) -> Iterator[Charge]:
+def _charges(candidates: Sequence[Candidate], explain_cost: int) -> Iterator[Charge]:
     limits: dict[str, tuple[str, int, int]] = {}
     for candidate in candidates:
         key, record = candidate.key, candidate.record
@@ -41,7 +42,7 @@ def _charges(candidates: Sequence[Candidate]) -> Iterator[Charge]:
             bucket,
             per_hour,
             capacity,
-            len(candidate.request.rows),
+            _cost(candidate.request, explain_cost) if candidate.request.explain else len(candidate.request.rows),
             record.partition,
             record.offset,
             f"{candidate.request_id}:{candidate.body_digest[:24]}",
@@ -49,15 +50,24 @@ def _charges(candidates: Sequence[Candidate]) -> Iterator[Charge]:
         )
 
 
-def _bounded(item: Candidate | Refusal) -> Candidate | Refusal:
+def _cost(request: PredictionRequest, explain_cost: int) -> int:
+    """Tokens: one a row, or as many as its explanation costs."""
+    return len(request.rows) * (explain_cost if request.explain else 1)
+
+
+def _bounded(item: Candidate | Refusal, explain_cost: int) -> Candidate | Refusal:
     """The item, refused where its bucket can never hold what it costs."""
-    if isinstance(item, Refusal) or len(item.request.rows) <= item.key.capacity:
+    if isinstance(item, Refusal) or _cost(item.request, explain_cost) <= item.key.capacity:
         return item
-    rows, most = len(item.request.rows), item.key.capacity
+    request, holds = item.request, item.key.capacity
+    rows = len(request.rows)
+    most = holds // (explain_cost if request.explain else 1)
+    each = f" of {explain_cost} tokens with their explanations" if request.explain else ""
+    advice = f"send at most {most} rows at once" if most else "leave `explain` out"
     fields = named([FieldError("rows", f"must be at most {most} for this key", f"array of {rows}")])
     message = (
-        f"the request has {rows} rows and its key's bucket holds {most} at most: "
-        f"send at most {most} rows at once, or ask for a larger burst"
+        f"the request has {rows} rows{each} and its key's bucket holds {holds} at most: {advice}, "
+        "or ask for a larger burst"
     )
     return _refused(item, "invalid", refusal(TOO_MANY_ROWS, message, fields=fields), dead_letter=TOO_MANY_ROWS)
 

@@ -142,6 +142,8 @@ def _metadata(result: PredictionResult, answer: PredictionResult | RowResult) ->
         metadata["label"] = answer.label
     if answer.predictions and len(answer.predictions) != BINARY:
         metadata["predictions"] = list(answer.predictions)
+    if answer.explanation is not None:
+        metadata["explanation"] = answer.explanation
     if result.rows is not None:
         metadata["many"] = True
     return metadata

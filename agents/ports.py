@@ -49,6 +49,11 @@ class Limiter(Protocol):
         """Whether anyone is refused for the limit's sake: not while limits are switched off or only tried out."""
         ...
 
+    @property
+    def explain_cost(self) -> int:
+        """Tokens for a row whose answer is explained."""
+        ...
+
     async def charge(self, topic: str, charges: Sequence[Charge], share: float) -> Sequence[Decision]:
         """One decision per charge, in order, in one round trip.
 

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from agents.candidate import Candidate, Refusal
+from agents.explained import add_explanations
 from agents.failed import ModelFailed, no_answer
 from agents.ports import Router
 from models.bundle import Bundle
@@ -87,6 +88,8 @@ def _answered(routed: Routed, candidates: Sequence[Candidate], unseen: Counter[s
             return [_failed(routed, candidates[0], error)]
         return chain.from_iterable(_answered(routed, [candidate], unseen) for candidate in candidates)
     unseen.update(seen)
+    if any([candidate.request.explain for candidate in candidates]):
+        add_explanations(routed.bundle, [answer for answer in answers if answer.status == "ok"])
     return answers
 
 

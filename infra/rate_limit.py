@@ -54,6 +54,7 @@ class RedisLimiter:
         enabled: bool = True,
         dry_run: bool = False,
         on_degraded: Callable[[bool], object] = lambda _: None,
+        explain_cost: int = 10,
     ) -> None:
         self._redis = redis
         self._logs = logs
@@ -66,6 +67,8 @@ class RedisLimiter:
         self._local = LocalBuckets(window_s, dry_run=dry_run)
         self.refuses = enabled and not dry_run
         """Whether anyone is refused for the limit's sake."""
+        self.explain_cost = explain_cost
+        """Tokens for a row whose answer is explained."""
 
     @property
     def degraded(self) -> bool:

@@ -24,7 +24,9 @@ MAX_NAMED = 200
 
 _REQUEST_ID = re.compile(rb"(?!.*%b)[A-Za-z0-9._:~+/=@-]{1,128}\Z" % API_KEY.encode())
 _ENTITY = re.compile(r"[^\x00-\x1f\x7f]{1,256}\Z")
-_KNOWN = frozenset({"entity", "model", "features", "rows"})
+_KNOWN = frozenset({"entity", "model", "features", "rows", "explain"})
+MOST_EXPLAINED = 20
+"""Rows of one request that asks for explanations: each costs the model a few thousand."""
 
 
 class PredictionRequest(Struct, frozen=True, gc=False):
@@ -33,13 +35,14 @@ class PredictionRequest(Struct, frozen=True, gc=False):
     entity: whom the prediction is about; the record's key.
     model: None where the caller leaves the choice to the only route.
     rows: feature objects as they came, not yet validated, decoded or as JSON text (`msgspec.Raw`); several where the
-    caller sent `rows`.
+    caller sent `rows`. explain: whether the answers shall be explained; the rows are decoded then.
     """
 
     entity: str
     model: str | None
     rows: Sequence[Any]
     many: bool = False
+    explain: bool = False
 
 
 def new_request_id() -> str:
@@ -78,12 +81,14 @@ def read_request(value: Any, record_key: str | None = None) -> PredictionRequest
     model = value.get("model")
     many = "rows" in value
     rows = value.get("rows") if many else [value.get("features")]
+    explain = value.get("explain", False)
     errors = _entity_errors(entity, record_key) + _model_errors(model) + _row_errors(value, rows)
+    errors += _explain_errors(explain, rows)
     if errors:
         raise InvalidRequest("the request is not of the expected form", errors)
     assert isinstance(entity, str)
     assert isinstance(rows, list)
-    return PredictionRequest(entity, model, rows, many)
+    return PredictionRequest(entity, model, rows, many, explain)
 
 
 class _Usual(Struct, forbid_unknown_fields=True, gc=False):
@@ -134,7 +139,7 @@ def _row_errors(value: Mapping[str, Any], rows: Any) -> list[FieldError]:
         got = f"array of {len(rows)}" if isinstance(rows, list) else describe(rows)
         return [FieldError("rows", f"must be a list of 1 to {MAX_ROWS} feature objects", got)]
     errors = [
-        FieldError(name, "unknown field; known are entity, model, features, rows", describe(value[name]))
+        FieldError(name, "unknown field; known are entity, model, features, rows, explain", describe(value[name]))
         for name in sorted(value.keys() - _KNOWN)[:MAX_NAMED]
     ]
     if "rows" in value and "features" in value:
@@ -142,6 +147,14 @@ def _row_errors(value: Mapping[str, Any], rows: Any) -> list[FieldError]:
     if "rows" not in value and "features" not in value:
         errors.append(FieldError("features", "is missing: give an object of features", "nothing"))
     return errors
+
+
+def _explain_errors(explain: Any, rows: Any) -> list[FieldError]:
+    if not isinstance(explain, bool):
+        return [FieldError("explain", "must be true or false", describe(explain))]
+    if explain and isinstance(rows, list) and len(rows) > MOST_EXPLAINED:
+        return [FieldError("rows", f"must be at most {MOST_EXPLAINED} where explain is true", f"array of {len(rows)}")]
+    return []
 
 
 def describe(value: Any) -> str:

@@ -68,6 +68,7 @@ class RowResult(BaseModel):
     risk_score: float | None = None
     label: int | str | None = None
     features: dict[str, Any] | None = None
+    explanation: dict[str, Any] | None = None
 
 
 class PredictionResult(BaseModel):
@@ -93,6 +94,7 @@ class PredictionResult(BaseModel):
     label: int | str | None = None
     rows: tuple[RowResult, ...] | None = None
     features: dict[str, Any] | None = None
+    explanation: dict[str, Any] | None = None
     error: ResultError | None = None
     degraded: bool = False
     key_id: str | None = None
@@ -130,6 +132,7 @@ def single_result(target: str, task: Task = "binary") -> type[Any]:
         ("schema_version", int, SCHEMA_VERSION),
         ("key_id", str | UnsetType, UNSET),
         ("features", Any, UNSET),
+        ("explanation", Any, UNSET),
     ]
     shown = dict(zip(ANSWER[task], answer_names(task, target), strict=True))
     return defstruct("SingleResult", fields, rename=shown, gc=False)

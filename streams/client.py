@@ -76,10 +76,11 @@ class WeirClient:
         request_id: str | None = None,
         timeout: float = 10.0,  # noqa: ASYNC109 - it travels as the request's deadline too
         on_limit: OnLimit = "return",
+        explain: bool = False,
     ) -> PredictionResult:
         """The result, whatever its status. Raises TimeoutError without a reply in `timeout` seconds, Unavailable,
-        InvalidRequest. on_limit: as for `predict_many`."""
-        ask = Ask(features, entity, model, request_id)
+        InvalidRequest. on_limit: as for `predict_many`. explain: as for `Ask`."""
+        ask = Ask(features, entity, model, request_id, explain)
         [result] = await self.predict_many([ask], timeout=timeout, on_limit=on_limit)
         if result is None:
             raise TimeoutError(f"no reply within {timeout:g} s: retry with the same request_id")

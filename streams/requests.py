@@ -79,9 +79,11 @@ Features = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 """One row's features, or those of several rows, which are answered together and in order."""
 
 
-def request_body(features: Features, *, entity: str, model: str | None = None) -> bytes:
+def request_body(features: Features, *, entity: str, model: str | None = None, explain: bool = False) -> bytes:
     """The value of a request; NumPy's numbers are taken too. Raises InvalidRequest for what JSON cannot hold."""
-    named = {} if model is None else {"model": model}
+    named: dict[str, Any] = {} if model is None else {"model": model}
+    if explain:
+        named["explain"] = True
     rows = {"features": features} if isinstance(features, Mapping) else {"rows": features}
     try:
         body = orjson.dumps({"entity": entity, **named, **rows}, option=orjson.OPT_SERIALIZE_NUMPY)

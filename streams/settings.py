@@ -72,6 +72,7 @@ class Settings(BaseModel):
     ] = False
     rate_limit_per_hour: Annotated[int, Field(ge=1, description="Limit of a key that names none.")] = 1000
     rate_limit_burst: Annotated[int, Field(ge=1, description="Bucket size of a key with the default limit.")] = 100
+    explain_cost: Annotated[int, Field(ge=1, description="Tokens for a row whose answer is explained.")] = 10
     idempotency_window_s: Annotated[
         int,
         Field(ge=1, description="How long a repeated request is recognised and not charged again, in seconds."),
@@ -80,7 +81,9 @@ class Settings(BaseModel):
     model_store: Annotated[
         str, Field(description="Where bundles lie: file:///path, file://path or s3://bucket/prefix.")
     ] = "file://.weir/models"
-    model_name: Annotated[str, Field(description="The model that scorers serve and adopt where it has no route.")] = "churn"
+    model_name: Annotated[str, Field(description="The model that scorers serve, and adopt without a route.")] = (
+        "churn"
+    )
 
     shadow_budget_s: Annotated[
         float,

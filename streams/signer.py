@@ -19,12 +19,14 @@ class Ask(NamedTuple):
 
     features: of one row, or a list of several rows' (answered together under `rows`). entity: whom it is about,
     the request id where it is left out. request_id: the same id twice is one request.
+    explain: whether the answer shall name the features that it is owed to, which costs more tokens.
     """
 
     features: Features
     entity: str | None = None
     model: str | None = None
     request_id: str | None = None
+    explain: bool = False
 
     def named(self) -> Self:
         """The same under an id, made up where it has none: asked again, it is the same request."""
@@ -46,7 +48,7 @@ class Signer:
         """The record of an ask that has an id. Raises InvalidRequest naming what is wrong."""
         request_id = check_request_id(ask.request_id)
         entity = request_id if ask.entity is None else check_entity(ask.entity)
-        body = request_body(ask.features, entity=entity, model=ask.model)
+        body = request_body(ask.features, entity=entity, model=ask.model, explain=ask.explain)
         return self.sign(topic, body, entity, request_id, timeout_s, reply)
 
     def sign(

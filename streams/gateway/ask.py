@@ -12,7 +12,7 @@ from schemas.wire import decode
 from streams.requests import check_entity
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
-_ENVELOPE = frozenset({"entity", "model", "features", "rows"})
+_ENVELOPE = frozenset({"entity", "model", "features", "rows", "explain"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,8 @@ def read_ask(headers: Headers, body: bytes, request_id: str) -> HttpAsk:
     value = decode(body)
     wrapped = isinstance(value, dict) and not value.keys() & {"features", "rows"} and not _is_envelope(value)
     if wrapped:
-        body = b'{"features":%b}' % body
+        explain = b'"explain":true,' if _wants_explanation(headers) else b""
+        body = b'{%b"features":%b}' % (explain, body)
         decode(body)
     traceparent = headers.get("traceparent", "")
     return HttpAsk(
@@ -92,6 +93,16 @@ def _timeout(headers: Headers) -> float | None:
     if not (given.isascii() and given.isdigit() and int(given[:12]) >= 1 and len(given) <= 12):
         raise _bad_header("X-Timeout-Ms", "must be whole milliseconds from 1 up", given)
     return int(given) / 1000
+
+
+def _wants_explanation(headers: Headers) -> bool:
+    """Of bare features, which have no room to say so."""
+    given = headers.get("X-Explain")
+    if given is None:
+        return False
+    if given.lower() not in ("true", "false"):
+        raise _bad_header("X-Explain", "must be true or false", given)
+    return given.lower() == "true"
 
 
 def _wants_later(headers: Headers) -> bool:

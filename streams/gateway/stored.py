@@ -118,9 +118,14 @@ def _shown(moment: datetime) -> str:
 
 
 def _answer(row: Row) -> dict[str, Any]:
-    probability, extra = row.predicted_probability, row.extra or {}
-    if "predictions" in extra:
-        return _of_no_pair(row, extra)
+    extra = row.extra or {}
+    answer = _of_no_pair(row, extra) if "predictions" in extra else _of_pair(row, extra)
+    return answer | ({"explanation": extra["explanation"]} if "explanation" in extra else {})
+
+
+def _of_pair(row: Row, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """A binary model's answer."""
+    probability = row.predicted_probability
     target = {f"{extra['target']}_probability": probability} if "target" in extra else {}
     return {
         "predictions": None if probability is None else [1.0 - probability, probability],

@@ -38,6 +38,7 @@ async def build(shared: Shared) -> Built:
         enabled=settings.rate_limit_enabled,
         dry_run=settings.rate_limit_dry_run,
         on_degraded=metrics.degraded.set,
+        explain_cost=settings.explain_cost,
     )
     shared.things.push_async_callback(limiter.close)
     steps = topology.scorer(

@@ -56,6 +56,7 @@ class FakeLimiter:
     retry_after: int = 4
     would_refuse: bool = False
     limited: bool = True
+    explain_cost: int = 10
     charges: list[Charge] = field(default_factory=list)
     calls: int = 0
 

@@ -79,6 +79,17 @@ async def test_bare_features_are_wrapped_and_take_their_entity_from_the_header()
     assert decode(record.value) == {"features": FEATURES}
 
 
+async def test_bare_features_ask_for_an_explanation_by_a_header() -> None:
+    gateway = Gateway()
+    await post(gateway, FEATURES, X_Explain="true")
+    await post(gateway, FEATURES, X_Explain="False")
+    await post(gateway, {**FULL, "explain": True})
+    asked = [decode(record.value).get("explain") for record in gateway.kafka.sent]
+    assert asked == [True, None, True]
+    refused = await post(gateway, FEATURES, X_Explain="perhaps")
+    assert (refused.status_code, refused.json()["error"]["fields"][0]["field"]) == (422, "X-Explain")
+
+
 async def test_without_any_entity_the_request_id_is_one() -> None:
     gateway = Gateway()
     response = await post(gateway, FEATURES)
