@@ -125,7 +125,7 @@ ODD = {
 }
 
 
-def shortest_s(read: Callable[[bytes], object], body: bytes) -> float:
+def shortest_s(read: Callable[[bytes], object], body: bytes, times: int = 5) -> float:
     """CPU seconds that it takes to read or refuse a body."""
 
     def took_s() -> float:
@@ -134,7 +134,7 @@ def shortest_s(read: Callable[[bytes], object], body: bytes) -> float:
             read(body)
         return process_time() - started
 
-    return min(took_s() for _ in range(5))
+    return min(took_s() for _ in range(times))
 
 
 @pytest.fixture
@@ -156,4 +156,5 @@ def test_no_body_is_long_in_the_reading(body: bytes) -> None:
 @pytest.mark.usefixtures("hardly_collected")
 def test_small_numbers_are_read_as_fast_beside_nan_as_json_reads_them() -> None:
     body = b"[" + b"1," * (WHOLE // 2 - 4) + b"NaN]"
-    assert shortest_s(decode, body) < 1.7 * shortest_s(json.loads, body)
+    # Side by side, as the core may change its speed between the one and the other.
+    assert min(shortest_s(decode, body, 1) / shortest_s(json.loads, body, 1) for _ in range(5)) < 1.7
