@@ -8,17 +8,14 @@ from typing import Any
 from agents.admit import lone_request_id
 from agents.command_record import HEADERS, outcome_of, read, reply
 from agents.commands import decide
-from agents.decision import Decision, Facts, Order
+from agents.decision import Decision, Facts, Order, refused
+from agents.facts import find_out
 from agents.ports import Clock, CommandRing, ControlStore, Counters, Evidence, ModelStore
-from models.routing import STRATEGIES
-from schemas.control import AdoptRoute, Command, Outcome, Promote, PublishModel, Ramp, Rollback, SetRoute
-from schemas.control_state import ControlState
+from schemas.control import Command, Outcome
 from schemas.dead_letter import dead_letter
-from schemas.errors import BundleRefused, InvalidRequest, Refused, Undecodable
+from schemas.errors import InvalidRequest, Refused, Unavailable, Undecodable
 from schemas.events import AuditEvent, RoutingEvent, entry_changed, event_id, route_changed
 from schemas.message import Batch, Emission, Record
-from schemas.registry import RegistryEntry
-from schemas.routes import Route
 
 _log = logging.getLogger("weir.control")
 
@@ -40,6 +37,7 @@ class ControlOutlets:
 class Controller:
     """Carries commands out in their order.
 
+    Where the store or the evidence is away, who waits for an answer is told so: a rollback behind it does not wait too.
     Each batch is decided by what lies on the topics then: none may begin before the last one is delivered, and none be
     tried in parts.
     """
@@ -62,7 +60,12 @@ class Controller:
             except (Undecodable, InvalidRequest, Refused) as error:
                 lost += self._refuse(record, error, emissions)
                 continue
-            facts = await self._find_out(state, command, order)
+            try:
+                facts = await find_out(state, command, order, models=self.models, evidence=self.evidence)
+            except Unavailable as error:
+                if not self._tell(record, refused(order, "unavailable", f"{error}: repeat the command"), emissions):
+                    raise  # nobody waits for it: it does
+                continue
             decision = decide(state, command, order, facts)
             state = decision.state
             emissions += self._written(decision, command.model, order, facts)
@@ -98,36 +101,6 @@ class Controller:
         emissions.append(dead_letter(self.outlets.dead_letters, record, reason, str(error)))
         return (reason,)
 
-    async def _find_out(self, state: ControlState, command: Command, order: Order) -> Facts:
-        """Verifies the versions that nobody has verified, and asks for the evidence on the candidate."""
-        route, model = state.routes.get(command.model), command.model
-        unverified = [v for v in _versions(command, route) if _is_open(state.entries.get(f"{model}/{v}"))]
-        stored = await self.models.versions(model) if unverified else ()
-        entries: dict[str, RegistryEntry] = {}
-        for version in unverified:
-            if version in stored:
-                entries[version] = await self._verified(model, version, order)
-                if entries[version].status == "refused":
-                    break  # the command is refused by this one: trials take time
-        return Facts(entries, stored, await self._verdict(route, command))
-
-    async def _verified(self, model: str, version: str, order: Order) -> RegistryEntry:
-        by = {"at": order.at, "actor": order.actor, "command_id": order.command_id}
-        facts = {"name": model, "version": version, **by}
-        try:
-            described = await self.models.verify(model, version)
-        except BundleRefused as error:
-            return RegistryEntry.model_validate({**facts, "status": "refused", "reason": str(error)[:1000]})
-        return RegistryEntry.model_validate({**facts, **described, "status": "ready"})
-
-    async def _verdict(self, route: Route | None, command: Command) -> Mapping[str, Any] | None:
-        if route is None or not isinstance(command, Promote | Ramp) or command.force:
-            return None
-        version = _promoted(command, route)
-        if not STRATEGIES[route.plan.strategy].needs or version not in route.plan.versions():
-            return None
-        return await self.evidence.verdict(route, version)
-
     def _written(self, decision: Decision, model: str, order: Order, facts: Facts) -> Iterator[Emission]:
         out, events = self.outlets, list[AuditEvent]()
         for entry in decision.entries:
@@ -141,36 +114,12 @@ class Controller:
         if facts.verdict is not None:
             yield Emission(out.events, model.encode(), _judged(model, order, facts.verdict), HEADERS)
 
-    def _tell(self, record: Record, outcome: Outcome, emissions: list[Emission]) -> None:
+    def _tell(self, record: Record, outcome: Outcome, emissions: list[Emission]) -> bool:
+        """False where nobody waits for the outcome."""
         answer = reply(record, outcome, self.outlets.replies, self.outlets.reply_partitions)
         if answer is not None:
             emissions.append(answer)
-
-
-def _versions(command: Command, route: Route | None) -> Sequence[str]:
-    """The versions that a command would put into service. A scorer may have refused one that served well, out of a
-    trouble of its own: a rollback to it must not fail for that."""
-    if isinstance(command, SetRoute):
-        return command.plan.versions()
-    if isinstance(command, AdoptRoute | PublishModel):
-        return [command.version]
-    if isinstance(command, Rollback):
-        return route.before.versions() if route and route.before else []
-    named = _promoted(command, route) if route and isinstance(command, Promote) else None
-    return [named] if named else []
-
-
-def _promoted(command: Promote | Ramp, route: Route) -> str | None:
-    """The version that a promotion or a step is for; None where there is no candidate."""
-    if isinstance(command, Promote) and command.version is not None:
-        return command.version
-    candidate = STRATEGIES[route.plan.strategy].candidate(route.plan)
-    return None if candidate is None else candidate.version
-
-
-def _is_open(entry: RegistryEntry | None) -> bool:
-    """Whether a version has to be verified: what was refused may lie in the store as it should by now."""
-    return entry is None or entry.status == "refused"
+        return answer is not None
 
 
 def _judged(model: str, order: Order, verdict: Mapping[str, Any]) -> bytes:

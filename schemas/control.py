@@ -109,6 +109,7 @@ OutcomeCode = Literal[
     "nothing_to_promote",
     "nothing_to_roll_back",
     "insufficient_evidence",
+    "unavailable",
     "failed",
 ]
 

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.responses import Response
 
 from schemas.control import Outcome, OutcomeCode
-from streams.gateway.answers import error_response, json_response, unauthorized
+from streams.gateway.answers import RETRY_AFTER_S, error_response, json_response, unauthorized
 
 STATUS: Mapping[OutcomeCode, int] = {
     "unauthorized": 401,
@@ -20,6 +20,7 @@ STATUS: Mapping[OutcomeCode, int] = {
     "nothing_to_promote": 409,
     "nothing_to_roll_back": 409,
     "insufficient_evidence": 409,
+    "unavailable": 503,
     "failed": 500,
 }
 
@@ -30,7 +31,9 @@ def answer(outcome: Outcome) -> Response:
         return json_response(outcome.model_dump(mode="json", exclude_none=True))
     if outcome.code == "unauthorized":
         return unauthorized(outcome.request_id)
+    status = STATUS[outcome.code]
     more: dict[str, Any] = {"fields": outcome.fields, "evidence": outcome.evidence, "route": outcome.route}
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
     return error_response(
-        STATUS[outcome.code], outcome.code, outcome.message or "", request_id=outcome.request_id, **more
+        status, outcome.code, outcome.message or "", request_id=outcome.request_id, headers=headers, **more
     )

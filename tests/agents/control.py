@@ -9,7 +9,7 @@ from agents.control import Controller, ControlOutlets
 from schemas import headers as h
 from schemas.control import Outcome
 from schemas.control_state import ControlState, Registry, RouteTable
-from schemas.errors import BundleRefused
+from schemas.errors import BundleRefused, Unavailable
 from schemas.events import AuditEvent
 from schemas.keys import Credential
 from schemas.message import Batch, Emission, Record
@@ -81,8 +81,11 @@ class FakeEvidence:
 
     outcome: str = "promote"
     asked: list[str] = field(default_factory=list)
+    away: bool = False
 
     async def verdict(self, route: Route, version: str) -> Mapping[str, Any]:
+        if self.away:
+            raise Unavailable("postgres", "it does not answer")
         self.asked.append(version)
         return {"outcome": self.outcome, "reason": "as told", "epoch": route.epoch}
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from schemas.errors import Unavailable
 from tests.agents.control import Desk, canary, champion, given, outcomes
 
 
@@ -112,3 +113,14 @@ async def test_whoever_gave_a_command_that_is_given_up_is_told(desk: Desk) -> No
         "failed",
         True,
     )
+
+
+async def test_while_the_evidence_is_away_a_promotion_keeps_no_rollback_waiting(desk: Desk) -> None:
+    desk.evidence.away = True
+    commands = [given({"command": name, "model": "churn"}, request_id=name) for name in ("promote", "rollback")]
+    promoted, rolled_back = outcomes(await desk.give(*commands))
+    assert (promoted.code, "postgres" in str(promoted.message), rolled_back.status) == ("unavailable", True, "applied")
+    await desk.ask(command="set_route", model="churn", plan=canary("v1", "v2", 0.1))
+    unheard = commands[0]._replace(headers=[item for item in commands[0].headers if not item[0].startswith("reply")])
+    with pytest.raises(Unavailable):
+        await desk.give(unheard)

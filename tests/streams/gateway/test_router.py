@@ -138,6 +138,7 @@ async def test_a_route_is_deleted_with_its_epoch_and_reason_in_the_query(
         ("invalid_request", 422),
         ("forbidden", 403),
         ("unauthorized", 401),
+        ("unavailable", 503),
     ],
 )
 async def test_a_refused_command_has_its_status_and_its_numbers(
@@ -147,6 +148,7 @@ async def test_a_refused_command_has_its_status_and_its_numbers(
     response = await admin.post("/router/promote", json={})
     error = response.json()["error"]
     assert (response.status_code, error["code"]) == (status, code)
+    assert ("Retry-After" in response.headers) == (status == 503)
     assert code == "unauthorized" or error["evidence"] == {"outcome": "hold"}
 
 
