@@ -13,7 +13,9 @@ SERVED = text(
       count(*) FILTER (WHERE status = 'error' AND "row" = 0) AS errors,
       count(*) FILTER (WHERE latency_ms > :slow_ms AND "row" = 0) AS slow,
       count(actual_label) AS labels,
-      coalesce(sum(power(predicted_probability - actual_label, 2)), 0) AS loss,
+      coalesce(
+        sum(coalesce(power(predicted_probability - actual_label, 2), 1)) FILTER (WHERE actual_label IS NOT NULL), 0
+      ) AS loss,
       count(*) FILTER (WHERE predicted_label = actual_label) AS correct,
       percentile_cont(0.5) WITHIN GROUP (ORDER BY latency_ms) AS p50_ms,
       percentile_cont(0.99) WITHIN GROUP (ORDER BY latency_ms) AS p99_ms
@@ -29,8 +31,9 @@ class ArmCounts:
     """One arm of a route since its plan was set.
 
     served: requests that it answered, errors among them. entities: whom it answered since the last step. slow: of more
-    than the asked milliseconds. labels: answers whose truth is known; loss: the sum of their Brier losses; correct:
-    how many of them were right. p50_ms, p99_ms: from the broker's receipt to the scoring.
+    than the asked milliseconds. labels: answers whose truth is known; loss: the sum of their Brier losses, an
+    error's the greatest there is; correct: how many of them were right. p50_ms, p99_ms: from the broker's receipt to
+    the scoring.
     """
 
     arm: str

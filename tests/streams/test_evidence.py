@@ -110,6 +110,15 @@ async def test_served_and_evaluated_are_counted_apart_by_arm_since_the_plan_was_
     assert shadow["p99_ms"] == 1
 
 
+async def test_an_error_whose_truth_is_known_is_the_worst_answer(engine: Engine, model: str) -> None:
+    answered(engine, model, "champion", "v1", 10, errors=4, right=6)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE prediction_feedback SET actual_label = 1 WHERE model = :m"), {"m": model})
+    champion = (await figures(engine)[0](split(model)))["arms"][0]
+    assert (champion["labels"], champion["accuracy"]) == (10, 0.6)
+    assert champion["brier"] == pytest.approx((4 * 1 + 6 * 0.04) / 10)
+
+
 async def test_a_canarys_steps_count_together_and_their_entities_apart(engine: Engine, model: str) -> None:
     stepped = split(model).then(split(model).current.model_copy(update={"epoch": 4, "action": "ramped"}))
     assert first_epoch(stepped) == 3
