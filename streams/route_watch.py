@@ -26,6 +26,8 @@ log = logging.getLogger("weir.routes")
 
 LOOK_S = 2.0
 """Between two looks at all routes."""
+MOST_RESTS = 10.0
+"""A look that took seconds is followed by so many such pauses, up to these."""
 WORTH = 0.02
 """A bandit's weights are set anew where one of them moves so far."""
 _HEADERS = [(SCHEMA_VERSION, CURRENT_SCHEMA)]
@@ -93,13 +95,17 @@ class RouteWatch:
             await asyncio.gather(self._watcher, return_exceptions=True)
 
     async def _watch(self) -> None:
+        took_s = 0.0
         while True:
-            await asyncio.sleep(self._every_s)
+            # A million answers are counted in seconds, and others ask Postgres too.
+            await asyncio.sleep(min(max(1.0, took_s), MOST_RESTS) * self._every_s)
+            began = time.monotonic()
             for route in list(self._table.routes.values()):
                 try:
                     await self._look(route)
                 except Unavailable as error:
                     log.warning("the route of %s is not watched: %s", route.model, error)
+            took_s = time.monotonic() - began
 
     async def _look(self, route: Route) -> None:
         if not self._looks.watches(route):
