@@ -154,6 +154,9 @@ def test_a_canary_is_promoted_and_rolled_back_on_every_process_and_survives_a_re
         "route_rolled_back": 1,
     }
 
+    assert [route(routed, "remove", "churn")["status"] for _ in range(2)] == ["applied", "unchanged"]
+    wait_for(lambda: {answer["status"] for answer in answers()} == {"invalid"}, "churn is not served any more")
+
 
 def restart(routed: Platform) -> None:
     """Every process ends and is started again."""
