@@ -81,9 +81,7 @@ class Settings(BaseModel):
     model_store: Annotated[
         str, Field(description="Where bundles lie: file:///path, file://path or s3://bucket/prefix.")
     ] = "file://.weir/models"
-    model_name: Annotated[str, Field(description="The model that scorers serve, and adopt without a route.")] = (
-        "churn"
-    )
+    model_name: Annotated[str, Field(description="The model that scorers serve, and adopt without a route.")] = "churn"
 
     shadow_budget_s: Annotated[
         float,
