@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -59,6 +60,11 @@ class Bundle:
     @property
     def threshold(self) -> float | None:
         return self.manifest.threshold
+
+    @cached_property
+    def typical(self) -> npt.NDArray[np.float32]:
+        """`models.profile.typical_rows` of this model: what its answers are explained against."""
+        return typical_rows(self.signature, self.manifest.profile)
 
     def score(self, matrix: npt.NDArray[np.float32]) -> FloatVector:
         """For each row of a float32 matrix [n, n_features], see `models.tasks.scores_of`.

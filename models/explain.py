@@ -1,7 +1,7 @@
 """Which features an answer is owed to: Shapley values of the model's own answers."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from itertools import chain, combinations
 from math import comb
 from typing import Any, NamedTuple
@@ -10,15 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from models.bundle import Bundle
-from models.profile import typical_rows
 from models.signature import FloatVector
 
 Matrix = npt.NDArray[np.float32]
+Coalitions = npt.NDArray[np.bool_]
+"""[n, n_features]: which features are the row's, the others being the background's."""
 
 EXACT = 8
 """Most features of which every coalition is tried."""
 TRIED = 4096
 """Rows that an explanation has scored, about: what it costs, and how near it comes where features are many."""
+WIDEST = 1000
+"""Most features of a model that is explained: beyond, a row has more coalitions than TRIED, and each is wide."""
 SHOWN = 5
 """Features that an answer names, the largest first."""
 
@@ -36,8 +39,12 @@ def explanation(bundle: Bundle, row: Matrix, answer: float, place: int | None, g
     row: float32 [n_features]. place: of the answered class where there are several, else None. given: the features as
     they were sent. A model that fails or answers with no number on the way says so in place of the shares.
     """
+    if len(row) > WIDEST:
+        return {"error": f"a model of more than {WIDEST} features is not explained"}
     try:
         found = shapley(bundle, row, answer, place)
+    except MemoryError:  # which says nothing of the rows
+        raise
     except Exception:  # onnxruntime's and scikit-learn's own share no narrower base
         return {"error": "the model failed on rows between these features and typical ones"}
     if not (np.isfinite(found.values).all() and np.isfinite(found.base)):
@@ -61,7 +68,7 @@ def shapley(bundle: Bundle, row: Matrix, answer: float, place: int | None = None
     exact = width <= EXACT
     background = _background(bundle, (1 << width) if exact else 2 * (width - 1))
     worth = _Worth(bundle, row, background, place)
-    base = float(worth([np.zeros(width, dtype=np.bool_)])[0])
+    base = float(worth(np.zeros((1, width), dtype=np.bool_))[0])
     values = _exactly(worth, width, base, answer) if exact else _sampled(worth, _draws(bundle, row), base, answer)
     return Shares(base, values)
 
@@ -74,8 +81,8 @@ class _Worth(NamedTuple):
     background: Matrix
     place: int | None
 
-    def __call__(self, coalitions: Sequence[npt.NDArray[np.bool_]]) -> FloatVector:
-        mixed = np.where(np.array(coalitions)[:, None, :], self.row, self.background)
+    def __call__(self, coalitions: Coalitions) -> FloatVector:
+        mixed = np.where(coalitions[:, None, :], self.row, self.background)
         scores = self.bundle.score(mixed.reshape(-1, len(self.row)))
         answers = scores if self.place is None else scores[:, self.place]
         return np.asarray(answers.reshape(len(coalitions), -1).mean(axis=1))
@@ -83,14 +90,14 @@ class _Worth(NamedTuple):
 
 def _background(bundle: Bundle, coalitions: int) -> Matrix:
     """As many typical rows as TRIED allows; 16 at most, one at least."""
-    rows = typical_rows(bundle.signature, bundle.manifest.profile)
+    rows = bundle.typical
     wanted = min(len(rows), max(1, TRIED // coalitions))
     return rows[:: len(rows) // wanted][:wanted]
 
 
 def _exactly(worth: _Worth, width: int, base: float, answer: float) -> FloatVector:
     members = list(chain.from_iterable(combinations(range(width), size) for size in range(width + 1)))
-    coalitions = [np.isin(np.arange(width), chosen) for chosen in members]
+    coalitions = np.array([np.isin(np.arange(width), chosen) for chosen in members])
     known = dict(zip(members, worth(coalitions), strict=True))
     known[()], known[tuple(range(width))] = base, answer
     values = np.zeros(width)
@@ -105,8 +112,7 @@ def _sampled(worth: _Worth, random: np.random.Generator, base: float, answer: fl
     width = len(worth.row)
     pairs = max(1, TRIED // (2 * (width - 1) * len(worth.background)))
     orders = [order for _ in range(pairs) for order in _with_reverse(random.permutation(width))]
-    coalitions = [known for order in orders for known in _growing(order)]
-    between = worth(coalitions).reshape(len(orders), width - 1)
+    between = worth(np.concatenate([_growing(order) for order in orders])).reshape(len(orders), width - 1)
     worths = np.hstack([np.full((len(orders), 1), base), between, np.full((len(orders), 1), answer)])
     values = np.zeros(width)
     for order, added in zip(orders, np.diff(worths, axis=1), strict=True):
@@ -118,13 +124,10 @@ def _with_reverse(order: npt.NDArray[np.intp]) -> tuple[npt.NDArray[np.intp], np
     return order, order[::-1]
 
 
-def _growing(order: npt.NDArray[np.intp]) -> Iterator[npt.NDArray[np.bool_]]:
+def _growing(order: npt.NDArray[np.intp]) -> Coalitions:
     """Every coalition on the way from none to all of them, without these two."""
-    known = np.zeros(len(order), dtype=np.bool_)
-    for feature in order[:-1]:
-        known = known.copy()
-        known[feature] = True
-        yield known
+    known: Coalitions = np.argsort(order) < np.arange(1, len(order))[:, None]
+    return known
 
 
 def _draws(bundle: Bundle, row: Matrix) -> np.random.Generator:
