@@ -9,11 +9,12 @@ from datetime import datetime
 from typing import NamedTuple
 
 from agents.admit import examine, requested_ms
-from agents.candidate import Candidate, Refusal
+from agents.candidate import Refusal
 from agents.ending import Outlets, bare_error, emit
+from agents.explained import WITHIN, add_explanations
 from agents.parts import admitted
 from agents.ports import Clock, Counters, KeyRing, Limiter, Router
-from agents.score import Answer, score
+from agents.score import Answer, Scored, score
 from schemas.dead_letter import dead_letter
 from schemas.message import Batch, Emission, Record
 from schemas.result import refusal
@@ -44,16 +45,19 @@ class Scorer:
         """Part by part: while Redis charges one, the one before is scored."""
         emissions: list[Emission] = []
         ended: list[Ended] = []
+        to_explain = WITHIN
         async with aclosing(admitted(batch, keys=self.keys, limiter=self.limiter, clock=self.clock)) as parts:
             async for part in parts:
-                ended.append(self._finish(part, emissions))
+                scored = score(part, router=self.router)
+                for bundle, answers in scored.wishes:
+                    to_explain = await add_explanations(bundle, answers, self.clock, to_explain)
+                ended.append(self._end(scored, emissions))
         # Only now: a batch of which a part fails is tried again from its beginning.
         for part_ended in ended:
             _count(part_ended, self.counters)
         return emissions
 
-    def _finish(self, charged: list[Candidate | Refusal], emissions: list[Emission]) -> Ended:
-        scored = score(charged, router=self.router)
+    def _end(self, scored: Scored, emissions: list[Emission]) -> Ended:
         now_ms = _milliseconds(self.clock())
         answers = [emit(answer, now_ms, self.outlets, emissions) for answer in scored.answers]
         return Ended(answers, scored.unseen, now_ms)

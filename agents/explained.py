@@ -1,29 +1,58 @@
 """Explanations of answers, where their requests asked for them."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+import asyncio
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+from msgspec import Raw
 
 from agents.candidate import Candidate
+from agents.ports import Clock
+from agents.score import Answer
 from models.bundle import Bundle
 from models.explain import explanation
 from models.features import encode
+from schemas.wire import decode
 
-if TYPE_CHECKING:
-    from agents.score import Answer
+WITHIN = timedelta(seconds=5)
+"""What the explanations of one batch may take, less the last: behind them wait the answers of everybody else, and a
+batch that takes too long is tried again from its beginning."""
+NONE = timedelta()
+TOO_MANY = {"error": "too many explanations were asked for at the same time: ask again, with another request id"}
 
 
-def add_explanations(bundle: Bundle, answers: Sequence["Answer"]) -> None:
-    """Adds to each answer whose request asked for it, row by row, why it is as it is."""
+async def add_explanations(bundle: Bundle, answers: Sequence[Answer], clock: Clock, left: timedelta) -> timedelta:
+    """Adds to each answer that was asked for it, row by row, why it is as it is; returns what of the time is left.
+
+    Each is found in a thread: while the model scores, the loop goes on to send heartbeats.
+    """
     for answer in answers:
-        if isinstance(answer.item, Candidate) and answer.item.request.explain:
-            matrix = encode(bundle.signature, answer.item.request.rows).matrix
-            pairs = zip(matrix, answer.item.request.rows, strict=True)
-            if isinstance(answer.outcome, dict):
-                for shown, (row, given) in zip(answer.outcome["rows"], pairs, strict=True):
-                    shown["explanation"] = _explained(bundle, row, given, shown["predictions"])
-            else:
-                [(row, given)] = pairs
-                answer.outcome.explanation = _explained(bundle, row, given, answer.outcome.predictions)
+        if answer.status != "ok" or not (isinstance(answer.item, Candidate) and answer.item.request.explain):
+            continue
+        for shown, row, given in _rows(bundle, answer):
+            began = clock()
+            predictions = shown["predictions"] if isinstance(shown, dict) else shown.predictions
+            explained = (
+                await asyncio.to_thread(_explained, bundle, row, given, predictions) if left > NONE else TOO_MANY
+            )
+            _set(shown, explained)
+            left -= clock() - began
+    return left
+
+
+def _rows(bundle: Bundle, answer: Answer) -> Iterator[tuple[Any, Any, Any]]:
+    """Each row's answer, and its features as the model reads them and as they were sent."""
+    answers = answer.outcome["rows"] if isinstance(answer.outcome, dict) else [answer.outcome]
+    given = [decode(bytes(row)) if type(row) is Raw else row for row in answer.rows]
+    return zip(answers, encode(bundle.signature, given).matrix, given, strict=True)
+
+
+def _set(shown: Any, explained: Any) -> None:
+    if isinstance(shown, dict):
+        shown["explanation"] = explained
+    else:
+        shown.explanation = explained
 
 
 def _explained(bundle: Bundle, row: Any, given: Any, predictions: Sequence[float]) -> Any:

@@ -11,7 +11,6 @@ from typing import Any
 from msgspec import Struct
 
 from agents.candidate import Candidate, Refusal
-from agents.explained import add_explanations
 from agents.failed import ModelFailed, no_answer
 from agents.ports import Router
 from models.bundle import Bundle
@@ -44,10 +43,14 @@ class Answer(Struct, frozen=True, gc=False):
 
 @dataclass(slots=True)
 class Scored:
-    """The answers of a batch in record order, and the categories that no model had seen in training."""
+    """The answers of a batch in record order, and the categories that no model had seen in training.
+
+    wishes: a bundle and its answers, where some of them are to be explained.
+    """
 
     answers: list[Answer]
     unseen: Counter[str] = field(default_factory=Counter)
+    wishes: list[tuple[Bundle, list[Answer]]] = field(default_factory=list)
 
 
 def score(items: Sequence[Candidate | Refusal], *, router: Router) -> Scored:
@@ -55,6 +58,7 @@ def score(items: Sequence[Candidate | Refusal], *, router: Router) -> Scored:
     answers: list[Answer | None] = [None] * len(items)
     unseen: Counter[str] = Counter()
     groups: dict[int, tuple[Routed, list[int], list[Candidate]]] = {}
+    wishes: list[tuple[Bundle, list[Answer]]] = []
     for index, item in enumerate(items):
         if isinstance(item, Refusal):
             answers[index] = Answer(item, item.status, {"error": item.error}, dead_letter=item.dead_letter)
@@ -70,9 +74,12 @@ def score(items: Sequence[Candidate | Refusal], *, router: Router) -> Scored:
         group[1].append(index)
         group[2].append(item)
     for routed, indexes, candidates in groups.values():
-        for index, answer in zip(indexes, _answered(routed, candidates, unseen), strict=True):
+        given = list(_answered(routed, candidates, unseen))
+        for index, answer in zip(indexes, given, strict=True):
             answers[index] = answer
-    return Scored([answer for answer in answers if answer is not None], unseen)
+        if any([candidate.request.explain for candidate in candidates]):
+            wishes.append((routed.bundle, given))
+    return Scored([answer for answer in answers if answer is not None], unseen, wishes)
 
 
 def _answered(routed: Routed, candidates: Sequence[Candidate], unseen: Counter[str]) -> Iterable[Answer]:
@@ -88,8 +95,6 @@ def _answered(routed: Routed, candidates: Sequence[Candidate], unseen: Counter[s
             return [_failed(routed, candidates[0], error)]
         return chain.from_iterable(_answered(routed, [candidate], unseen) for candidate in candidates)
     unseen.update(seen)
-    if any([candidate.request.explain for candidate in candidates]):
-        add_explanations(routed.bundle, [answer for answer in answers if answer.status == "ok"])
     return answers
 
 

@@ -35,7 +35,8 @@ class PredictionRequest(Struct, frozen=True, gc=False):
     entity: whom the prediction is about; the record's key.
     model: None where the caller leaves the choice to the only route.
     rows: feature objects as they came, not yet validated, decoded or as JSON text (`msgspec.Raw`); several where the
-    caller sent `rows`. explain: whether the answers shall be explained; the rows are decoded then.
+    caller sent `rows`.
+    explain: whether the answers shall be explained.
     """
 
     entity: str
@@ -95,6 +96,7 @@ class _Usual(Struct, forbid_unknown_fields=True, gc=False):
     entity: str
     features: Raw
     model: Annotated[str, Meta(min_length=1, max_length=MAX_MODEL)] | None = None
+    explain: bool = False
 
 
 _read_usual = Decoder(_Usual).decode
@@ -110,7 +112,7 @@ def read_usual(body: bytes, record_key: str) -> PredictionRequest | None:
     usual = _read_usual(body)
     if usual.entity != record_key or not is_entity(record_key):
         return None
-    return PredictionRequest(record_key, usual.model, [usual.features])
+    return PredictionRequest(record_key, usual.model, [usual.features], False, usual.explain)
 
 
 def _entity_errors(entity: Any, record_key: str | None) -> list[FieldError]:

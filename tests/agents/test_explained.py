@@ -1,10 +1,15 @@
 """Explanations from the request to the stored row: who asks, what it costs, what is answered and shown again."""
 
+import asyncio
+import threading
+from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import orjson
 import pytest
 
+from agents.explained import WITHIN
 from agents.persist import read_result, stored_rows
 from models.bundle import Bundle, read_bundle
 from models.simulate import customer_rows
@@ -12,7 +17,7 @@ from schemas.errors import InvalidRequest
 from schemas.message import Emission, Record
 from schemas.request import MOST_EXPLAINED, read_request, read_usual
 from streams.gateway.stored import as_result
-from tests.agents.scorer import FakeLimiter, credential, record
+from tests.agents.scorer import NOW, FakeLimiter, batch, credential, record
 from tests.agents.test_answer import REPLY, Scorer
 from tests.models.conftest import trained
 
@@ -116,8 +121,51 @@ def test_a_wrong_wish_is_refused_by_name(explain: Any, rows: int, field: str) ->
     assert [wrong.field for wrong in refused.value.fields] == [field]
 
 
-def test_a_request_without_the_wish_takes_the_fast_way() -> None:
-    plain = b'{"entity":"c","features":{"a":1}}'
-    assert read_usual(plain, "c") is not None
-    with pytest.raises(ValueError, match="explain"):
-        read_usual(plain.replace(b"{", b'{"explain":true,', 1), "c")
+async def test_who_did_not_ask_gets_no_explanation_beside_those_who_did(
+    scorer: Scorer, rows: list[dict[str, Any]]
+) -> None:
+    asked = [asking(rows[0]), asking(rows[0], False), asking({"age": 1}), asking(rows)]
+    bodies = [orjson.loads(one.value) for one in await scorer(*asked) if one.topic == "results"]
+    assert ["explanation" in body for body in bodies] == [True, False, False, False]
+    assert [body["status"] for body in bodies] == ["ok", "ok", "invalid", "ok"]
+    assert ["explanation" in row for row in bodies[3]["rows"]] == [True] * 3
+
+
+async def test_the_loop_goes_on_while_a_model_explains(bundle: Bundle, rows: list[dict[str, Any]]) -> None:
+    """Else no heartbeat is sent meanwhile."""
+    begun, turned, waited = threading.Event(), threading.Event(), []
+
+    class Waiting:
+        def score(self, matrix: Any) -> Any:
+            if len(matrix) > 1:  # not the answer itself
+                begun.set()
+                waited.append(turned.wait(5))
+            return bundle.scorer.score(matrix)
+
+    stage = asyncio.create_task(Scorer(replace(bundle, scorer=Waiting()))(asking(rows[0])))
+    while not (begun.is_set() or stage.done()):
+        await asyncio.sleep(0)
+    turned.set()
+    await stage
+    assert waited
+    assert all(waited)
+
+
+async def test_the_time_for_the_explanations_of_a_batch_is_bounded_and_no_answer_is_lost_for_it(
+    scorer: Scorer, rows: list[dict[str, Any]]
+) -> None:
+    moments = (NOW + WITHIN / 2 * turn for turn in count())
+    stage = replace(scorer.stage, clock=lambda: next(moments))
+    emitted = await stage(batch(asking(rows), asking(rows[0])))
+    bodies = [orjson.loads(one.value) for one in emitted if one.topic == "results"]
+    explanations = [row["explanation"] for row in bodies[0]["rows"]] + [bodies[1]["explanation"]]
+    assert ["error" in one for one in explanations] == [False, False, True, True]
+    assert [body["status"] for body in bodies] == ["ok", "ok"]
+
+
+@pytest.mark.parametrize("explain", [True, False])
+def test_one_row_that_is_to_be_explained_takes_the_fast_way_too(explain: bool) -> None:
+    body = b'{"entity":"c","features":{"a":1},"explain":%b}' % (b"true" if explain else b"false")
+    usual = read_usual(body, "c")
+    assert usual is not None
+    assert usual.explain == explain

@@ -34,6 +34,9 @@ values = st.one_of(
     st.just({**GOOD, "model": "churn"}),
     st.just({**GOOD, "model": ""}),
     st.just({**GOOD, "model": None}),
+    st.just({**GOOD, "explain": True}),
+    st.just({**GOOD, "explain": 1}),
+    st.just({**GOOD, "explain": None}),
     st.just({**GOOD, "extra": 1}),
     st.just({"entity": "c-42", "rows": [{"a": 1}]}),
     st.just({"entity": "c-42", "model": "churn"}),
@@ -114,6 +117,7 @@ def test_what_the_fast_lane_finds_the_exact_path_finds_too(given_record: Record)
     [
         record(GOOD),
         record({**GOOD, "model": "churn"}),
+        record({**GOOD, "explain": True}),
         record(GOOD, headers={h.DEADLINE: b"%d" % (NOW_MS + 1), h.REPLY_PARTITION: b"1", h.REPLY_INSTANCE: b"i"}),
         record(GOOD, headers={h.DEADLINE: b"%d" % (NOW_MS - 1)}),
     ],
