@@ -47,9 +47,9 @@ def read_ask(headers: Headers, body: bytes, request_id: str) -> HttpAsk:
     """The ask in a request whose id is known. Raises Undecodable, InvalidRequest."""
     value = decode(body)
     wrapped = isinstance(value, dict) and not value.keys() & {"features", "rows"} and not _is_envelope(value)
+    explain = _explain(headers, None if wrapped else value)
     if wrapped:
-        explain = b'"explain":true,' if _wants_explanation(headers) else b""
-        body = b'{%b"features":%b}' % (explain, body)
+        body = b'{%b"features":%b}' % (b'"explain":true,' if explain else b"", body)
         decode(body)
     traceparent = headers.get("traceparent", "")
     return HttpAsk(
@@ -95,14 +95,17 @@ def _timeout(headers: Headers) -> float | None:
     return int(given) / 1000
 
 
-def _wants_explanation(headers: Headers) -> bool:
-    """Of bare features, which have no room to say so."""
+def _explain(headers: Headers, value: Any) -> bool:
+    """What the header says of bare features, which have no room to say it. value: any other body, None of those."""
     given = headers.get("X-Explain")
     if given is None:
         return False
     if given.lower() not in ("true", "false"):
         raise _bad_header("X-Explain", "must be true or false", given)
-    return given.lower() == "true"
+    explain = given.lower() == "true"
+    if isinstance(value, dict) and explain != value.get("explain", False):
+        raise _bad_header("X-Explain", "differs from the body's explain, which alone counts beside features", given)
+    return explain
 
 
 def _wants_later(headers: Headers) -> bool:

@@ -86,8 +86,10 @@ async def test_bare_features_ask_for_an_explanation_by_a_header() -> None:
     await post(gateway, {**FULL, "explain": True})
     asked = [decode(record.value).get("explain") for record in gateway.kafka.sent]
     assert asked == [True, None, True]
-    refused = await post(gateway, FEATURES, X_Explain="perhaps")
-    assert (refused.status_code, refused.json()["error"]["fields"][0]["field"]) == (422, "X-Explain")
+    for body, header in ((FEATURES, "perhaps"), (FULL, "true"), ({**FULL, "explain": True}, "false")):
+        refused = await post(gateway, body, X_Explain=header)
+        assert (refused.status_code, refused.json()["error"]["fields"][0]["field"]) == (422, "X-Explain")
+    assert len(gateway.kafka.sent) == 3
 
 
 async def test_without_any_entity_the_request_id_is_one() -> None:
