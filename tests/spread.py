@@ -19,8 +19,11 @@ TOGETHER = ("tests/e2e/",)
 ALONE = (
     "tests/e2e/test_csv_model.py",
     "tests/e2e/test_hosts_e2e.py",
+    "tests/e2e/test_judged.py",
     "tests/e2e/test_key_lifecycle.py",
     "tests/e2e/test_plaintext_keys.py",
+    "tests/e2e/test_routes.py",
+    "tests/e2e/test_shadow.py",
 )
 """They start roles of their own, and use no others."""
 APART = ("tests/streams/test_hosts.py", "tests/faults/")

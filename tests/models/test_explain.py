@@ -1,9 +1,11 @@
 """Shapley values: they add up, are what the definition says, and come out the same again."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import permutations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -91,6 +93,21 @@ def test_few_features_get_their_shares_exactly(bundle: Callable[..., Bundle], wi
     found = shapley(made, row, float(made.score(row[None])[0]))
     assert found.values == pytest.approx(by_definition(crossed, row, made.typical), abs=1e-6)
     assert found.base == pytest.approx(crossed(made.typical).mean(), abs=1e-6)
+
+
+SHAP = json.loads((Path(__file__).parent / "shap_values.json").read_text())
+"""What shap.explainers.Exact finds for `crossed` on the same rows and background; see its version there. The library
+itself takes 200 MB and 20 s to import, too much for every run."""
+
+
+@pytest.mark.parametrize("case", SHAP["cases"], ids=lambda case: str(case["width"]))
+def test_few_features_get_what_shap_finds(bundle: Callable[..., Bundle], case: dict[str, Any]) -> None:
+    made, row = bundle(case["width"]), a_row(case["width"])
+    answer = float(made.score(row[None])[0])
+    found = shapley(made, row, answer)
+    assert found.values == pytest.approx(case["values"], abs=1e-6)
+    assert found.base == pytest.approx(case["base"], abs=1e-6)
+    assert abs(case["base"] + sum(case["values"]) - answer) < 1e-6
 
 
 def test_the_shares_of_many_features_come_near(bundle: Callable[..., Bundle]) -> None:
