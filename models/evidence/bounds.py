@@ -5,13 +5,12 @@ ever reach with a probability of alpha at most (Ville's inequality). `evidence_*
 take arrays too. Bounds are one-sided, each with the error alpha; two hold together with the sum of their errors.
 """
 
+from collections.abc import Callable
 from math import log
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import brentq
-from scipy.special import betainc, betaln, gammainc, gammaln, xlog1py, xlogy
 
 Numbers = float | npt.NDArray[np.float64]
 
@@ -29,6 +28,8 @@ def evidence_below(n: Numbers, total: Numbers, mean: Numbers) -> Any:
     Sources: Robbins, "Statistical methods related to the law of the iterated logarithm" (1970); Howard, Ramdas,
     McAuliffe, Sekhon, "Time-uniform, nonparametric, nonasymptotic confidence sequences" (2021): the beta-binomial.
     """
+    from scipy.special import betainc, betaln, xlog1py, xlogy  # a second to import: only who judges shall wait for it
+
     a, b = np.asarray(total) + 1.0, np.asarray(n) - total + 1.0
     mixed = betaln(a, b) + np.log(betainc(a, b, mean)) - np.log(mean)
     return mixed - xlogy(total, mean) - xlog1py(np.asarray(n) - total, -np.asarray(mean))
@@ -44,7 +45,7 @@ def upper(n: float, total: float, alpha: float) -> float:
     most = 1.0 - _TINY
     if total >= n * most or short_of(most) <= 0:
         return 1.0
-    return float(brentq(short_of, max(total / n, _TINY), most, xtol=_TINY))
+    return _root(short_of, max(total / n, _TINY), most)
 
 
 def lower(n: float, total: float, alpha: float) -> float:
@@ -60,6 +61,8 @@ def evidence_paired(excess: Numbers, squares: Numbers) -> Any:
     for martingales with applications" (2015); Howard et al. (2021): empirical Bernstein with 0 as every prediction,
     gamma-exponential mixture.
     """
+    from scipy.special import gammainc, gammaln
+
     v, s = np.asarray(squares) + RHO, np.maximum(excess, 0.0) + squares + RHO
     scale = RHO * np.log(RHO) - gammaln(RHO) - np.log(gammainc(RHO, RHO))
     return scale + s - RHO + gammaln(v) + np.log(gammainc(v, s)) - v * np.log(s)
@@ -74,4 +77,10 @@ def paired_half_width(squares: float, alpha: float) -> float:
     enough = 1.0
     while short_of(enough) < 0:
         enough *= 2.0
-    return float(brentq(short_of, 0.0, enough, xtol=_TINY))
+    return _root(short_of, 0.0, enough)
+
+
+def _root(function: Callable[[float], float], low: float, high: float) -> float:
+    from scipy.optimize import brentq
+
+    return float(brentq(function, low, high, xtol=_TINY))

@@ -10,7 +10,6 @@ from math import exp
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaln, xlogy
 
 ALPHA = 0.001
 """The risk that arms which are shared out as planned are ever said not to be."""
@@ -48,6 +47,8 @@ def mismatch(planned: npt.NDArray[np.float64], found: npt.NDArray[np.int64]) -> 
 
     An arm of no share that has an entity is evidence without end.
     """
+    from scipy.special import gammaln, xlogy
+
     arms = planned > 0
     strayed = found[..., ~arms].sum(axis=-1) > 0
     counts, shares = found[..., arms], planned[arms]
