@@ -15,6 +15,7 @@ from models.evidence import ArmTally, Pairs, judge, passed
 from models.routing import STRATEGIES
 from models.routing.bandit import weights as bandit_weights
 from schemas.routes import STEPS, Arm, Route
+from streams.look import Look
 
 PATIENCE_S = 10.0
 
@@ -140,36 +141,44 @@ class StoredEvidence:
 
     async def verdict(self, route: Route, version: str) -> Mapping[str, Any]:
         """Raises Unavailable."""
-        tallies = {found.arm.name: found.tally() for found in await self._count(route)}
-        needs = STRATEGIES[route.plan.strategy].needs
-        judged = await asyncio.to_thread(judge, route.plan, version, tallies, needs)
-        return {**judged.to_json(), "epoch": route.epoch}
+        return await _verdict(route, version, await self._count(route))
 
-    async def judged(self, route: Route) -> Mapping[str, Any] | None:
-        """The verdict on the route's candidate; None where nothing is asked of it. Raises Unavailable."""
-        strategy = STRATEGIES[route.plan.strategy]
+    async def look(self, route: Route) -> Look:
+        """What one count says of the candidate, the guardrail and a bandit's weights. Raises Unavailable."""
+        counted, strategy = await self._count(route), STRATEGIES[route.plan.strategy]
         candidate = strategy.candidate(route.plan)
-        return await self.verdict(route, candidate.version) if candidate and strategy.needs else None
-
-    async def guardrail(self, route: Route) -> str | None:
-        """Why the route has to be rolled back, or None. Raises Unavailable."""
-        if route.plan.guardrail is None:
-            return None
-        for found in (await self._count(route))[1:]:
-            p99_ms = found.served.p99_ms if found.served.served else found.shadowed.p99_ms
-            if (why := passed(route.plan.guardrail, found.tally(), p99_ms)) is not None:
-                return why
-        return None
-
-    async def weights(self, route: Route) -> Mapping[str, float] | None:
-        """A bandit's weights by its labels, None for other strategies. Raises Unavailable."""
-        if route.plan.strategy != "bandit":
-            return None
-        rewards = {
-            found.arm.name: (float(found.served.correct), float(found.served.labels - found.served.correct))
-            for found in await self._count(route)
-        }
-        return await asyncio.to_thread(bandit_weights, rewards)
+        return Look(
+            await _verdict(route, candidate.version, counted) if candidate and strategy.needs else None,
+            _passed(route, counted),
+            await asyncio.to_thread(_weights, counted) if route.plan.strategy == "bandit" else None,
+        )
 
     async def _count(self, route: Route) -> Sequence[Counted]:
         return await in_transaction(self._engine, lambda connection: count(connection, route), self._patience_s)
+
+
+async def _verdict(route: Route, version: str, counted: Sequence[Counted]) -> Mapping[str, Any]:
+    tallies = {found.arm.name: found.tally() for found in counted}
+    needs = STRATEGIES[route.plan.strategy].needs
+    judged = await asyncio.to_thread(judge, route.plan, version, tallies, needs)
+    return {**judged.to_json(), "epoch": route.epoch}
+
+
+def _passed(route: Route, counted: Sequence[Counted]) -> str | None:
+    """Why the route has to be rolled back, or None."""
+    if route.plan.guardrail is None:
+        return None
+    for found in counted[1:]:
+        p99_ms = found.served.p99_ms if found.served.served else found.shadowed.p99_ms
+        if (why := passed(route.plan.guardrail, found.tally(), p99_ms)) is not None:
+            return why
+    return None
+
+
+def _weights(counted: Sequence[Counted]) -> Mapping[str, float]:
+    """A bandit's, by its labels."""
+    rewards = {
+        found.arm.name: (float(found.served.correct), float(found.served.labels - found.served.correct))
+        for found in counted
+    }
+    return bandit_weights(rewards)

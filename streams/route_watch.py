@@ -18,6 +18,7 @@ from schemas.message import Emission
 from schemas.routes import Route
 from streams.commands import Sender, platform_command
 from streams.compacted import CompactedView
+from streams.look import Look
 from streams.settings import Settings
 from streams.tasks import first_failure
 from streams.topics import MODEL_ROUTES, ROUTING_EVENTS
@@ -34,22 +35,14 @@ _HEADERS = [(SCHEMA_VERSION, CURRENT_SCHEMA)]
 
 
 class Looks(Protocol):
-    """What is known of a route's candidate. Each call raises Unavailable."""
+    """What is known of a route's candidate."""
 
     def watches(self, route: Route) -> bool:
         """Whether there is anything to look at."""
         ...
 
-    async def judged(self, route: Route) -> Mapping[str, Any] | None:
-        """The verdict on its candidate, None where nothing is asked of it."""
-        ...
-
-    async def guardrail(self, route: Route) -> str | None:
-        """Why the route has to be rolled back, or None."""
-        ...
-
-    async def weights(self, route: Route) -> Mapping[str, float] | None:
-        """A bandit's weights by what its labels say, None for other strategies."""
+    async def look(self, route: Route) -> Look:
+        """What one count of the arms says. Raises Unavailable."""
         ...
 
 
@@ -110,12 +103,12 @@ class RouteWatch:
     async def _look(self, route: Route) -> None:
         if not self._looks.watches(route):
             return
-        verdict = await self._looks.judged(route) or {}
+        seen = await self._looks.look(route)
+        verdict, why = seen.verdict or {}, seen.passed
         emissions: list[Emission] = []
         if verdict and self._told.get((route.model, route.epoch)) != verdict["outcome"]:
             emissions.append(self._event(route, "evidence", verdict["outcome"], verdict["reason"], verdict))
-        why = await self._looks.guardrail(route)
-        command = await self._needed(route, why)
+        command = _needed(route, seen)
         # The id says what it is for: given again, or by another watch, it is the same command.
         request_id = "" if command is None else event_id(f"{command.command} at epoch {route.epoch}", route.model)
         if command is not None and request_id not in self._asked:
@@ -127,15 +120,6 @@ class RouteWatch:
             await self._sender.send(emissions)
             self._told = {(route.model, route.epoch): verdict.get("outcome", ""), **self._others(route.model)}
             self._asked.add(request_id)
-
-    async def _needed(self, route: Route, why: str | None) -> Command | None:
-        """The command that the route needs, if any. why: the guardrail that was passed."""
-        if why is not None:
-            return Rollback(model=route.model, reason=f"guardrail: {why}", if_epoch=route.epoch, actor="guardrail")
-        weights = await self._looks.weights(route)
-        if weights is None or not _moved(route, weights):
-            return None
-        return Reweigh(model=route.model, weights=dict(weights), if_epoch=route.epoch, actor="bandit")
 
     def _others(self, model: str) -> dict[tuple[str, int], str]:
         return {place: outcome for place, outcome in self._told.items() if place[0] != model}
@@ -153,6 +137,15 @@ class RouteWatch:
         )
         topic = self._settings.topic(ROUTING_EVENTS.name)
         return Emission(topic, route.model.encode(), event.model_dump_json().encode(), _HEADERS)
+
+
+def _needed(route: Route, seen: Look) -> Command | None:
+    """The command that the route needs, if any."""
+    if seen.passed is not None:
+        return Rollback(model=route.model, reason=f"guardrail: {seen.passed}", if_epoch=route.epoch, actor="guardrail")
+    if seen.weights is None or not _moved(route, seen.weights):
+        return None
+    return Reweigh(model=route.model, weights=dict(seen.weights), if_epoch=route.epoch, actor="bandit")
 
 
 def _moved(route: Route, weights: Mapping[str, float]) -> bool:

@@ -97,7 +97,7 @@ async def _metrics(route: Route) -> dict[str, Any]:
     engine = create_db_engine(local_settings(os.environ).database_url.get_secret_value())
     try:
         ask, _ = figures(engine)
-        verdict = await StoredEvidence(engine).judged(route)
+        verdict = (await StoredEvidence(engine).look(route)).verdict
         return {**await ask(route), "verdict": None if verdict is None else dict(verdict)}
     finally:
         engine.dispose()

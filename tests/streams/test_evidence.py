@@ -155,10 +155,10 @@ async def test_a_challenger_is_judged_by_labels_of_the_same_requests(engine: Eng
     assert (early["outcome"], "labels" in early["reason"]) == ("inconclusive", True)
     with engine.begin() as connection:
         connection.execute(text("UPDATE prediction_feedback SET actual_label = 1 WHERE model = :m"), {"m": model})
-    assert (await evidence.judged(challenged) or {})["outcome"] == "promote"
+    assert ((await evidence.look(challenged)).verdict or {})["outcome"] == "promote"
     with engine.begin() as connection:
         connection.execute(text("UPDATE prediction_feedback SET actual_label = 0 WHERE model = :m"), {"m": model})
-    assert (await evidence.judged(challenged) or {})["outcome"] == "roll_back"
+    assert ((await evidence.look(challenged)).verdict or {})["outcome"] == "roll_back"
 
 
 async def test_a_guardrail_looks_at_every_arm_beside_the_champion(engine: Engine, model: str) -> None:
@@ -166,11 +166,11 @@ async def test_a_guardrail_looks_at_every_arm_beside_the_champion(engine: Engine
     guarded = split(model, guardrail=Guardrail(error_ratio=0.05, p99_ms=500))
     answered(engine, model, "champion", "v1", 500, errors=100)
     answered(engine, model, "canary", "v2", 500, errors=10)
-    assert await evidence.guardrail(guarded) is None
+    assert (await evidence.look(guarded)).passed is None
     answered(engine, model, "canary", "v2", 500, epoch=4, errors=100)
     stepped = guarded.then(guarded.current.model_copy(update={"epoch": 4, "action": "ramped"}))
-    assert "110 errors in 1000 requests" in str(await evidence.guardrail(stepped))
-    assert await evidence.guardrail(split(model)) is None
+    assert "110 errors in 1000 requests" in str((await evidence.look(stepped)).passed)
+    assert (await evidence.look(split(model))).passed is None
 
 
 @pytest.mark.contract("T4")
@@ -178,11 +178,11 @@ async def test_a_bandits_weights_follow_its_labels(engine: Engine, model: str) -
     arms = [Arm(name=name, version=version, weight=0.5) for name, version in (("a", "v1"), ("b", "v2"))]
     bandit = route(model, "bandit", arms)
     evidence = StoredEvidence(engine)
-    assert await evidence.weights(bandit) == pytest.approx({"a": 0.5, "b": 0.5})
+    assert (await evidence.look(bandit)).weights == pytest.approx({"a": 0.5, "b": 0.5})
     answered(engine, model, "a", "v1", 300, right=150, wrong=150)
     answered(engine, model, "b", "v2", 300, right=250, wrong=50)
-    weights = await evidence.weights(bandit)
+    weights = (await evidence.look(bandit)).weights
     assert weights is not None
     assert weights["b"] > 0.9
-    assert await evidence.weights(split(model)) is None
+    assert (await evidence.look(split(model))).weights is None
     assert (evidence.watches(bandit), evidence.watches(route(model, "champion", arms[:1]))) == (True, False)

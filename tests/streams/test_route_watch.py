@@ -14,6 +14,7 @@ from schemas.control import Reweigh, Rollback, read_command
 from schemas.errors import Unavailable
 from schemas.message import Emission
 from schemas.routes import Route
+from streams.look import Look
 from streams.route_watch import RouteWatch
 from streams.settings import Settings
 from tests.kafka import make_topic, until
@@ -34,18 +35,12 @@ class Looks:
     def watches(self, route: Route) -> bool:
         return self.watched
 
-    async def judged(self, route: Route) -> Mapping[str, Any] | None:
+    async def look(self, route: Route) -> Look:
         self.looked += 1
         if self.away > 0:
             self.away -= 1
             raise Unavailable("postgres", "it does not answer")
-        return {"outcome": self.outcome, "reason": "as told", "epoch": route.epoch}
-
-    async def guardrail(self, route: Route) -> str | None:
-        return self.why
-
-    async def weights(self, route: Route) -> Mapping[str, float] | None:
-        return self.share
+        return Look({"outcome": self.outcome, "reason": "as told", "epoch": route.epoch}, self.why, self.share)
 
 
 @dataclass
