@@ -12,8 +12,8 @@ from schemas.control_state import RouteTable
 from schemas.errors import BundleRefused, Unavailable
 from schemas.routes import Revision, Route, RoutePlan
 from streams.compacted import CompactedView
+from streams.following import Following
 from streams.settings import Settings
-from streams.tasks import first_failure
 from streams.topics import MODEL_ROUTES
 
 log = logging.getLogger("weir.routes")
@@ -34,7 +34,7 @@ def served(plan: RoutePlan) -> set[str]:
     return {arm.version for arm in answering(plan.arms)}
 
 
-class RouteView:
+class RouteView(Following):
     """Follows `model-routes`; `route` answers as the present routes do.
 
     load: called off the loop. refused: told of each bundle that may not serve; the route before goes on then.
@@ -42,14 +42,13 @@ class RouteView:
 
     def __init__(self, settings: Settings, load: Load, refused: Report) -> None:
         self._table = RouteTable()
-        self._view = CompactedView(settings, settings.topic(MODEL_ROUTES.name), self._note)
+        super().__init__(CompactedView(settings, settings.topic(MODEL_ROUTES.name), self._note))
         self._bundles: dict[tuple[str, str], Bundle] = {}
         self._load = load
         self._refused = refused
         self._unserved: set[str] = set()
         self._news = asyncio.Event()
         self._loading: set[str] = set()
-        self._follower: asyncio.Task[None] | None = None
         self._show(Routes({}))
 
     async def start(self, things: AsyncExitStack) -> None:
@@ -59,12 +58,17 @@ class RouteView:
         for model in sorted(self._table.routes):
             await self._serve(model)
         self._unserved.clear()
-        self._follower = asyncio.create_task(self._follow())
-        things.push_async_callback(self._stop)
+        self.begin(self._follow(), things)
 
-    def serve(self, route: ModelRoute) -> None:
-        """Serve a route that is not on the topic, until one is."""
-        self._show(self._routes.replaced(route))
+    async def serve(self, model: str, plan: RoutePlan, epoch: int) -> None:
+        """Serve a plan that is not on the topic, until one is; what both name is loaded once.
+
+        Raises BundleRefused, Unavailable.
+        """
+        bundles = {version: await asyncio.to_thread(self._load, model, version) for version in served(plan)}
+        if not self.knows(model):  # as it does where another's was written meanwhile
+            self._bundles |= {(model, version): bundle for version, bundle in bundles.items()}
+            self._show(self._routes.replaced(ModelRoute(model, plan, epoch, bundles)))
 
     def knows(self, model: str) -> bool:
         """Whether a model has a route on the topic, be it served, not or no more."""
@@ -73,24 +77,6 @@ class RouteView:
     def serves(self, model: str) -> bool:
         """Whether there is a route for a model."""
         return model in self._routes.models
-
-    @property
-    def topic(self) -> str:
-        return self._view.topic
-
-    @property
-    def staleness_s(self) -> float:
-        return self._view.staleness_s
-
-    async def failed(self) -> None:
-        """Returns never, or raises what ended the following."""
-        assert self._follower is not None, "start first"
-        await first_failure(asyncio.ensure_future(self._view.failed()), asyncio.shield(self._follower))
-
-    async def _stop(self) -> None:
-        if self._follower is not None:
-            self._follower.cancel()
-            await asyncio.gather(self._follower, return_exceptions=True)
 
     def _note(self, model: str, value: bytes | None) -> None:
         if self._table.update(model, value):

@@ -18,9 +18,9 @@ from schemas.message import Emission
 from schemas.routes import Route
 from streams.commands import Sender, platform_command
 from streams.compacted import CompactedView
+from streams.following import Following
 from streams.look import Look
 from streams.settings import Settings
-from streams.tasks import first_failure
 from streams.topics import MODEL_ROUTES, ROUTING_EVENTS
 
 log = logging.getLogger("weir.routes")
@@ -46,7 +46,7 @@ class Looks(Protocol):
         ...
 
 
-class RouteWatch:
+class RouteWatch(Following):
     """Watches routes until `things` close. Of several watches each does the same, under the same ids: what they ask for
     happens once."""
 
@@ -56,36 +56,16 @@ class RouteWatch:
         self._sender = sender
         self._every_s = every_s
         self._table = RouteTable()
-        self._view = CompactedView(settings, settings.topic(MODEL_ROUTES.name), self._table.update)
+        super().__init__(CompactedView(settings, settings.topic(MODEL_ROUTES.name), self._table.update))
         self._told: dict[tuple[str, int], str] = {}
         self._asked: set[str] = set()
         """What was given: if it was refused, it would be again."""
-        self._watcher: asyncio.Task[None] | None = None
 
     async def start(self, things: AsyncExitStack) -> None:
         """Raises Unavailable."""
         await self._view.start()
         things.push_async_callback(self._view.stop)
-        self._watcher = asyncio.create_task(self._watch())
-        things.push_async_callback(self._stop)
-
-    @property
-    def topic(self) -> str:
-        return self._view.topic
-
-    @property
-    def staleness_s(self) -> float:
-        return self._view.staleness_s
-
-    async def failed(self) -> None:
-        """Returns never, or raises what ended the watching."""
-        assert self._watcher is not None, "start first"
-        await first_failure(asyncio.ensure_future(self._view.failed()), asyncio.shield(self._watcher))
-
-    async def _stop(self) -> None:
-        if self._watcher is not None:
-            self._watcher.cancel()
-            await asyncio.gather(self._watcher, return_exceptions=True)
+        self.begin(self._watch(), things)
 
     async def _watch(self) -> None:
         took_s = 0.0

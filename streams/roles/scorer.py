@@ -6,7 +6,6 @@ import time
 from datetime import UTC, datetime
 
 from infra.rate_limit import RedisLimiter, connect
-from models.routing import ModelRoute
 from schemas.control import AdoptRoute
 from schemas.headers import CURRENT_SCHEMA, SCHEMA_VERSION
 from schemas.message import Emission
@@ -70,7 +69,7 @@ async def follow_routes(shared: Shared) -> RouteView:
     if not routes.knows(settings.model_name):
         version = store.latest(settings.model_name)
         plan = RoutePlan(strategy="champion", arms=(Arm(name="champion", version=version),))
-        routes.serve(ModelRoute(settings.model_name, plan, 1, {version: store.load(settings.model_name, version)}))
+        await routes.serve(settings.model_name, plan, 1)
         command = AdoptRoute(
             model=settings.model_name, version=version, actor="scorer", reason="served without a route"
         )

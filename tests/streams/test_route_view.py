@@ -155,6 +155,20 @@ async def test_a_store_that_is_away_at_the_start_is_told(following: Following) -
             pass
 
 
+async def test_what_is_served_before_it_has_a_route_is_loaded_once_and_gives_way_to_the_topic(
+    following: Following,
+) -> None:
+    store = Store()
+    async with following(store) as routed:
+        await routed.view.serve("churn", then(None, "v1").plan, 1)
+        assert routed.serves() == ("v1", 1)
+        routed.write("v1", "v1")
+        await until(lambda: routed.serves() == ("v1", 2), "the topic's route is served")
+        assert store.loaded == ["v1"]
+        await routed.view.serve("churn", then(None, "v9").plan, 1)
+        assert routed.serves() == ("v1", 2), "the topic knows better"
+
+
 async def test_a_route_that_is_removed_is_served_no_more_and_not_adopted_either(following: Following) -> None:
     store = Store()
     async with following(store, "v1") as routed:
