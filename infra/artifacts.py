@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from schemas.errors import BadSettings, BundleRefused, Unavailable
+from schemas.routes import WORD
 
 T = TypeVar("T")
 
 LARGEST_FILE = 256 * 1024 * 1024
 MOST_FILES = 16
-
-# No separator, no leading dot: such a word stays inside its folder and never names an unfinished one.
-WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 class Store(Protocol):

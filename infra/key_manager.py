@@ -1,12 +1,11 @@
 """API keys: made, checked, revoked, rotated, limited. Each change of a key is one audit event."""
 
 import copy
-import getpass
-import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self, Unpack
 
+from infra.acting_user import acting_user
 from infra.first_key import first_admin, make_first
 from infra.key_arguments import (
     DAY,
@@ -55,7 +54,7 @@ class KeyManager:
         self._store = store
         self._sealer = sealer
         self._clock = clock
-        self._actor = actor or f"cli:{_user()}"
+        self._actor = actor or acting_user()
         self._default = (default_rate_limit, default_burst)
 
     def acting(self, actor: str) -> Self:
@@ -185,10 +184,3 @@ class KeyManager:
     ) -> Change:
         text = None if reason is None else check_reason(reason)
         return Change(after, key_changed(action, before, after, actor=self._actor, at=at, reason=text), before)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have a number only
-        return str(os.getuid())

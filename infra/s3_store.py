@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra import artifacts
 from infra.s3_faults import NO_CONDITIONS, code, reaching_s3
 from schemas.errors import BadSettings, BundleRefused
+from schemas.routes import WORD
 
 PATIENCE: dict[str, Any] = {
     "connect_timeout": 3,
@@ -137,7 +138,7 @@ def open_bucket(path: str) -> S3Store:
     """The store at `bucket` or `bucket/prefix`. Raises BadSettings for what is no such place."""
     bucket, _, rest = path.partition("/")
     words = [word for word in rest.rstrip("/").split("/") if rest]
-    if not _BUCKET.fullmatch(bucket) or len(rest) > LONGEST_PREFIX or not all(map(artifacts.WORD.fullmatch, words)):
+    if not _BUCKET.fullmatch(bucket) or len(rest) > LONGEST_PREFIX or not all(map(WORD.fullmatch, words)):
         hint = (
             "bucket being 3 to 63 of a-z, 0-9, '.' and '-', each part of the prefix letters, digits, '.', '_' and '-'"
         )
@@ -159,14 +160,14 @@ def connect() -> Any:
 
 def _words(folder: str, keys: Iterator[str]) -> list[str]:
     """Names below a folder, without what cannot be one."""
-    return [word for key in keys if artifacts.WORD.fullmatch(word := key.removeprefix(folder))]
+    return [word for key in keys if WORD.fullmatch(word := key.removeprefix(folder))]
 
 
 def _check_found(version: str, sizes: Mapping[str, int]) -> None:
     if not 0 < len(sizes) <= artifacts.MOST_FILES:
         raise BundleRefused(f"{version} holds {len(sizes)} files, at most {artifacts.MOST_FILES} are read")
     for file, size in sizes.items():
-        if not artifacts.WORD.fullmatch(file):
+        if not WORD.fullmatch(file):
             raise BundleRefused(f"{file[:100]!r} in {version} is no plain file: remove it from the store")
         if size > artifacts.LARGEST_FILE:
             raise BundleRefused(f"{file} has more than {artifacts.LARGEST_FILE} bytes: remove the version")

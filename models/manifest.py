@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -11,11 +10,9 @@ from typing import Any
 from models.profile import Profile
 from models.signature import Signature
 from schemas.errors import BundleRefused, InvalidRequest
+from schemas.routes import WORD
 
 FORMAT = 1
-
-# Names and versions become folders, topic keys and metric labels.
-WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True)

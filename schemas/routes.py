@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 StrategyName = Literal["champion", "canary", "blue_green", "shadow", "ab", "champion_challenger", "bandit"]
 Action = Literal["adopted", "set", "promoted", "rolled_back", "ramped", "reweighed", "removed"]
 
+# No separator, no leading dot: in a store such a word stays inside its folder and never names an unfinished one.
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 Word = Annotated[str, Field(pattern=rf"^{WORD.pattern}$")]
 """A model's name or version: it becomes a folder, a topic key and a metric label."""

@@ -1,35 +1,17 @@
 """Commands as signed records on `control-commands`, and how they ended."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractContextManager
-from typing import Protocol
+from collections.abc import Callable
 
 from schemas.control import Command, Outcome
 from schemas.errors import Unavailable
 from schemas.message import Emission
 from schemas.platform_key import PLATFORM_KEY_ID, platform_signing_key
 from schemas.request import new_request_id
-from streams.gateway.pending import Expected
+from streams.gateway.pending import Replies, Sender
 from streams.requests import ReplyTo, signed_request
 from streams.settings import Settings
 from streams.topics import CONTROL_COMMANDS
-
-
-class Sender(Protocol):
-    """Where records go."""
-
-    def send(self, emissions: Sequence[Emission]) -> Awaitable[None]:
-        """Done when every emission is delivered. Raises Unavailable."""
-        ...
-
-
-class Replies(Protocol):
-    """Where replies come from."""
-
-    def expect(self) -> AbstractContextManager[Expected]:
-        """A reply to come. Raises Unavailable."""
-        ...
 
 
 async def outcome_of(

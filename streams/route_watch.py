@@ -16,9 +16,10 @@ from schemas.events import RoutingEvent, event_id
 from schemas.headers import CURRENT_SCHEMA, SCHEMA_VERSION
 from schemas.message import Emission
 from schemas.routes import Route
-from streams.commands import Sender, platform_command
+from streams.commands import platform_command
 from streams.compacted import CompactedView
 from streams.following import Following
+from streams.gateway.pending import Sender
 from streams.look import Look
 from streams.settings import Settings
 from streams.topics import MODEL_ROUTES, ROUTING_EVENTS

@@ -1,14 +1,14 @@
 """Commands given by an operator: signed in the platform's name, which takes its master secret."""
 
 import asyncio
-import getpass
-import logging
 import os
 import time
+from collections.abc import Callable
 from typing import Any
 
 import click
 
+from infra.acting_user import acting_user
 from infra.bootstrap import await_listener
 from infra.control_store import TopicControlStore
 from infra.kafka import aiokafka_options, client_options
@@ -16,6 +16,8 @@ from schemas.control import Command, Outcome, command_from
 from schemas.control_state import ControlState
 from schemas.message import Emission
 from streams.bring_up import local_settings
+from streams.cli.key_output import json_option, reason_option
+from streams.cli.quiet import tell_once
 from streams.commands import outcome_of, platform_command
 from streams.gateway.pending import Pending
 from streams.gateway.replies import ReplyReader
@@ -24,17 +26,20 @@ from streams.requests import ReplyTo
 from streams.settings import Settings
 from streams.topics import MODEL_REGISTRY, MODEL_ROUTES, PREDICTION_REPLIES
 
-TOLD_ONCE = ("weir.producer", "weir.gateway.replies", "aiokafka")
-"""Loggers of what fails, which the verb tells in the end: with no handler they would print each attempt to connect."""
-
 timeout_option = click.option("--timeout", default=15.0, show_default=True, help="Seconds to wait for the outcome.")
+
+
+def command_options(verb: Callable[..., None]) -> Callable[..., None]:
+    """What every verb that gives a command can be told: why, for how long to wait, and how to print."""
+    return reason_option(timeout_option(json_option(verb)))
 
 
 def given(command: str, timeout: float, **fields: Any) -> Outcome:
     """How the command ended. Raises ClickException where it was refused, InvalidRequest, Unavailable."""
-    actor = f"cli:{_user()}"
     named = {name: value for name, value in fields.items() if value is not None}
-    outcome = asyncio.run(_give(reached(), command_from({"command": command, "actor": actor, **named}), timeout))
+    outcome = asyncio.run(
+        _give(reached(), command_from({"command": command, "actor": acting_user(), **named}), timeout)
+    )
     if outcome.status == "refused":
         details = "".join(f"\n  {field['field']}: {field['reason']}" for field in outcome.fields or ())
         raise click.ClickException(f"{outcome.code}: {outcome.message}{details}")
@@ -56,8 +61,7 @@ def reached() -> Settings:
 
 
 async def _give(settings: Settings, command: Command, timeout_s: float) -> Outcome:
-    for name in TOLD_ONCE:
-        logging.getLogger(name).addHandler(logging.NullHandler())
+    tell_once()
     replies = ReplyReader(aiokafka_options(settings), settings.topic(PREDICTION_REPLIES.name), Pending(1))
     producer = Producer(client_options(settings))
 
@@ -71,10 +75,3 @@ async def _give(settings: Settings, command: Command, timeout_s: float) -> Outco
     finally:
         await producer.stop()
         await replies.stop()
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have a number only
-        return str(os.getuid())

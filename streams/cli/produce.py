@@ -1,7 +1,6 @@
 """`weir produce`: a file's rows as signed requests on Kafka."""
 
 import asyncio
-import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,13 +17,12 @@ from infra.bootstrap import await_listener
 from schemas.errors import BadSettings, Unavailable
 from streams.bring_up import local_settings
 from streams.cli.lines import Bad, Reading, read_csv, read_jsonl
+from streams.cli.quiet import tell_once
 from streams.cli.sent import Sent
 from streams.client import Ask, OnLimit, WeirClient
 from streams.limit_wait import ON_LIMIT
 
 BATCH = 500
-TOLD_ONCE = ("weir.producer", "weir.gateway.replies", "aiokafka")
-"""Loggers of what fails, which the verb tells in the end: with no handler they would print each attempt to connect."""
 
 
 @click.command()
@@ -110,8 +108,7 @@ async def _send(client: WeirClient, asks: Sequence[Ask], wait_s: float | None, o
 
 def _client(api_key: str, key_id: str, wait: bool) -> WeirClient:
     """Raises BadSettings, and Unavailable where no broker listens."""
-    for name in TOLD_ONCE:
-        logging.getLogger(name).addHandler(logging.NullHandler())
+    tell_once()
     settings = local_settings(os.environ)
     client = WeirClient(api_key=api_key, key_id=key_id, settings=settings, replies=wait)
     await_listener(settings.kafka_bootstrap_servers)

@@ -3,16 +3,13 @@
 import click
 
 from schemas.control import Outcome
-from streams.cli.giving import given, timeout_option
-from streams.cli.key_output import json_option, reason_option
+from streams.cli.giving import command_options, given
 
 
 @click.command()
 @click.argument("name")
 @click.argument("version")
-@reason_option
-@timeout_option
-@json_option
+@command_options
 def announce(name: str, version: str, reason: str | None, timeout: float, as_json: bool) -> None:
     """Let the control agent verify a version of the store, so that it is known before a route names it."""
     _print(given("publish_model", timeout, model=name, version=version, reason=reason), as_json)
@@ -21,9 +18,7 @@ def announce(name: str, version: str, reason: str | None, timeout: float, as_jso
 @click.command()
 @click.argument("name")
 @click.argument("version")
-@reason_option
-@timeout_option
-@json_option
+@command_options
 def retire(name: str, version: str, reason: str | None, timeout: float, as_json: bool) -> None:
     """Take a version out of service for good; refused while a route names it. Its files stay in the store."""
     _print(given("retire_model", timeout, model=name, version=version, reason=reason), as_json)

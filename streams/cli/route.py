@@ -12,13 +12,12 @@ from rich.table import Column, Table
 from infra import artifacts
 from schemas.control import Outcome
 from schemas.routes import Route, RoutePlan, StrategyName
-from streams.cli.giving import given, reached, state, timeout_option
+from streams.cli.giving import command_options, given, reached, state
 from streams.cli.key_output import json_option
 from streams.cli.planning import plan_of
 from streams.cli.route_figures import known_route, metrics, shadow
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-reason_option = click.option("--reason", help="Why, for the audit event.")
 force_option = click.option("--force", is_flag=True, help="Whatever the evidence says; needs a reason.")
 epoch_option = click.option("--if-epoch", type=int, help="Only where the route is at this epoch still.")
 
@@ -74,9 +73,7 @@ def history(model: str, as_json: bool) -> None:
 @click.option("--guard-p99-ms", type=float, help="Roll back by itself past this latency.")
 @click.option("--plan", type=FILE, help="The whole plan as JSON, in place of all options above.")
 @epoch_option
-@reason_option
-@timeout_option
-@json_option
+@command_options
 def set_(model: str, if_epoch: int | None, reason: str | None, timeout: float, as_json: bool, **options: Any) -> None:
     """Give a model another plan. It is in force everywhere within two seconds; versions are verified first."""
     plan = plan_of(state().routes.get(model), lambda: artifacts.latest(reached().model_store, model), options)
@@ -87,9 +84,7 @@ def set_(model: str, if_epoch: int | None, reason: str | None, timeout: float, a
 @click.argument("model")
 @click.option("--version", help="The candidate, where it shall be no other.")
 @force_option
-@reason_option
-@timeout_option
-@json_option
+@command_options
 def promote(model: str, timeout: float, as_json: bool, **fields: Any) -> None:
     """Let the candidate serve everything, where the evidence allows it. Twice is once."""
     _print_outcome(given("promote", timeout, model=model, **fields), as_json)
@@ -98,9 +93,7 @@ def promote(model: str, timeout: float, as_json: bool, **fields: Any) -> None:
 @route.command()
 @click.argument("model")
 @epoch_option
-@reason_option
-@timeout_option
-@json_option
+@command_options
 def rollback(model: str, timeout: float, as_json: bool, **fields: Any) -> None:
     """Return to the plan before the last change; a canary's steps count as one change. Twice is once."""
     _print_outcome(given("rollback", timeout, model=model, **fields), as_json)
@@ -109,9 +102,7 @@ def rollback(model: str, timeout: float, as_json: bool, **fields: Any) -> None:
 @route.command()
 @click.argument("model")
 @force_option
-@reason_option
-@timeout_option
-@json_option
+@command_options
 def ramp(model: str, timeout: float, as_json: bool, **fields: Any) -> None:
     """A canary's next step: 1, 5, 10, 25, 50, 100 %."""
     _print_outcome(given("ramp", timeout, model=model, **fields), as_json)
@@ -120,9 +111,7 @@ def ramp(model: str, timeout: float, as_json: bool, **fields: Any) -> None:
 @route.command()
 @click.argument("model")
 @epoch_option
-@reason_option
-@timeout_option
-@json_option
+@command_options
 def remove(model: str, timeout: float, as_json: bool, **fields: Any) -> None:
     """Serve a model no more, until a route is set for it. Its versions stay. Twice is once."""
     outcome = given("remove_route", timeout, model=model, **fields)

@@ -16,7 +16,8 @@ from streams.gateway.failures import Failures
 from streams.gateway.feedback import feedback
 from streams.gateway.health import Checks, healthz, metrics, readyz
 from streams.gateway.keys import Administer, key_routes
-from streams.gateway.predict import Replies, Sender, predict
+from streams.gateway.pending import Replies, Sender
+from streams.gateway.predict import predict
 from streams.gateway.predictions import Predictions, prediction
 from streams.gateway.quota import Peek, Quota
 from streams.gateway.security import Clock, Guard, Keys, Observe, Shield

@@ -6,7 +6,8 @@ from starlette.responses import Response
 from schemas.feedback import read_feedback
 from schemas.wire import decode
 from streams.gateway.answers import json_response
-from streams.gateway.predict import ClockMs, Sender, deliver
+from streams.gateway.pending import Sender
+from streams.gateway.predict import ClockMs, deliver
 from streams.gateway.security import read_body, require
 from streams.requests import signed_request
 

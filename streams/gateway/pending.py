@@ -1,16 +1,16 @@
 """Requests that wait for their reply: a bounded map, each entry gone when its caller is."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import NamedTuple, Protocol
 from uuid import uuid4
 
 import orjson
 
 from schemas import headers as h
 from schemas.errors import Unavailable
-from schemas.message import Headers
+from schemas.message import Emission, Headers
 from streams.requests import ReplyTo
 
 
@@ -35,6 +35,20 @@ class Expected(NamedTuple):
 
     to: ReplyTo
     reply: asyncio.Future[Reply]
+
+
+class Sender(Protocol):
+    """Where records go."""
+
+    def send(self, emissions: Sequence[Emission]) -> Awaitable[None]:
+        """Done when every emission is delivered. Raises Unavailable."""
+
+
+class Replies(Protocol):
+    """Where replies come from."""
+
+    def expect(self) -> AbstractContextManager[Expected]:
+        """A reply to come. Raises Unavailable."""
 
 
 class Pending:

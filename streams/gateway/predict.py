@@ -1,9 +1,7 @@
 """POST /predict: a signed record to the requests topic, and the reply as the response."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractContextManager
-from typing import Protocol
+from collections.abc import Callable
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -13,7 +11,7 @@ from schemas.keys import Credential
 from schemas.message import Emission
 from streams.gateway.answers import HTTP_STATUS, answer, error_response, json_response
 from streams.gateway.ask import HttpAsk, read_ask, read_request_id
-from streams.gateway.pending import Expected, Reply
+from streams.gateway.pending import Replies, Reply, Sender
 from streams.gateway.security import read_body, require
 from streams.gateway.underway import Underway
 from streams.gateway.unverified import Unverified
@@ -21,22 +19,6 @@ from streams.requests import ReplyTo, signed_request
 
 ClockMs = Callable[[], int]
 """Now, in epoch milliseconds."""
-
-
-class Sender(Protocol):
-    """Where records go."""
-
-    def send(self, emissions: Sequence[Emission]) -> Awaitable[None]:
-        """Done when every emission is delivered. Raises Unavailable."""
-        ...
-
-
-class Replies(Protocol):
-    """Where replies come from."""
-
-    def expect(self) -> AbstractContextManager[Expected]:
-        """A reply to come. Raises Unavailable."""
-        ...
 
 
 async def predict(
