@@ -5,16 +5,16 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any
 
 from msgspec import Struct
 
 from agents.candidate import Candidate, Refusal
 from agents.failed import ModelFailed, no_answer
+from agents.groups import Group, encoded, one_by_one
 from agents.ports import Router
 from models.bundle import Bundle
-from models.features import Encoded, encode
+from models.features import Encoded
 from models.routing import Routed
 from models.signature import ClassLabel
 from schemas.answers import Task, answer_names
@@ -54,11 +54,9 @@ class Scored:
 
 
 def score(items: Sequence[Candidate | Refusal], *, router: Router) -> Scored:
-    """Answer every item; all rows that go to one model are encoded and scored together."""
+    """Answer every item; all rows that go to one model are scored together, and encoded with those of its like."""
     answers: list[Answer | None] = [None] * len(items)
-    unseen: Counter[str] = Counter()
-    groups: dict[int, tuple[Routed, list[int], list[Candidate]]] = {}
-    wishes: list[tuple[Bundle, list[Answer]]] = []
+    groups: dict[int, Group] = {}
     for index, item in enumerate(items):
         if isinstance(item, Refusal):
             answers[index] = Answer(item, item.status, {"error": item.error}, dead_letter=item.dead_letter)
@@ -70,41 +68,37 @@ def score(items: Sequence[Candidate | Refusal], *, router: Router) -> Scored:
             continue
         group = groups.get(id(routed))
         if group is None:
-            group = groups[id(routed)] = (routed, [], [])
-        group[1].append(index)
-        group[2].append(item)
-    for routed, indexes, candidates in groups.values():
-        given = list(_answered(routed, candidates, unseen))
-        for index, answer in zip(indexes, given, strict=True):
+            group = groups[id(routed)] = Group(routed)
+        group.indexes.append(index)
+        group.candidates.append(item)
+    scored = Scored([])
+    for group, rows in encoded(groups.values(), scored.unseen):
+        given = list(_answered(group, rows))
+        for index, answer in zip(group.indexes, given, strict=True):
             answers[index] = answer
-        if any([candidate.request.explain for candidate in candidates]):
-            wishes.append((routed.bundle, given))
-    return Scored([answer for answer in answers if answer is not None], unseen, wishes)
+        if any([candidate.request.explain for candidate in group.candidates]):
+            scored.wishes.append((group.routed.bundle, given))
+    scored.answers = [answer for answer in answers if answer is not None]
+    return scored
 
 
-def _answered(routed: Routed, candidates: Sequence[Candidate], unseen: Counter[str]) -> Iterable[Answer]:
-    """The candidates' answers; where the model raises, each is asked for alone, and who makes it raise is not answered.
+def _answered(group: Group, rows: Encoded) -> Iterable[Answer]:
+    """The group's answers; where the model raises, each is asked for alone, and who makes it raise is not answered.
 
     A version that fails on some rows costs these their answer, and neither the others' nor the worker.
     """
-    seen: Counter[str] = Counter()
     try:
-        answers = list(_score_group(routed, candidates, seen))
+        return list(_score_group(group, rows))
     except ModelFailed as error:
-        if len(candidates) == 1:
-            return [_failed(routed, candidates[0], error)]
-        return chain.from_iterable(_answered(routed, [candidate], unseen) for candidate in candidates)
-    unseen.update(seen)
-    return answers
+        if len(group.candidates) == 1:
+            return [_failed(group.routed, group.candidates[0], error)]
+    return [answer for alone, own in one_by_one(group, rows) for answer in _answered(alone, own)]
 
 
-def _score_group(routed: Routed, candidates: Sequence[Candidate], unseen: Counter[str]) -> Iterator[Answer]:
-    bundle = routed.bundle
-    rows = [row for candidate in candidates for row in candidate.request.rows]
-    encoded = encode(bundle.signature, rows)
-    unseen.update(encoded.unseen)
+def _score_group(group: Group, rows: Encoded) -> Iterator[Answer]:
+    routed, bundle = group.routed, group.routed.bundle
     try:
-        scores = bundle.score(encoded.matrix)
+        scores = bundle.score(rows.matrix)
     except Exception as error:  # onnxruntime's and scikit-learn's own share no narrower base
         raise ModelFailed from error
     labels = bundle.labels(scores)
@@ -116,10 +110,10 @@ def _score_group(routed: Routed, candidates: Sequence[Candidate], unseen: Counte
     single, ways = single_result(bundle.target, task), tuple(route.values())
     ends_of, binary, mirrors = _ENDS[task], task == "binary", routed.mirrors
     start = 0
-    for candidate in candidates:
+    for candidate in group.candidates:
         request = candidate.request
         end = start + len(request.rows)
-        if encoded.errors and (fields := _fields(encoded, start, end, request.many)):
+        if rows.errors and (fields := _fields(rows, start, end, request.many)):
             yield _invalid(candidate, fields, _summary(bundle, fields), route)
         elif not (finite or all(map(math.isfinite, sums[start:end]))):
             yield Answer(
@@ -131,12 +125,12 @@ def _score_group(routed: Routed, candidates: Sequence[Candidate], unseen: Counte
             )
         elif request.many:
             answers = [dict(zip(names, ends_of(values[i], labels[i]), strict=True)) for i in range(start, end)]
-            yield Answer(candidate, "ok", {**route, "rows": answers}, version, None, encoded.rows[start:end], mirrors)
+            yield Answer(candidate, "ok", {**route, "rows": answers}, version, None, rows.rows[start:end], mirrors)
         else:
             p, label = values[start], labels[start]
             ends = ((1.0 - p, p), p, 100.0 * p, label) if binary else ends_of(p, label)
             outcome = single(candidate.request_id, request.entity, "ok", *ways, *ends)
-            yield Answer(candidate, "ok", outcome, version, None, (encoded.rows[start],), mirrors)
+            yield Answer(candidate, "ok", outcome, version, None, (rows.rows[start],), mirrors)
         start = end
 
 

@@ -36,6 +36,11 @@ class Encoded:
     errors: dict[int, tuple[FieldError, ...]] = field(default_factory=dict)
     unseen: Counter[str] = field(default_factory=Counter)
 
+    def part(self, start: int, end: int) -> "Encoded":
+        """The rows from `start` to before `end`; what is unseen is counted of the whole alone."""
+        errors = {i - start: fields for i, fields in self.errors.items() if start <= i < end}
+        return Encoded(self.rows[start:end], self.matrix[start:end], errors)
+
 
 def encode(signature: Signature, rows: Sequence[Any]) -> Encoded:
     """Check and encode a batch; valid rows never meet the slow path that explains refusals.

@@ -11,6 +11,7 @@ Source: Schindelhauer and Schomaker, "Weighted distributed hash tables" (2005); 
 
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
+from math import inf
 from struct import Struct
 
 from xxhash import xxh3_128_digest as digest
@@ -69,18 +70,24 @@ def _of_pair(salt: str, first: tuple[int, float, str], second: tuple[int, float,
 
 
 def _of_many(salt: str, drawn: Sequence[tuple[int, float, str]]) -> Callable[[str], str]:
-    seeds = sorted({place // 2 for place, _, _ in drawn})
-    hashed = [_seed(salt, b"weir arm", number) for number in seeds]
-    powers = [(2 * seeds.index(place // 2) + place % 2, 1.0 / weight, name) for place, weight, name in drawn]
+    """Two places at a time, as one hash has their numbers; at a place without an arm any number to infinity is 0."""
+    exponents, first = {place: (1.0 / weight, name) for place, weight, name in drawn}, drawn[0][2]
+    nobody = inf, first
+    pairs = [
+        (_seed(salt, b"weir arm", number), *exponents.get(2 * number, nobody), *exponents.get(2 * number + 1, nobody))
+        for number in sorted({place // 2 for place in exponents})
+    ]
 
     def arm(entity: str) -> str:
-        encoded = entity.encode()
-        u = [number for seed in hashed for number in _numbers(digest(encoded, seed))]
-        best, chosen = -1.0, ""
-        for at, power, name in powers:
-            score = (u[at] * _SCALE) ** power
+        encoded, best, chosen = entity.encode(), 0.0, first
+        for seed, exponent, name, other_exponent, other_name in pairs:
+            u, other = _numbers(digest(encoded, seed))
+            score = (u * _SCALE) ** exponent
             if score > best:
                 best, chosen = score, name
+            score = (other * _SCALE) ** other_exponent
+            if score > best:
+                best, chosen = score, other_name
         return chosen
 
     return arm
