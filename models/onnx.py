@@ -100,11 +100,16 @@ def _read(graph: bytes) -> Iterator[Any]:
 
 def _graphs(graph: Any) -> Iterator[Any]:
     yield graph
-    for node in graph.node:
-        for attribute in node.attribute:
-            for inner in (attribute.g, *attribute.graphs):
-                if inner.node or inner.initializer:
-                    yield from _graphs(inner)
+    for attribute in _attributes(graph):
+        for inner in (attribute.g, *attribute.graphs):
+            yield from _graphs(inner)
+
+
+def _attributes(part: Any) -> Iterator[Any]:
+    """What its nodes are given, and a function's nodes unless its caller says otherwise."""
+    yield from getattr(part, "attribute_proto", ())
+    for node in part.node:
+        yield from node.attribute
 
 
 def _parts(model: Any) -> Iterator[Any]:
@@ -120,11 +125,12 @@ def _nodes(model: Any) -> Iterator[Any]:
 def _tensors(model: Any) -> Iterator[Any]:
     for part in _parts(model):
         yield from getattr(part, "initializer", ())  # a function has none
-        for sparse in getattr(part, "sparse_initializer", ()):
-            yield from (sparse.values, sparse.indices)
-    for node in _nodes(model):
-        for attribute in node.attribute:
+        thin = [*getattr(part, "sparse_initializer", ())]
+        for attribute in _attributes(part):
             yield from (attribute.t, *attribute.tensors)
+            thin += (attribute.sparse_tensor, *attribute.sparse_tensors)
+        for sparse in thin:
+            yield from (sparse.values, sparse.indices)
 
 
 def _refuse_other_inputs(session: Any, width: int) -> None:

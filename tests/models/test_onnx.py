@@ -93,6 +93,27 @@ def test_data_outside_the_graph_is_refused(where: str) -> None:
     refused(model, "keeps data in other files")
 
 
+@pytest.mark.parametrize("where", ["attribute", "attributes", "subgraph", "default"])
+@pytest.mark.parametrize("part", ["values", "indices"])
+def test_sparse_data_outside_the_graph_is_refused(where: str, part: str) -> None:
+    outside = onnx.TensorProto(data_type=TensorProto.FLOAT, dims=[6], data_location=TensorProto.EXTERNAL)
+    outside.external_data.add(key="location", value="weights.bin")
+    sparse = onnx.SparseTensorProto(dims=[3, 2], **{part: outside})
+    model = graph()
+    if where == "attribute":
+        model.graph.node.append(helper.make_node("Constant", [], ["c"], sparse_value=sparse))
+    elif where == "attributes":
+        model.graph.node.append(helper.make_node("Constant", [], ["c"], sparse_value=[sparse]))
+    elif where == "subgraph":
+        inner = onnx.GraphProto(name="inner", sparse_initializer=[sparse])
+        model.graph.node.append(helper.make_node("If", ["c"], ["d"], then_branch=inner, else_branch=inner))
+    else:
+        own = helper.make_function("", "Own", ["c"], ["d"], [], [helper.make_opsetid("", 18)])
+        own.attribute_proto.append(helper.make_attribute("unless_given", sparse))
+        model.functions.append(own)
+    refused(model, "keeps data in other files")
+
+
 @pytest.mark.parametrize("content", [b"", b"not a graph", b"\x08\x09", b"\xff" * 100, b"\x0b" * 2 * PIECE_BYTES])
 def test_bytes_that_are_no_graph_are_refused(content: bytes) -> None:
     with pytest.raises(BundleRefused, match=r"model\.onnx"):
