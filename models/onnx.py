@@ -38,6 +38,8 @@ class Scorer:
         if rows < _SMALLEST_BATCH:
             matrix = np.repeat(matrix, _SMALLEST_BATCH, axis=0)
         (answers,) = self.session.run([OUTPUTS[self.task]], {INPUT: matrix})
+        if len(answers) != len(matrix):  # whose answers they are nobody could tell
+            raise ValueError(f"{len(answers)} answers to {len(matrix)} rows")
         return scores_of(self.task, answers[:rows])
 
 

@@ -168,6 +168,19 @@ def test_a_candidate_that_raises_for_a_row_costs_that_request_alone(capfd: pytes
     assert replay.report()["latency"]["batches"] == 2, "what raised has none"
 
 
+def test_a_candidate_with_fewer_answers_than_rows_costs_whoever_has_none_and_shifts_no_other() -> None:
+    features = [{"name": f"f{i}", "type": "float"} for i in range(3)]
+    said = declared("binary", features=features)
+    bundle = read_bundle(bundled(wild.drops(3).SerializeToString(), said, name="m", published_at=NOW))
+    beyond = {"features": {**ROWS[0], "f0": 2 * wild.BOUND}}
+    asked = [answered(f"{i}", [0.25, 0.75], "on time", **(beyond if i in (1, 4) else {})) for i in range(5)]
+    replay = replay_of(bundle)
+    assert replay.add(asked) == []
+    counts = {"requests": 5, "unanswered": 2, "failed": 2, "compared": 3, "flips": 0}
+    assert total(replay, *counts) == counts
+    assert "answers to" in replay.report()["first_failure"]
+
+
 def test_out_of_memory_is_no_trait_of_a_row() -> None:
     class Full:
         def score(self, matrix: Any) -> Any:

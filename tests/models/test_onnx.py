@@ -1,3 +1,4 @@
+import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
@@ -6,6 +7,7 @@ from models.onnx import load
 from models.onnx_pieces import PIECE_BYTES
 from models.signature import Feature, Signature
 from schemas.errors import BundleRefused
+from tests.models import wild
 
 FEATURES = tuple(Feature(name, "float") for name in "abc")
 THREE = Signature(FEATURES, "late")
@@ -34,6 +36,15 @@ def refused(model: onnx.ModelProto, reason: str) -> None:
 
 def test_a_graph_of_the_expected_form_is_loaded() -> None:
     assert load(graph().SerializeToString(), THREE).width == 3
+
+
+@pytest.mark.parametrize("rows", [[2000.0], [2000.0, 1.0, 1.0]])
+def test_a_graph_with_fewer_answers_than_rows_has_given_none(rows: list[float]) -> None:
+    scorer = load(wild.drops(3).SerializeToString(), THREE)
+    matrix = np.array([[row] * 3 for row in rows], dtype=np.float32)
+    with pytest.raises(ValueError, match=r"\d answers to \d rows"):
+        scorer.score(matrix)
+    assert scorer.score(matrix[1:]).tolist() == [0.75] * (len(rows) - 1)
 
 
 def test_a_graph_of_another_width_is_refused() -> None:

@@ -36,6 +36,23 @@ def fails(width: int) -> onnx.ModelProto:
     )
 
 
+def drops(width: int) -> onnx.ModelProto:
+    """Answers fewer rows than it was asked."""
+    return chain(
+        *_WILD,
+        helper.make_node("Not", ["wild"], ["calm"]),
+        helper.make_node("Squeeze", ["calm", "second"], ["kept"]),
+        helper.make_node("Compress", ["features", "kept"], ["rest"], axis=0),
+        helper.make_node("MatMul", ["rest", "weights"], ["zeros"]),
+        helper.make_node("Add", ["zeros", "answer"], ["probabilities"]),
+        width=width,
+        **_KNOWN,
+        second=np.array([1]),
+        weights=np.zeros((width, 2), dtype=np.float32),
+        answer=ANSWER,
+    )
+
+
 def hangs(width: int) -> onnx.ModelProto:
     """Turns round in a loop for minutes."""
     scalar = {name: helper.make_tensor_value_info(name, kind, []) for name, kind in _SCALARS.items()}
