@@ -66,7 +66,7 @@ class Trial:
         """All at once, or halved until each request that the version fails on stands alone."""
         try:
             found = self._answers(places)
-        except Exception as error:  # whatever a stranger's model raises
+        except BaseException as error:  # whatever a stranger's model raises; in this thread it ends nothing else
             if self._stopped:
                 return
             if len(places) == 1:

@@ -136,7 +136,7 @@ def read_mirrored(value: bytes | None) -> Mirrored:
     """The mirrored result in a record. Raises Undecodable."""
     try:
         return _mirrored(value or b"")
-    except (ValidationError, DecodeError, UnicodeDecodeError) as error:
+    except (ValidationError, DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _undecodable("a mirrored result", error) from None
 
 
@@ -152,7 +152,7 @@ def read_shadow(value: bytes | None) -> ShadowResult:
     """The shadow result in a record. Raises Undecodable."""
     try:
         return _shadow(value or b"")
-    except (ValidationError, DecodeError, UnicodeDecodeError) as error:
+    except (ValidationError, DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _undecodable("a shadow result", error) from None
 
 

@@ -146,6 +146,17 @@ async def test_what_was_answered_before_the_time_was_over_stands(good: Bundle, s
     assert codes(await challenger.answers([ROW, ROW, ROW])) == ["ok", "timeout", "timeout"]
 
 
+async def test_one_that_would_end_its_process_has_failed(good: Bundle) -> None:
+    class Leaves:
+        def score(self, matrix: Any) -> FloatVector:
+            raise SystemExit
+
+    bundle = replace(good, scorer=Leaves())
+    assert (
+        codes(await Challenger("m v2", lambda: bundle, Waits(IN_TIME, IN_TIME)).answers([ROW, ROW])) == ["failed"] * 2
+    )
+
+
 async def test_many_requests_are_tried_in_parts_and_after_a_timeout_the_rest_is_skipped(
     slow: Slow, slow_one: tuple[Challenger, Time]
 ) -> None:

@@ -27,7 +27,7 @@ from tests.models.graphs import declared, graph_of
 pytestmark = pytest.mark.contract("T2")
 
 OK, WILD = {"f0": 1.0}, {"f0": 2000.0}
-CHALLENGERS = {"nan": wild.not_a_number, "fails": wild.fails, "hangs": wild.hangs}
+CHALLENGERS = {"nan": wild.not_a_number, "fails": wild.fails, "drops": wild.drops, "hangs": wild.hangs}
 
 
 def bundle_of(graph: onnx.ModelProto, width: int = 1) -> Bundle:
@@ -122,7 +122,7 @@ async def test_an_answer_stands_beside_the_champions_with_who_gave_it_and_how_lo
     }
 
 
-@pytest.mark.parametrize(("version", "code"), [("nan", "not_a_number"), ("fails", "failed")])
+@pytest.mark.parametrize(("version", "code"), [("nan", "not_a_number"), ("fails", "failed"), ("drops", "failed")])
 async def test_a_row_that_a_challenger_fails_on_costs_its_request_an_answer_and_no_other(
     bundles: dict[str, Bundle], version: str, code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -192,10 +192,16 @@ async def test_what_is_too_old_is_skipped_unscored(bundles: dict[str, Bundle]) -
 @pytest.mark.contract("R9")
 async def test_what_is_no_mirrored_result_is_a_dead_letter_and_the_next_is_answered(bundles: dict[str, Bundle]) -> None:
     good = mirrored(OK, "good")
-    bad = [good._replace(value=b"{"), good._replace(value=b"{}"), good._replace(headers=()), mirrored(OK, "../v1")]
+    bad = [
+        good._replace(value=b"{"),
+        good._replace(value=b'{"features":' + b"[" * 100_000),
+        good._replace(value=b"{}"),
+        good._replace(headers=()),
+        mirrored(OK, "../v1"),
+    ]
     emissions = await stage(bundles)(Batch("mirrored", [*bad, good]))
-    assert [emission.topic for emission in emissions] == ["dead"] * 4 + ["shadows"]
-    assert [json.loads(letter.value)["reason"] for letter in emissions[:4]] == ["not_json", *["invalid"] * 3]
+    assert [emission.topic for emission in emissions] == ["dead"] * 5 + ["shadows"]
+    assert [json.loads(letter.value)["reason"] for letter in emissions[:5]] == [*["not_json"] * 2, *["invalid"] * 3]
 
 
 async def test_the_rows_of_a_request_keep_their_numbers_however_many_records_they_take(

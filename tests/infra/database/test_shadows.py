@@ -86,8 +86,9 @@ async def test_what_no_row_can_hold_is_a_dead_letter_and_its_neighbours_are_stor
 ) -> None:
     impossible = shadow(name, Reply((0.2, 0.8), 1), route_epoch=2**63 - 1, version="v" * 200)
     with_nul = shadow(name, Reply((0.2, 0.8), "a\x00b"), entity="c\x00")
-    letters = await save(engine, topic, impossible, b"nonsense", with_nul, b'{"request_id": 1}')
-    assert sorted(letter["reason"] for letter in letters) == ["invalid", "not_json", "not_storable"]
+    deep = b'{"unknown":' + b"[" * 100_000
+    letters = await save(engine, topic, impossible, b"nonsense", deep, with_nul, b'{"request_id": 1}')
+    assert sorted(letter["reason"] for letter in letters) == ["invalid", "not_json", "not_json", "not_storable"]
     assert rows_of(engine, name, "entity, label") == [("c\ufffd", "a\ufffdb")]
 
 
