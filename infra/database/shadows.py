@@ -42,28 +42,33 @@ INSERT_SHADOWS = text(
     """  # noqa: S608 - the names are the ones above
 )
 
-# The truth stands beside the champion's row alone, as 0 or 1: of other classes it is not known who was right.
+# The truth stands beside the champion's row alone, as 0 or 1: of other classes it is not known who was right, and a
+# Brier score is of two. avg() of doubles ends where their squares overflow, as one regression far off makes them.
 ANALYSIS = text(
     """
     SELECT version,
       count(*) AS count,
       count(*) FILTER (WHERE "row" = 0) AS requests,
       count(*) FILTER (WHERE error IS NULL) AS compared,
-      avg(difference) AS mean_difference,
+      avg(difference::numeric)::float8 AS mean_difference,
       max(difference) AS max_difference,
       count(*) FILTER (WHERE agrees) AS agreed,
       count(*) FILTER (WHERE NOT agrees) AS flips,
-      percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY champion_latency_ms) AS champion_ms,
-      percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY latency_ms) AS challenger_ms,
+      percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY champion_latency_ms) FILTER (WHERE "row" = 0)
+        AS champion_ms,
+      percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY latency_ms) FILTER (WHERE "row" = 0)
+        AS challenger_ms,
       count(actual_label) FILTER (WHERE error IS NULL) AS labels,
       avg((champion_label = actual_label::text)::int::float8)
         FILTER (WHERE champion_label IN ('0', '1') AND error IS NULL) AS champion_accuracy,
       avg((label = actual_label::text)::int::float8) FILTER (WHERE label IN ('0', '1')) AS challenger_accuracy,
-      avg(power(champion_probability - actual_label, 2)) FILTER (WHERE error IS NULL) AS champion_brier,
-      avg(power(probability - actual_label, 2)) AS challenger_brier
-    FROM shadow_predictions
+      avg(power(champion_probability - actual_label, 2)) FILTER (WHERE is_binary) AS champion_brier,
+      avg(power(probability - actual_label, 2)) FILTER (WHERE is_binary) AS challenger_brier
+    FROM (
+      SELECT *, predictions IS NULL AND difference IS NOT NULL AS is_binary FROM shadow_predictions
+      WHERE model = :model AND route_epoch >= :first
+    ) AS tried
     LEFT JOIN (SELECT request_id, "row", actual_label FROM prediction_feedback) AS truth USING (request_id, "row")
-    WHERE model = :model AND route_epoch >= :first
     GROUP BY version ORDER BY version
     """
 )

@@ -133,6 +133,29 @@ async def test_the_analysis_tells_differences_agreement_flips_errors_and_both_la
 
 
 @pytest.mark.contract("T2")
+async def test_a_request_has_one_latency_however_many_rows_it_has(
+    engine: Engine, topic: str, model: str, unique: Callable[..., str]
+) -> None:
+    same = Reply((0.4, 0.6), 1)
+    quick = [shadow(unique(), same, model=model, latency_ms=1.0) for _ in range(3)]
+    slow = ServedBy("v1", "champion", 900.0)
+    await save(engine, topic, *quick, shadow(unique(), *[same] * 20, model=model, latency_ms=50.0, champion=slow))
+    [found] = analysed(engine, model)["challengers"]
+    assert (found["count"], found["requests"]) == (23, 4)
+    assert {who: took["p50"] for who, took in found["latency_ms"].items()} == {"champion": 12.0, "challenger": 1.0}
+
+
+@pytest.mark.contract("T2")
+async def test_a_number_out_of_all_proportion_does_not_hide_the_analysis(
+    engine: Engine, topic: str, model: str, unique: Callable[..., str]
+) -> None:
+    numbers = [compared(0, Reply((5.0,)), Reply((number,))) for number in (7.0, 1e300, 1.7e308, -1.7e308)]
+    await save(engine, topic, *(shadow(unique(), rows=(row,), model=model) for row in numbers))
+    [found] = analysed(engine, model)["challengers"]
+    assert found["difference"] == {"mean": pytest.approx(8.5e307), "max": 1.7e308}
+
+
+@pytest.mark.contract("T2")
 def test_without_any_shadow_there_is_no_data(engine: Engine, model: str) -> None:
     assert analysed(engine, model) == {"since_epoch": 1, "status": "no_data", "challengers": []}
 
@@ -141,7 +164,7 @@ def test_without_any_shadow_there_is_no_data(engine: Engine, model: str) -> None
 async def test_a_label_counts_for_the_shadow_too_whichever_comes_first(
     engine: Engine, topic: str, model: str, unique: Callable[..., str]
 ) -> None:
-    early, late, other = unique("early"), unique("late"), unique("other")
+    early, late, other, several = (unique(name) for name in ("early", "late", "other", "several"))
     store = PostgresStore(engine, {name: f"{topic}-{name}" for name in ("results", "feedback")})
 
     async def tell(request_id: str, value: int, offset: int) -> list[RefusedRow]:
@@ -150,14 +173,17 @@ async def test_a_label_counts_for_the_shadow_too_whichever_comes_first(
     assert await tell(early, 0, 0) == []
     answers = [shadow(name, Reply((0.8, 0.2), 0), model=model) for name in (early, late)]
     words = shadow(other, Reply((0.9, 0.1), "yes"), model=model, version="v3")
-    await save(engine, topic, *answers, words)
-    rows = [prediction(name, predicted_probability=0.6) for name in (early, late, other)]
-    await store.save_predictions(rows, [Position("results", 0, 3)])
-    assert await tell(late, 1, 1) == await tell(other, 1, 2) == []
-    truth, of_words = (each["truth"] for each in analysed(engine, model)["challengers"])
+    classes = compared(0, Reply((0.2, 0.7, 0.1), 1), Reply((0.1, 0.8, 0.1), 1))
+    await save(engine, topic, *answers, words, shadow(several, rows=(classes,), model=model, version="v4"))
+    rows = [prediction(name, predicted_probability=0.6) for name in (early, late, other, several)]
+    await store.save_predictions(rows, [Position("results", 0, 4)])
+    assert await tell(late, 1, 1) == await tell(other, 1, 2) == await tell(several, 0, 3) == []
+    truth, of_words, of_classes = (each["truth"] for each in analysed(engine, model)["challengers"])
     assert truth == {
         "labels": 2,
         "champion": {"accuracy": 0.5, "brier": pytest.approx((0.6**2 + 0.4**2) / 2)},
         "challenger": {"accuracy": 0.5, "brier": pytest.approx((0.2**2 + 0.8**2) / 2)},
     }
     assert (of_words["labels"], of_words["challenger"]["accuracy"]) == (1, None)
+    unfit = {"accuracy": 0.0, "brier": None}
+    assert of_classes == {"labels": 1, "champion": unfit, "challenger": unfit}, "a Brier score is of two classes"
