@@ -60,6 +60,10 @@ class Challenger:
                 outcomes += await self._try(some)
         return outcomes
 
+    def is_busy(self) -> bool:
+        """Whether it loads, runs, or is left out for having hung."""
+        return self._is_left_out() or (self._loading is not None and not self._loading.done())
+
     def _is_left_out(self) -> bool:
         """Also for as long as a trial goes on that heeds no stop."""
         return self._timer() < self._back_at or (self._running is not None and not self._running.done())

@@ -18,7 +18,7 @@ from schemas.message import Batch, Emission, Record
 from schemas.shadow import ShadowError, read_mirrored, read_versions
 
 MOST_KEPT = 16
-"""Challengers kept ready; of others the bundle is loaded again."""
+"""Challengers kept ready, beside those that are busy; of others the bundle is loaded again."""
 SKIPPED = ShadowError("skipped")
 
 Load = Callable[[str, str], Bundle]
@@ -90,8 +90,11 @@ class Shadow:
         if name not in kept:
             kept[name] = Challenger(f"{model} {version}", partial(self.load, model, version), self.patience)
         kept.move_to_end(name)
-        while len(kept) > MOST_KEPT:
-            kept.popitem(last=False)
+        if (surplus := len(kept) - MOST_KEPT) > 0:
+            # One that is left out, and forgotten, would be asked again, beside the thread that it still hangs in.
+            idle = [other for other in kept if other != name and not kept[other].is_busy()]
+            for other in idle[:surplus]:
+                del kept[other]
         return kept[name]
 
     def _count(self, outcomes: Sequence[dict[str, Outcome]]) -> None:

@@ -152,9 +152,8 @@ async def test_one_that_would_end_its_process_has_failed(good: Bundle) -> None:
             raise SystemExit
 
     bundle = replace(good, scorer=Leaves())
-    assert (
-        codes(await Challenger("m v2", lambda: bundle, Waits(IN_TIME, IN_TIME)).answers([ROW, ROW])) == ["failed"] * 2
-    )
+    challenger = Challenger("m v2", lambda: bundle, Waits(IN_TIME, IN_TIME))
+    assert codes(await challenger.answers([ROW, ROW])) == ["failed"] * 2
 
 
 async def test_many_requests_are_tried_in_parts_and_after_a_timeout_the_rest_is_skipped(

@@ -181,6 +181,17 @@ async def test_a_bundle_is_loaded_once(bundles: dict[str, Bundle]) -> None:
     assert sorted(store.asked) == [("m", "good"), ("m", "nan")]
 
 
+async def test_one_that_is_left_out_stays_so_however_many_others_are_asked(
+    bundles: dict[str, Bundle], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.shadow.MOST_KEPT", 2)
+    shadow = stage(bundles, trial_s=0.5)
+    assert codes(await answered(shadow, mirrored(WILD, "hangs"))) == ["timeout"]
+    assert codes(await answered(shadow, mirrored(OK, "good", "nan", "fails"))) == ["ok"] * 3
+    assert codes(await answered(shadow, mirrored(OK, "hangs"))) == ["skipped"]
+    assert [version for _, version in shadow._kept] == ["fails", "hangs"]
+
+
 async def test_what_is_too_old_is_skipped_unscored(bundles: dict[str, Bundle]) -> None:
     shadow = stage(bundles)
     results = await answered(shadow, mirrored(OK, "good", age_s=301), mirrored(OK, "good", age_s=299))
