@@ -36,17 +36,23 @@ async def tried(
         if process.returncode is None:
             process.kill()
             await process.wait()
-    if process.returncode != 0:
+    verdict = _verdict(told) if process.returncode == 0 else None
+    if verdict is None:
         raise BundleRefused(f"{name} {version} {_ended(process.returncode or 0, within_s)}")
-    return _read(json.loads(told.splitlines()[-1]))
+    if "refused" in verdict:
+        raise BundleRefused(verdict["refused"])
+    if "unavailable" in verdict:
+        raise Unavailable(*verdict["unavailable"])
+    return verdict
 
 
-def _read(told: Mapping[str, Any]) -> Mapping[str, Any]:
-    if "refused" in told:
-        raise BundleRefused(told["refused"])
-    if "unavailable" in told:
-        raise Unavailable(*told["unavailable"])
-    return told
+def _verdict(told: bytes) -> Mapping[str, Any] | None:
+    """What its last line says; None where the process went before it had said anything."""
+    try:
+        found = json.loads(told.splitlines()[-1])
+    except (IndexError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _ended(code: int, within_s: float) -> str:

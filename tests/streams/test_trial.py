@@ -21,6 +21,9 @@ async def test_a_version_that_is_not_there_is_refused_in_the_words_of_the_store(
         ("import os; os.abort()", "SIGABRT"),
         ("import time; time.sleep(60)", "not loaded and tried within 0.1 s"),
         ("raise SystemExit(7)", "exit code 7"),
+        ("import os; os._exit(0)", "exit code 0"),
+        ("print('not a verdict')", "exit code 0"),
+        ("print('[]')", "exit code 0"),
     ],
 )
 async def test_one_that_hangs_or_takes_its_process_down_is_refused(
