@@ -4,9 +4,9 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from threading import Thread
 from typing import NamedTuple, TypeVar
 
+from agents.aside import in_thread
 from agents.trial import Outcome, Request, Timer, Trial, logged
 from models.bundle import Bundle
 from schemas.shadow import ShadowError
@@ -73,7 +73,7 @@ class Challenger:
         if isinstance(bundle, ShadowError):
             return [bundle] * len(requests)
         trial = Trial(self._name, bundle, requests, self._timer)
-        self._running = _in_thread(trial.run)
+        self._running = in_thread(trial.run)
         try:
             if await _ends(self._running, self._patience.trial_s):
                 return [outcome for outcome in trial.outcomes if outcome is not None]
@@ -94,7 +94,7 @@ class Challenger:
         if self._absent is not None and self._timer() < self._absent[1]:
             return self._absent[0]
         if self._loading is None:
-            self._loading = _in_thread(self._load)
+            self._loading = in_thread(self._load)
             await _ends(self._loading, self._patience.load_s)
         if not self._loading.done():
             return self._without(f"not loaded in {self._patience.load_s:g} s", LEFT_OUT_S)
@@ -119,23 +119,6 @@ def _in_trials(requests: Sequence[Request]) -> Iterator[Sequence[Request]]:
         rows += len(request)
     if requests:
         yield requests[first:]
-
-
-def _in_thread(work: Callable[[], T]) -> "Future[T]":
-    """The work's future. The thread is nobody's to wait for: what hangs in it does not keep the process."""
-    future: Future[T] = Future()
-    future.set_running_or_notify_cancel()
-
-    def run() -> None:
-        try:
-            result = work()
-        except BaseException as error:
-            future.set_exception(error)
-        else:
-            future.set_result(result)
-
-    Thread(target=run, name="challenger", daemon=True).start()
-    return future
 
 
 async def _ends(future: "Future[T]", within_s: float) -> bool:

@@ -20,10 +20,13 @@ LONGEST_REASON = 500
 
 
 class Replay:
-    """One candidate beside what was answered; what it is told is counted, and none of it kept."""
+    """One candidate beside what was answered; what it is told is counted, and none of it kept.
+
+    stop: ends an ONNX candidate before its next operator, from any thread, and for good.
+    """
 
     def __init__(self, candidate: Bundle, timer: Timer) -> None:
-        self._candidate, _ = stoppable(candidate)  # which does not print what it raises
+        self._candidate, self.stop = stoppable(candidate)  # which does not print what it raises
         self._timer = timer
         self.tallies: dict[str, Tally] = {}
         self.batch_ms = Quantiles()

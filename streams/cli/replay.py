@@ -24,6 +24,7 @@ from streams.cli.giving import reached
 from streams.cli.key_output import json_option
 from streams.cli.moment import Moment
 from streams.cli.replayed import print_report
+from streams.cli.replaying import answered_aside, followed
 from streams.settings import Settings
 from streams.topics import PREDICTION_RESULTS
 
@@ -78,9 +79,8 @@ def _run(candidate: Replay, recording: Recording, found: Window, out: Path | Non
     with ExitStack() as stack:
         write = stack.enter_context(_writing(out))
         progressed = stack.enter_context(_bar(found.records))
-        for batch in recording.batches(found.values()):
-            write(candidate.add(batch))
-            progressed(found.read)
+        for batch in recording.batches(followed(found, progressed)):
+            write(answered_aside(candidate, batch))
 
 
 @contextmanager

@@ -2,24 +2,32 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import os
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from threading import Event, Thread
+from time import monotonic
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner, Result
 
+from agents.replay import Replay
 from infra import artifacts
 from infra.kafka import publish
+from models import onnx
 from models.bundle import Bundle, read_bundle
 from models.publishing import bundled
 from schemas.errors import BundleRefused
 from streams.cli.replay import replay
-from tests.agents.recorded import ROWS, results
+from streams.cli.replaying import LOOK_EVERY, answered_aside, followed
+from tests.agents.recorded import ROWS, answered, results
 from tests.kafka import make_topic
+from tests.models import wild
 from tests.models.graphs import NOW, declared, graph_of
 
 pytestmark = pytest.mark.real_broker
@@ -107,6 +115,62 @@ def test_a_bar_follows_on_a_terminal_and_goes(past: Past) -> None:
     assert "replaying" in done.stderr
     assert done.stderr.endswith("\x1b[2K"), "the last thing is to wipe its line"
     assert json.loads(done.stdout)
+
+
+def test_the_bar_moves_while_nothing_is_chosen() -> None:
+    told: list[int] = []
+    found = Read(2 * LOOK_EVERY + 5)
+    assert len(list(followed(found, told.append))) == found.read
+    assert told == [LOOK_EVERY, 2 * LOOK_EVERY]
+
+
+class Read:
+    """A window of so many records."""
+
+    def __init__(self, records: int) -> None:
+        self.records = records
+        self.read = 0
+
+    def values(self) -> Iterator[bytes | None]:
+        while self.read < self.records:
+            self.read += 1
+            yield None
+
+
+def test_ctrl_c_ends_a_candidate_that_hangs() -> None:
+    """An ONNX graph that turns round for minutes, in whose run no signal is heard."""
+    features = [{"name": f"f{i}", "type": "float"} for i in range(3)]
+    files = bundled(
+        wild.hangs(3).SerializeToString(), declared("binary", features=features), name="m", published_at=NOW
+    )
+    bundle, began = read_bundle(files), Event()
+    assert isinstance(bundle.scorer, onnx.Scorer)
+    scorer = replace(bundle.scorer, session=Heard(bundle.scorer.session, began))
+    candidate = Replay(replace(bundle, scorer=scorer), monotonic)
+    interrupting = Thread(target=interrupt, args=[began], daemon=True)
+    interrupting.start()
+    asked_at = monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        answered_aside(candidate, [answered("a", [0.5, 0.5], "late", features={**ROWS[0], "f0": 2 * wild.BOUND})])
+    assert monotonic() - asked_at < 20
+    interrupting.join()
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A session that says when it is run."""
+
+    session: Any
+    began: Event
+
+    def run(self, *given: Any) -> Any:
+        self.began.set()
+        return self.session.run(*given)
+
+
+def interrupt(began: Event) -> None:
+    assert began.wait(30)
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_an_empty_window_is_told_what_the_topic_holds(past: Past) -> None:
