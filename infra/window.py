@@ -14,6 +14,8 @@ from schemas.errors import Unavailable
 
 PATIENCE_S = 30.0
 POLL_S = 0.5
+SKEW_MS = 5 * 60_000
+"""How far the clocks of those who write may be apart: behind the first record that is too late, others may not be."""
 _OWN = {
     "enable.auto.commit": False,
     "auto.offset.reset": "earliest",
@@ -51,7 +53,8 @@ class Window:
 
     def narrow(self) -> None:
         """Ask the broker at which offsets the moments lie."""
-        for place, moment in enumerate(self._times):
+        first_ms, end_ms = self._times
+        for place, moment in enumerate((first_ms, end_ms + SKEW_MS)):
             asked = [TopicPartition(self._topic, partition, moment) for partition in self._spans]
             for found in self._consumer.offsets_for_times(asked, timeout=PATIENCE_S) if asked else ():
                 if found.error is not None:
