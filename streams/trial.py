@@ -5,12 +5,11 @@ import json
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from schemas.errors import BundleRefused, Unavailable
 from streams.bundles import BundleStore
+from streams.memory import first_to_go
 
 PROGRAM = (sys.executable, "-m", "streams.trial")
 GRACE_S = 1.0
@@ -65,8 +64,7 @@ def main(arguments: Sequence[str]) -> None:
     """Print how the trial ended, as JSON."""
     url, name, version, within_s = arguments
     signal.setitimer(signal.ITIMER_REAL, float(within_s))  # whoever asked may have died meanwhile
-    with suppress(OSError):  # short of memory, the kernel is to end this process and no other
-        Path("/proc/self/oom_score_adj").write_text("1000")
+    first_to_go()
     print(json.dumps(trial(BundleStore(url), name, version)))
 
 

@@ -101,6 +101,7 @@ async def _build(role: str, shared: Shared) -> Built:
     if role == "shadow":
         from streams.roles import shadow
 
+        memory.first_to_go()
         return await shadow.build(shared)
     if role == "control":
         from streams.roles import control

@@ -76,6 +76,14 @@ def test_challengers_that_fail_hang_or_give_no_number_change_no_answer_and_are_t
     assert all(worker.running for worker in shadowed.workers)
 
 
+def test_short_of_memory_the_machine_ends_the_shadow_agent_and_no_other(shadowed: Platform) -> None:
+    adjusted = {
+        worker.role: int(Path(f"/proc/{worker.process.pid}/oom_score_adj").read_text()) for worker in shadowed.workers
+    }
+    assert adjusted.pop("shadow") == 1000
+    assert set(adjusted.values()) == {int(Path("/proc/self/oom_score_adj").read_text())}
+
+
 class Ask:
     """Asks the gateway with a key that may do all."""
 
