@@ -76,7 +76,6 @@ class Prediction(Base):
             name="ck_prediction_ok_is_whole",
         ),
         Index("ix_prediction_entity", "entity", "scored_at"),
-        Index("ix_prediction_route", "model", "route_epoch", "arm"),
         Index("ix_prediction_model_version", "model_version", "scored_at"),
         Index("ix_prediction_scored_at", "scored_at", postgresql_using="brin"),
         Index(
