@@ -9,7 +9,7 @@ from msgspec.json import Decoder, Encoder
 
 from schemas.errors import Undecodable
 from schemas.result import SCHEMA_VERSION
-from schemas.routes import WORD
+from schemas.routes import MOST_ARMS, WORD
 
 ShadowCode = Literal["failed", "timeout", "not_a_number", "invalid", "unavailable", "skipped"]
 SHADOW_CODES: tuple[ShadowCode, ...] = get_args(ShadowCode)
@@ -143,8 +143,8 @@ def read_mirrored(value: bytes | None) -> Mirrored:
 def read_versions(listed: bytes) -> list[str]:
     """The versions that a mirrored result names. Raises Undecodable."""
     versions = listed.decode("utf-8", "replace").split(",")
-    if not all(map(WORD.fullmatch, versions)):
-        raise Undecodable("invalid", "not a mirrored result: it names no versions that are to answer")
+    if len(versions) > MOST_ARMS or not all(map(WORD.fullmatch, versions)):
+        raise Undecodable("invalid", "not a mirrored result: it does not name the versions that are to answer")
     return list(dict.fromkeys(versions))
 
 

@@ -29,6 +29,7 @@ from streams.settings import Settings
 from streams.topics import PREDICTION_RESULTS
 
 Progressed = Callable[[int], None]
+Write = Callable[[list[Flip]], Any]
 
 
 @click.command()
@@ -77,9 +78,10 @@ def replay(
 
 def _run(candidate: Replay, recording: Recording, found: Window, out: Path | None) -> None:
     with ExitStack() as stack:
-        write = stack.enter_context(_writing(out))
         progressed = stack.enter_context(_bar(found.records))
+        write: Write | None = None
         for batch in recording.batches(followed(found, progressed)):
+            write = write or stack.enter_context(_writing(out))  # what lies there stands until there is other
             write(answered_aside(candidate, batch))
 
 
@@ -92,7 +94,7 @@ def _opened(settings: Settings, times: tuple[int, int]) -> Iterator[Window]:
 
 
 @contextmanager
-def _writing(out: Path | None) -> Iterator[Callable[[list[Flip]], Any]]:
+def _writing(out: Path | None) -> Iterator[Write]:
     if out is None:
         yield lambda _: None
         return

@@ -16,6 +16,7 @@ from schemas import headers as h
 from schemas.errors import BundleRefused
 from schemas.message import Batch, Emission, Record
 from schemas.result import MAX_RESULT_BYTES
+from schemas.routes import MOST_ARMS
 from schemas.shadow import ShadowResult, read_shadow
 from schemas.wire import encode
 from tests.agents.scorer import NOW, NOW_MS, FakeCounters, clock
@@ -209,10 +210,11 @@ async def test_what_is_no_mirrored_result_is_a_dead_letter_and_the_next_is_answe
         good._replace(value=b"{}"),
         good._replace(headers=()),
         mirrored(OK, "../v1"),
+        mirrored(OK, *(f"v{number}" for number in range(MOST_ARMS + 1))),
     ]
     emissions = await stage(bundles)(Batch("mirrored", [*bad, good]))
-    assert [emission.topic for emission in emissions] == ["dead"] * 5 + ["shadows"]
-    assert [json.loads(letter.value)["reason"] for letter in emissions[:5]] == [*["not_json"] * 2, *["invalid"] * 3]
+    assert [emission.topic for emission in emissions] == ["dead"] * 6 + ["shadows"]
+    assert [json.loads(letter.value)["reason"] for letter in emissions[:6]] == [*["not_json"] * 2, *["invalid"] * 4]
 
 
 async def test_the_rows_of_a_request_keep_their_numbers_however_many_records_they_take(

@@ -226,6 +226,15 @@ def test_a_window_that_ends_before_it_begins_is_refused(past: Past) -> None:
         assert "is not before --to 20" in done.stderr
 
 
+def test_flips_that_were_written_stand_until_something_is_replayed(past: Past, tmp_path: Path) -> None:
+    out = tmp_path / "flips.jsonl"
+    out.write_text("yesterday's")
+    assert past.run("--from", "3d", "--to", "2d", "--out", str(out)).exit_code == 1
+    assert out.read_text() == "yesterday's"
+    past.told("--from", "1h", "--version", past.older.version, "--out", str(out))
+    assert out.read_text() == "", "a version on its own past flips nothing"
+
+
 def test_a_file_that_cannot_be_written_is_told(past: Past, tmp_path: Path) -> None:
     done = past.run("--from", "1h", "--out", str(tmp_path / "none" / "flips.jsonl"))
     assert done.exit_code == 1
