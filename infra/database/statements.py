@@ -123,10 +123,6 @@ _JOIN_LOCK = 0x6C6162656C
 SHARE_JOIN = text(f"SELECT pg_advisory_xact_lock_shared({_JOIN_LOCK})")
 OWN_JOIN = text(f"SELECT pg_advisory_xact_lock({_JOIN_LOCK})")
 
-# A trigger takes this lock (see revision 0005) after rows whose label came before them. Who writes several statements
-# takes it first: the rows of one may be what another waits for, who has the lock.
-OWN_COPIES = text(f"SELECT pg_advisory_xact_lock({0x736861646F77})")
-
 # The update that changes nothing takes the row's lock and lets RETURNING see it.
 LOCK_POSITIONS = text(
     """

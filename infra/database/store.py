@@ -57,8 +57,6 @@ class PostgresStore:
 
             def upsert(some: list[EncodedRequest]) -> None:
                 nonlocal written
-                if len(some) < len(encoded):
-                    connection.execute(sql.OWN_COPIES)
                 written += write_requests(connection, some)
 
             connection.execute(sql.SHARE_JOIN)

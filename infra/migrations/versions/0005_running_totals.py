@@ -12,7 +12,8 @@ branch_labels = None
 depends_on = None
 
 # Who tells a truth and who stores a copy at the same time do not see each other's rows: copies share this lock, truths
-# hold it alone and look for copies then. The bytes of "shadow".
+# hold it alone and look for copies then. Copies take it before their rows, and who tells a truth waits for no copy; so
+# two are in each other's way only where both write a request whose label came first, and one writes its batch in parts.
 LOCK = 0x736861646F77
 COUNT_ANSWERS = f"""
     IF EXISTS (SELECT FROM new_rows) THEN

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, text
 
 from schemas.feedback import Feedback
 from schemas.keys import ApiKey
-from schemas.stored import ReceivedLabel, StoredPrediction
+from schemas.stored import ReceivedLabel, StoredPrediction, StoredShadow
 
 MOMENT = datetime(2026, 3, 1, 12, 30, 0, 123456, tzinfo=UTC)
 
@@ -38,6 +38,35 @@ def prediction(request_id: str, **changes: Any) -> StoredPrediction:
         "scored_at": MOMENT,
     }
     return StoredPrediction(**{"request_id": request_id, **common, **answer, **changes})
+
+
+def shadow_row(request_id: str, **changes: Any) -> StoredShadow:
+    """A challenger's answer beside the same champion's 0.75; `probability` None for an error."""
+    probability = changes.get("probability", 0.9)
+    said = None if probability is None else int(probability > 0.5)
+    fields: dict[str, Any] = {
+        "row": 0,
+        "version": "v2",
+        "entity": "c-42",
+        "model": "churn",
+        "route_epoch": 3,
+        "champion_version": "v1",
+        "champion_arm": "champion",
+        "champion_probability": 0.75,
+        "champion_label": "1",
+        "champion_latency_ms": 12.5,
+        "probability": probability,
+        "label": None if said is None else str(said),
+        "latency_ms": None if probability is None else 1.0,
+        "error": None,
+        "error_id": None,
+        "difference": None if probability is None else abs(0.75 - probability),
+        "agrees": None if said is None else said == 1,
+        "predictions": None,
+        "requested_at": MOMENT,
+        "scored_at": MOMENT,
+    }
+    return StoredShadow(**{"request_id": request_id, **fields, **changes})
 
 
 def label(

@@ -1,5 +1,6 @@
 """The schema: made from nothing, twice, at once, and the same as the tables say."""
 
+import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -7,9 +8,11 @@ import pytest
 from alembic import command
 from sqlalchemy import Engine, inspect
 
-from infra.database import create_db_engine, init_db
+from infra.database import PostgresStore, create_db_engine, init_db
 from infra.database.migrate import configuration, schema_revision
+from tests.infra.database.recount import check
 from tests.infra.database.rows import stored
+from tests.infra.database.traffic import TOPICS, batches, save, traffic
 
 
 @pytest.fixture
@@ -47,7 +50,24 @@ def test_the_way_back_leaves_nothing(empty: Engine) -> None:
     with empty.begin() as connection:
         command.downgrade(configuration(connection), "base")
     assert inspect(empty).get_table_names() == ["alembic_version"]
+    assert stored(empty, "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace") == []
     assert init_db(empty).is_current
+
+
+async def test_what_was_stored_before_there_were_totals_is_counted(empty: Engine, seed: int) -> None:
+    chance = random.Random(seed)
+    init_db(empty)
+    store = PostgresStore(empty, {topic: topic for topic in TOPICS})
+    deliveries = traffic(chance, "churn", 100)
+    for batch in batches(chance, deliveries[::2]):
+        await save(store, 0, batch)
+    with empty.begin() as connection:
+        command.downgrade(configuration(connection), "0004")
+    assert init_db(empty).is_current
+    assert len(check(empty, "churn", 3, 4)) == 4
+    for batch in batches(chance, deliveries[1::2]):
+        await save(store, 0, batch)
+    check(empty, "churn", 3, 4)
 
 
 def test_every_moment_has_a_time_zone(empty: Engine) -> None:

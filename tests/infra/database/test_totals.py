@@ -2,14 +2,14 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 from sqlalchemy import Engine, text
 
 from infra.database import PostgresStore, create_db_engine
 from tests.infra.database.recount import check, totals
-from tests.infra.database.rows import stored
+from tests.infra.database.rows import shadow_row, stored
 from tests.infra.database.traffic import TOPICS, Delivery, batches, save, traffic
 
 # Adds nothing to any arm, but is folded with the others by chance.
@@ -27,6 +27,7 @@ ANSWER = text(
         :number, now(), now())
     """
 )
+TOLD = text("UPDATE prediction_feedback SET actual_label = 1 WHERE model = :model AND route_epoch = 3")
 DELTAS = "SELECT count(*) FROM arm_deltas WHERE model = :model"
 ARMS = "SELECT count(*) FROM (SELECT DISTINCT route_epoch, arm, version FROM arm_deltas WHERE model = :model) AS arms"
 
@@ -55,9 +56,11 @@ def fold(engine: Engine, model: str, most: int = 2000) -> None:
     raise AssertionError("never folded")
 
 
-def answer_one_by_one(engine: Engine, model: str, epoch: int, count: int) -> None:
+def answer_one_by_one(engine: Engine, model: str, epoch: int, numbers: Iterable[int]) -> None:
+    """Without waiting for any lock."""
     with engine.begin() as connection:
-        connection.execute(ANSWER, [{"model": model, "epoch": epoch, "number": number} for number in range(count)])
+        connection.execute(text("SET LOCAL lock_timeout = '1s'"))
+        connection.execute(ANSWER, [{"model": model, "epoch": epoch, "number": number} for number in numbers])
 
 
 async def write(stores: list[PostgresStore], queue: Iterator[Delivery]) -> None:
@@ -102,16 +105,40 @@ async def test_a_look_reads_no_answer_and_what_is_deleted_stays_counted(
 def test_deltas_are_folded_by_who_writes_them_and_entities_before_the_last_step_forgotten(
     engine: Engine, model: str
 ) -> None:
-    answer_one_by_one(engine, model, 3, 5)
-    answer_one_by_one(engine, model, 4, 1000)
+    answer_one_by_one(engine, model, 3, range(5))
+    answer_one_by_one(engine, model, 4, range(1000))
     assert stored(engine, DELTAS, model=model)[0] < 1000
     check(engine, model, 3, 4)
     of_model = "SELECT DISTINCT route_epoch FROM arm_entities WHERE route = hashtextextended(:model, 0)"
     assert stored(engine, of_model, model=model) == [4]
+    with engine.begin() as connection:
+        connection.execute(TOLD, {"model": model})
+    assert stored(engine, of_model, model=model) == [4], "a late truth is no new answer"
+    check(engine, model, 3, 4)
+
+
+def test_a_fold_waits_for_nobody(engine: Engine, model: str) -> None:
+    answer_one_by_one(engine, model, 3, range(5))
+    with engine.begin() as connection:
+        connection.execute(text("SELECT FROM arm_deltas WHERE model = :model FOR UPDATE"), {"model": model})
+        answer_one_by_one(engine, model, 3, range(5, 1000))
+        assert stored(engine, DELTAS, model=model)[0] < 1000
+    fold(engine, model)
+    check(engine, model, 3, 3)
+
+
+async def test_a_request_whose_rows_come_one_by_one_disagrees_once(
+    engine: Engine, stores: list[PostgresStore], model: str
+) -> None:
+    for row in (1, 0, 2):
+        copy = shadow_row(model, model=model, row=row, probability=0.2)
+        assert await save(stores[0], 0, Delivery("shadows", [copy])) == []
+    challenger = check(engine, model, 3, 3)["v2"]
+    assert (challenger.disagreements, challenger.flips) == (1, 3)
 
 
 async def test_a_look_sees_the_same_while_others_fold(engine: Engine, model: str) -> None:
-    answer_one_by_one(engine, model, 3, 200)
+    answer_one_by_one(engine, model, 3, range(200))
     before = totals(engine, model, 3, 3)
     folding = asyncio.gather(*(asyncio.to_thread(fold, engine, model) for _ in range(2)))
     looks = [await asyncio.to_thread(totals, engine, model, 3, 3)]

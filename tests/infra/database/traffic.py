@@ -9,7 +9,7 @@ from infra.database import PostgresStore
 from schemas.errors import Unavailable
 from schemas.shadow import SHADOW_CODES
 from schemas.stored import Position, ReceivedLabel, RefusedRow, StoredPrediction, StoredShadow
-from tests.infra.database.rows import MOMENT, label, prediction
+from tests.infra.database.rows import label, prediction, shadow_row
 
 TOPICS = ("results", "shadows", "feedback")
 ENTITIES = 25
@@ -84,33 +84,16 @@ def _copies(
     chance: random.Random, request_id: str, rows: int, version: str, model: str, epoch: int
 ) -> Iterator[StoredShadow]:
     error = chance.choice(SHADOW_CODES) if chance.random() < 0.3 else None
+    common = {"model": model, "route_epoch": epoch, "error": error}
     latency_ms = None if error else chance.lognormvariate(3.5, 1.0)
     for row in range(rows):
-        champion, challenger = chance.random(), chance.random()
-        labels = int(champion > 0.5), int(challenger > 0.5)
-        yield StoredShadow(
-            request_id=request_id,
-            row=row,
-            version=version if chance.random() < 0.99 else "v" * 200,
-            entity="c-1",
-            model=model,
-            route_epoch=epoch,
-            champion_version="v1",
-            champion_arm="champion",
-            champion_probability=champion,
-            champion_label=str(labels[0]),
-            champion_latency_ms=10.0,
-            probability=None if error else challenger,
-            label=None if error else str(labels[1]),
-            latency_ms=latency_ms,
-            error=error,
-            error_id=None,
-            difference=None if error else abs(champion - challenger),
-            agrees=None if error else labels[0] == labels[1],
-            predictions=None,
-            requested_at=MOMENT,
-            scored_at=MOMENT,
-        )
+        champion, probability = chance.random(), None if error else chance.random()
+        label = int(champion > 0.5)
+        changes = {"champion_probability": champion, "champion_label": str(label), "probability": probability, **common}
+        if probability is not None:
+            changes["agrees"] = label == int(probability > 0.5)
+        stored_version = version if chance.random() < 0.99 else "v" * 200
+        yield shadow_row(request_id, row=row, version=stored_version, latency_ms=latency_ms, **changes)
 
 
 def _truth(chance: random.Random, request_id: str, row: int) -> ReceivedLabel:
