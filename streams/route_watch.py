@@ -71,7 +71,7 @@ class RouteWatch(Following):
     async def _watch(self) -> None:
         took_s = 0.0
         while True:
-            # A million answers are counted in seconds, and others ask Postgres too.
+            # A Postgres that is slow is asked by others too.
             await asyncio.sleep(min(max(1.0, took_s), MOST_RESTS) * self._every_s)
             began = time.monotonic()
             for route in list(self._table.routes.values()):
