@@ -90,7 +90,8 @@ DISAGREEMENTS = f"""
     ) AS disagreeing GROUP BY model, route_epoch, version
 """  # noqa: S608
 
-# Of copies whose truth is known: both came to be known in either order.
+# Of copies whose truth is known: both came to be known in either order. OFFSET 0 has each looked up by its key: a plan
+# that joins the tables whole, made while they were small, would be kept.
 TRUTHS = f"""
     INSERT INTO arm_deltas ({KEY}, labels, loss, champion_loss, squares)
     SELECT model, route_epoch, NULL, version,
@@ -99,13 +100,14 @@ TRUTHS = f"""
         coalesce(sum(sign * champion_loss) FILTER (WHERE loss IS NOT NULL), 0),
         coalesce(sum(sign * power(loss - champion_loss, 2)), 0)
     FROM (
-        SELECT copies.model, copies.route_epoch, version, sign, power(probability - actual_label, 2) AS loss,
+        SELECT copy.model, copy.route_epoch, version, sign, power(probability - actual_label, 2) AS loss,
             power(champion_probability - actual_label, 2) AS champion_loss
-        FROM ({{truths}}) AS truths JOIN {{copies}} AS copies USING (request_id, "row")
+        FROM {{first}} CROSS JOIN LATERAL (
+            SELECT * FROM {{second}} WHERE copy.request_id = truth.request_id AND copy."row" = truth."row" OFFSET 0
+        ) AS {{found}}
         WHERE actual_label IS NOT NULL AND (error IS NULL OR error NOT IN ('skipped', 'unavailable'))
     ) AS judged GROUP BY model, route_epoch, version
 """  # noqa: S608
-
 TRUTH = 'request_id, "row", actual_label'
 
 # What others hold just now is folded another time: nobody waits for it.

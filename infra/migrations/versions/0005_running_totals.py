@@ -109,7 +109,7 @@ def _counted(source: str) -> str:
     return COUNT_ANSWERS.format(
         answers=sql.ANSWERS.format(source=answers, is_met="true"),
         truths=truths,
-        judged=sql.TRUTHS.format(truths=truths, copies="shadow_predictions"),
+        judged=sql.TRUTHS.format(first=f"({truths}) AS truth", second="shadow_predictions AS copy", found="copy"),
     )
 
 
@@ -118,5 +118,5 @@ def _of_copies(copies: str) -> list[str]:
     return [
         sql.COPIES.format(copies=copies),
         sql.DISAGREEMENTS.format(copies=copies),
-        sql.TRUTHS.format(copies=copies, truths=truths),
+        sql.TRUTHS.format(first=f"{copies} AS copy", second=f"({truths}) AS truth", found="truth"),
     ]
