@@ -5,7 +5,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from models.profile import Profile
 from models.signature import Signature
@@ -13,6 +15,42 @@ from schemas.errors import BundleRefused, InvalidRequest
 from schemas.routes import WORD
 
 FORMAT = 1
+LARGEST = 32 * 1024 * 1024
+"""Bytes: whoever reads JSON holds the interpreter's lock, some 10 ms for a megabyte."""
+
+_Short = Annotated[str, Field(max_length=100)]
+
+
+_STRICT = ConfigDict(strict=True)
+
+
+class _Feature(BaseModel):
+    model_config = _STRICT
+
+    name: str
+    minimum: float | None = None
+    maximum: float | None = None
+    categories: list[str] = []
+
+
+class _Signature(BaseModel):
+    model_config = _STRICT
+
+    features: list[_Feature]
+    classes: list[int | str]
+
+
+class _Plain(BaseModel):
+    """What a manifest's values must be: requests are read by them, tables and the registry show them."""
+
+    model_config = _STRICT
+
+    signature: _Signature
+    algorithm: _Short
+    metrics: Annotated[dict[_Short, float], Field(max_length=100)]
+    smoke: list[float | list[float]]
+    libraries: dict[str, str]
+    files: dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -87,6 +125,11 @@ class Manifest:
     @classmethod
     def from_bytes(cls, content: bytes) -> "Manifest":
         """Raises BundleRefused for anything but the exact output of `to_bytes` of a sealed manifest."""
+        if len(content) > LARGEST:
+            raise BundleRefused(
+                f"manifest.json has {len(content)} bytes, at most {LARGEST} are read: "
+                "publish a model of fewer features, categories or classes"
+            )
         try:
             data = json.loads(content)
             if data["format"] != FORMAT:
@@ -102,6 +145,7 @@ class Manifest:
 
     @classmethod
     def _from_json(cls, data: Mapping[str, Any]) -> "Manifest":
+        _Plain.model_validate(data)
         plain = {name: data[name] for name in cls.__dataclass_fields__}
         return cls(
             **plain

@@ -11,6 +11,7 @@ import pytest
 
 from models.bundle import GRAPH, LOADERS, MANIFEST, read_bundle, write_bundle
 from models.churn import CHURN
+from models.manifest import LARGEST, _digest
 from models.signature import Signature
 from schemas.errors import BundleRefused
 
@@ -105,6 +106,44 @@ def test_a_sealed_manifest_with_another_profile_is_refused(files: Files, profile
     manifest = replace(read_bundle(files).manifest, profile=profile)
     with pytest.raises(BundleRefused, match="profile does not fit"):
         read_bundle(write_bundle(manifest, files[GRAPH]))
+
+
+def of_feature(**changes: Any) -> dict[str, Any]:
+    data = CHURN.to_json()
+    first, *others = data["features"]
+    return {"signature": data | {"features": [first | changes, *others]}}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"algorithm": 5},
+        {"algorithm": "x" * 101},
+        {"metrics": {"roc_auc": "high"}},
+        {"metrics": ["roc_auc"]},
+        {"metrics": {f"m{i}": 0.1 for i in range(101)}},
+        {"libraries": {"numpy": 2}},
+        {"files": 5},
+        {"smoke": ["x"] * 16},
+        {"smoke": {"a": 1}},
+        {"smoke": [[0.1], [0.1, 0.2]]},
+        {"signature": CHURN.to_json() | {"classes": [1.5, None]}},
+        {"signature": CHURN.to_json() | {"classes": [False, True]}},
+        of_feature(name=5),
+        of_feature(minimum=True),
+    ],
+)
+def test_a_sealed_manifest_of_another_shape_is_refused(files: Files, changes: dict[str, Any]) -> None:
+    data = json.loads(files[MANIFEST]) | changes
+    files[MANIFEST] = json.dumps(data | {"digest": _digest(data)}).encode()
+    with pytest.raises(BundleRefused, match=r"no bundle manifest|not what training saw"):
+        read_bundle(files)
+
+
+def test_a_manifest_has_a_largest_size(files: Files) -> None:
+    files[MANIFEST] = b"[" * (LARGEST + 1)
+    with pytest.raises(BundleRefused, match=r"manifest\.json has 33554433 bytes, at most 33554432 are read"):
+        read_bundle(files)
 
 
 @pytest.mark.parametrize("changes", [{"name": "../up"}, {"version": ""}, {"threshold": 1.5}])
