@@ -35,6 +35,7 @@ class BundleStore:
             raise Unavailable("model store", str(error)) from error
         if (bundle.name, bundle.version) != (name, version):
             raise BundleRefused(f"{name} {version} holds {bundle.name} {bundle.version}: publish it again")
-        # The first run of a size allocates what the later ones use again.
-        bundle.score(np.zeros((WARM_ROWS, len(bundle.signature.features)), dtype=np.float32))
+        # The first run of a size allocates what the later ones use again. Its rows were answered before: elsewhere, as
+        # at zero where no feature may be zero, a graph may fail.
+        bundle.score(np.resize(bundle.typical, (WARM_ROWS, len(bundle.signature.features))))
         return bundle

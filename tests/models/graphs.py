@@ -46,6 +46,19 @@ def graph_of(task: Task, *, width: int = 3, columns: int | None = None, seed: in
     return chain(linear, width=width, columns=count)
 
 
+def looked_up(first: int, answers: int) -> onnx.ModelProto:
+    """Features [n, 3]: the first says where in a table the answer stands, counted from `first`; elsewhere it fails."""
+    return chain(
+        helper.make_node("Gather", ["features", "column"], ["x"], axis=1),
+        helper.make_node("Sub", ["x", "first"], ["at"]),
+        helper.make_node("Cast", ["at"], ["place"], to=TensorProto.INT64),
+        helper.make_node("Gather", ["answers", "place"], ["probabilities"], axis=0),
+        column=np.array(0),
+        first=np.float32(first),
+        answers=np.tile(np.float32([0.25, 0.75]), (answers, 1)),
+    )
+
+
 def declared(task: Task, *, width: int = 3, **more: Any) -> SignatureFile:
     features = [{"name": f"f{i}", "type": "float", "minimum": -2, "maximum": 2} for i in range(width)]
     said = {"target": "outcome", "task": task, "classes": CLASSES[task], "features": features}
