@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -23,7 +23,7 @@ class Store(Protocol):
 
     def publish(self, name: str, version: str, files: Mapping[str, bytes]) -> None: ...
 
-    def fetch(self, name: str, version: str) -> dict[str, bytes]: ...
+    def fetch(self, name: str, version: str, only: Container[str] | None = None) -> dict[str, bytes]: ...
 
     def versions(self, name: str) -> list[str]: ...
 
@@ -49,11 +49,13 @@ class FileStore:
         finally:
             shutil.rmtree(draft, ignore_errors=True)
 
-    def fetch(self, name: str, version: str) -> dict[str, bytes]:
+    def fetch(self, name: str, version: str, only: Container[str] | None = None) -> dict[str, bytes]:
         paths = sorted((self.root / name / version).iterdir())
         if len(paths) > MOST_FILES:
             raise BundleRefused(f"{name} {version} holds {len(paths)} files, at most {MOST_FILES} are read")
-        return {path.name: _read(path) for path in paths}
+        for path in paths:
+            _check_file(path)
+        return {path.name: path.read_bytes() for path in paths if only is None or path.name in only}
 
     def versions(self, name: str) -> list[str]:
         return _folders(self.root / name)
@@ -82,14 +84,17 @@ def publish(store_url: str, name: str, version: str, files: Mapping[str, bytes])
     return None
 
 
-def fetch(store_url: str, name: str, version: str) -> dict[str, bytes]:
-    """The files of a version by name. Raises BundleRefused naming the known versions when it is not there."""
+def fetch(store_url: str, name: str, version: str, only: Container[str] | None = None) -> dict[str, bytes]:
+    """The files of a version by name; all of them, unless `only` says which are wanted.
+
+    Raises BundleRefused naming the known versions when it is not there.
+    """
     _check_words(name, version)
     known = versions(store_url, name)
     if version not in known:
         have = ", ".join(known) or f"none; models here: {', '.join(names(store_url)) or 'none'}"
         raise BundleRefused(f"no version {version} of {name} in {store_url}, it has: {have}")
-    return _reading(store_url, lambda store: store.fetch(name, version))
+    return _reading(store_url, lambda store: store.fetch(name, version, only))
 
 
 def versions(store_url: str, name: str) -> list[str]:
@@ -174,9 +179,8 @@ def _sync(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _read(path: Path) -> bytes:
+def _check_file(path: Path) -> None:
     if path.is_symlink() or not path.is_file():
         raise BundleRefused(f"{path.name} is no plain file: remove it from the store")
     if path.stat().st_size > LARGEST_FILE:
         raise BundleRefused(f"{path.name} has more than {LARGEST_FILE} bytes: remove the version")
-    return path.read_bytes()

@@ -2,7 +2,7 @@
 
 import errno
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -59,13 +59,14 @@ class S3Store:
                 self._discard(folder, bodies)
                 raise FileExistsError(errno.EEXIST, "the version exists")
 
-    def fetch(self, name: str, version: str) -> dict[str, bytes]:
+    def fetch(self, name: str, version: str, only: Container[str] | None = None) -> dict[str, bytes]:
         with reaching_s3(self.bucket):
             folder = self._folder(name, version, self._draft(name, version))
             found = self.client.list_objects_v2(Bucket=self.bucket, Prefix=folder, MaxKeys=PAGE).get("Contents", [])
             sizes = {entry["Key"].removeprefix(folder): entry["Size"] for entry in found}
             _check_found(f"{name} {version}", sizes)
-            return {file: self._get(folder + file, size) for file, size in sizes.items()}
+            wanted = {file: size for file, size in sizes.items() if only is None or file in only}
+            return {file: self._get(folder + file, size) for file, size in wanted.items()}
 
     def versions(self, name: str) -> list[str]:
         folder = self._marker(name, "")

@@ -103,7 +103,8 @@ def _summary(store: str, name: str, version: str) -> dict[str, Any]:
     """The manifest without its long parts; one altered bundle must not hide the others."""
     known = {"name": name, "version": version}
     try:
-        manifest = Manifest.from_bytes(artifacts.fetch(store, name, version).get(MANIFEST, b""))
+        files = artifacts.fetch(store, name, version, only=(MANIFEST,))
+        manifest = Manifest.from_bytes(files.get(MANIFEST, b""))
     except BundleRefused as refusal:
         return known | {"refused": str(refusal)}
     return {key: value for key, value in manifest.to_json().items() if key not in LONG_PARTS} | known
@@ -120,7 +121,7 @@ def _print_list(found: list[dict[str, Any]]) -> None:
             continue
         metrics = entry["metrics"]
         quality = (f"{metrics[metric]:.3f}" if metric in metrics else "" for metric in ("roc_auc", "f1"))
-        table.add_row(name, version, entry["algorithm"], *quality)
+        table.add_row(name, version, escape(entry["algorithm"]), *quality)
     Console().print(table)
     for entry in found:
         if "refused" in entry:
@@ -134,7 +135,7 @@ def _print(manifest: Manifest, as_json: bool) -> None:
     measured = "metric on held-out rows" if manifest.metrics else "trained elsewhere"
     facts = Table(measured, "value", title=f"{manifest.name} {manifest.version}")
     for metric, value in manifest.metrics.items():
-        facts.add_row(metric, f"{value:.4g}")
+        facts.add_row(escape(metric), f"{value:.4g}")
     signature = manifest.signature
     facts.add_row(signature.task, escape(", ".join(map(str, signature.classes)) or signature.target))
     if manifest.threshold is not None:
@@ -143,7 +144,7 @@ def _print(manifest: Manifest, as_json: bool) -> None:
     for feature in signature.features:
         low, high = feature.minimum, feature.maximum
         bounds = f"{'' if low is None else f'{low:g}'} .. {'' if high is None else f'{high:g}'}"
-        features.add_row(feature.name, feature.type, ", ".join(feature.categories) or bounds)
+        features.add_row(escape(feature.name), feature.type, escape(", ".join(feature.categories)) or bounds)
     console = Console()
     console.print(facts, features)
 

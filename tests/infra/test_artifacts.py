@@ -34,6 +34,11 @@ def test_what_was_published_is_fetched(store: str) -> None:
     assert artifacts.fetch(store, "churn", "v1") == FILES
 
 
+def test_of_a_version_single_files_are_fetched(store: str) -> None:
+    artifacts.publish(store, "churn", "v1", FILES)
+    assert artifacts.fetch(store, "churn", "v1", only=("manifest.json",)) == {"manifest.json": b"{}"}
+
+
 def test_a_relative_store_lies_under_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     artifacts.publish("file://.weir/models", "churn", "v1", FILES)

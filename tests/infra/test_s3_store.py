@@ -111,6 +111,13 @@ def test_an_oversized_object_is_refused_before_any_is_downloaded(
     assert client.asked == ["get_object", "list_objects_v2"], "the marker, then the sizes"
 
 
+def test_what_is_not_wanted_is_not_downloaded(store: S3Store) -> None:
+    store.publish("churn", "v1", FILES)
+    client = Watched(store.client)
+    S3Store(client, store.bucket, store.prefix).fetch("churn", "v1", only=("manifest.json",))
+    assert client.asked == ["get_object", "list_objects_v2", "get_object"], "the marker, the sizes, the manifest"
+
+
 @pytest.mark.parametrize(
     ("more", "reason"),
     [([f"{i}" for i in range(20)], "holds 22 files"), (["a/b"], "'a/b' in churn v1 is no plain file")],

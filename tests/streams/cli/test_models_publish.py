@@ -63,6 +63,15 @@ def test_list_and_show_know_it(run: Run) -> None:
     assert published["version"] in done(run("list"))
 
 
+def test_brackets_in_names_and_categories_are_shown(run: Run, tmp_path: Path) -> None:
+    """A table's own markup is written in brackets."""
+    odd = [{"name": "weight [kg]", "type": "float"}, {"name": "[/red]", "type": "float"}]
+    odd.append({"name": "c", "type": "str", "categories": ["[bold]", "[/y]"]})
+    (tmp_path / "signature.json").write_text(json.dumps(SIGNATURE | {"features": odd}))
+    said = done(run("publish"))
+    assert all(shown in said for shown in ("weight [kg]", "[/red]", "[bold], [/y]"))
+
+
 def test_the_table_says_that_it_was_trained_elsewhere(run: Run) -> None:
     said = done(run("publish"))
     assert "trained elsewhere" in said
