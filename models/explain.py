@@ -1,7 +1,7 @@
 """Which features an answer is owed to: Shapley values of the model's own answers."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import chain, combinations
 from math import comb
 from typing import Any, NamedTuple
@@ -20,6 +20,8 @@ EXACT = 8
 """Most features of which every coalition is tried."""
 TRIED = 4096
 """Rows that an explanation has scored, about: what it costs, and how near it comes where features are many."""
+AT_ONCE = 256
+"""Rows between two looks at the time: where a graph takes milliseconds for all of them, scikit-learn may take seconds."""
 WIDEST = 1000
 """Most features of a model that is explained: beyond, a row has more coalitions than TRIED, and each is wide."""
 SHOWN = 5
@@ -33,17 +35,32 @@ class Shares(NamedTuple):
     values: FloatVector
 
 
-def explanation(bundle: Bundle, row: Matrix, answer: float, place: int | None, given: Mapping[str, Any]) -> Any:
+IsLate = Callable[[], bool]
+
+
+def _never() -> bool:
+    return False
+
+
+def explanation(
+    bundle: Bundle,
+    row: Matrix,
+    answer: float,
+    place: int | None,
+    given: Mapping[str, Any],
+    is_late: IsLate = _never,
+) -> Any:
     """An answer's explanation as JSON values; base, attributions and others add up to it within 1e-6.
 
     row: float32 [n_features]. place: of the answered class where there are several, else None. given: the features as
     they were sent. A model that fails or answers with no number on the way says so in place of the shares.
+    Raises TimeoutError once `is_late`.
     """
     if len(row) > WIDEST:
         return {"error": f"a model of more than {WIDEST} features is not explained"}
     try:
-        found = shapley(bundle, row, answer, place)
-    except MemoryError:  # which says nothing of the rows
+        found = shapley(bundle, row, answer, place, is_late)
+    except (MemoryError, TimeoutError):  # which say nothing of the rows
         raise
     except Exception:  # onnxruntime's and scikit-learn's own share no narrower base
         return {"error": "the model failed on rows between these features and typical ones"}
@@ -55,7 +72,7 @@ def explanation(bundle: Bundle, row: Matrix, answer: float, place: int | None, g
     return {"base": found.base, "attributions": shown, "others": float(answer - found.base - found.values[order].sum())}
 
 
-def shapley(bundle: Bundle, row: Matrix, answer: float, place: int | None = None) -> Shares:
+def shapley(bundle: Bundle, row: Matrix, answer: float, place: int | None = None, is_late: IsLate = _never) -> Shares:
     """Each feature's Shapley value: what it adds on average, whichever features are known before it.
 
     A coalition's worth is the mean answer over the background's rows with the coalition's features put in. Few features
@@ -67,25 +84,31 @@ def shapley(bundle: Bundle, row: Matrix, answer: float, place: int | None = None
     width = len(row)
     exact = width <= EXACT
     background = _background(bundle, (1 << width) if exact else 2 * (width - 1))
-    worth = _Worth(bundle, row, background, place)
+    worth = _Worth(bundle, row, background, place, is_late)
     base = float(worth(np.zeros((1, width), dtype=np.bool_))[0])
     values = _exactly(worth, width, base, answer) if exact else _sampled(worth, _draws(bundle, row), base, answer)
     return Shares(base, values)
 
 
 class _Worth(NamedTuple):
-    """What coalitions are worth, all of them scored at once."""
+    """What coalitions are worth, scored together."""
 
     bundle: Bundle
     row: Matrix
     background: Matrix
     place: int | None
+    is_late: IsLate
 
     def __call__(self, coalitions: Coalitions) -> FloatVector:
-        mixed = np.where(coalitions[:, None, :], self.row, self.background)
-        scores = self.bundle.score(mixed.reshape(-1, len(self.row)))
-        answers = scores if self.place is None else scores[:, self.place]
+        mixed = np.where(coalitions[:, None, :], self.row, self.background).reshape(-1, len(self.row))
+        answers = np.concatenate([self._answers(mixed[i : i + AT_ONCE]) for i in range(0, len(mixed), AT_ONCE)])
         return np.asarray(answers.reshape(len(coalitions), -1).mean(axis=1))
+
+    def _answers(self, rows: Matrix) -> FloatVector:
+        if self.is_late():
+            raise TimeoutError
+        scores = self.bundle.score(rows)
+        return scores if self.place is None else np.asarray(scores[:, self.place])
 
 
 def _background(bundle: Bundle, coalitions: int) -> Matrix:

@@ -3,15 +3,17 @@
 import asyncio
 import threading
 from dataclasses import replace
-from itertools import count
+from datetime import timedelta
 from typing import Any
 
 import orjson
 import pytest
 
-from agents.explained import WITHIN
+from agents.answer import Scorer as Stage
+from agents.explained import TOO_MANY, TOO_SLOW, WITHIN
 from agents.persist import read_result, stored_rows
 from models.bundle import Bundle, read_bundle
+from models.explain import AT_ONCE, TRIED
 from models.simulate import customer_rows
 from schemas.errors import InvalidRequest
 from schemas.message import Emission, Record
@@ -151,16 +153,41 @@ async def test_the_loop_goes_on_while_a_model_explains(bundle: Bundle, rows: lis
     assert all(waited)
 
 
+class Slow:
+    """A model that takes `each` for a row, on a clock of its own."""
+
+    def __init__(self, bundle: Bundle, each: timedelta) -> None:
+        self.bundle, self.each, self.now = bundle, each, NOW
+
+    def score(self, matrix: Any) -> Any:
+        self.now += self.each * len(matrix)
+        return self.bundle.scorer.score(matrix)
+
+    def stage(self) -> Stage:
+        return replace(Scorer(replace(self.bundle, scorer=self)).stage, clock=lambda: self.now)
+
+
 async def test_the_time_for_the_explanations_of_a_batch_is_bounded_and_no_answer_is_lost_for_it(
-    scorer: Scorer, rows: list[dict[str, Any]]
+    bundle: Bundle, rows: list[dict[str, Any]]
 ) -> None:
-    moments = (NOW + WITHIN / 2 * turn for turn in count())
-    stage = replace(scorer.stage, clock=lambda: next(moments))
-    emitted = await stage(batch(asking(rows), asking(rows[0])))
+    slow = Slow(bundle, WITHIN / (2 * TRIED))
+    emitted = await slow.stage()(batch(asking(rows), asking(rows[0])))
     bodies = [orjson.loads(one.value) for one in emitted if one.topic == "results"]
     explanations = [row["explanation"] for row in bodies[0]["rows"]] + [bodies[1]["explanation"]]
-    assert ["error" in one for one in explanations] == [False, False, True, True]
+    assert ["attributions" in one for one in explanations] == [True, True, False, False]
+    assert explanations[2:] == [TOO_MANY, TOO_MANY]
     assert [body["status"] for body in bodies] == ["ok", "ok"]
+
+
+async def test_a_model_that_is_too_slow_to_be_explained_is_not_waited_for(
+    bundle: Bundle, rows: list[dict[str, Any]]
+) -> None:
+    slow = Slow(bundle, WITHIN / AT_ONCE / 2)
+    result, _ = await slow.stage()(batch(asking(rows[0])))
+    [one] = answers(result)
+    assert one["explanation"] == TOO_SLOW
+    assert one["status"] == "ok"
+    assert slow.now - NOW < WITHIN * 2
 
 
 @pytest.mark.parametrize("explain", [True, False])
