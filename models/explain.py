@@ -21,7 +21,7 @@ EXACT = 8
 TRIED = 4096
 """Rows that an explanation has scored, about: what it costs, and how near it comes where features are many."""
 AT_ONCE = 256
-"""Rows between two looks at the time: where a graph takes milliseconds for all of them, scikit-learn may take seconds."""
+"""Rows between two looks at the time: what takes a graph milliseconds may take a scikit-learn model seconds."""
 WIDEST = 1000
 """Most features of a model that is explained: beyond, a row has more coalitions than TRIED, and each is wide."""
 SHOWN = 5
