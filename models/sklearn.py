@@ -104,7 +104,7 @@ def _estimator(content: bytes) -> Any:
     try:
         types = get_untrusted_types(data=content)
         if not ALLOWED.issuperset(types):
-            strangers = [name[:100] for name in types if name not in ALLOWED]
+            strangers = [ascii(name[:100])[1:-1] for name in types if name not in ALLOWED]
             raise BundleRefused(
                 f"model.skops holds types that are not allowed: {', '.join(strangers[:10])}: "
                 "use scikit-learn's own estimators (docs/models.md says which), or export the model to ONNX"

@@ -197,6 +197,13 @@ def test_what_could_not_serve_is_refused_with_what_to_do(case: str) -> None:
         publish(make(), said)
 
 
+def test_what_a_file_calls_its_types_can_be_told_everywhere() -> None:
+    """The registry's topic takes no half of a character, and no terminal its own commands."""
+    with pytest.raises(BundleRefused) as refused:
+        publish(reaching_out("half\ud800\x1b[31m", "system", "FunctionNode"), declared("binary"))
+    assert r"not allowed: half\ud800\x1b[31m.system" in str(refused.value)
+
+
 def test_a_file_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sklearn, "MOST_UNPACKED", 2000)
     with pytest.raises(BundleRefused, match=r"unpacks to \d+ bytes, at most 2000 fit"):
