@@ -37,6 +37,7 @@ class _Signature(BaseModel):
     model_config = _STRICT
 
     features: list[_Feature]
+    target: str
     classes: list[int | str]
 
 

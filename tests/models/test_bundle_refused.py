@@ -129,6 +129,8 @@ def of_feature(**changes: Any) -> dict[str, Any]:
         {"smoke": [[0.1], [0.1, 0.2]]},
         {"signature": CHURN.to_json() | {"classes": [1.5, None]}},
         {"signature": CHURN.to_json() | {"classes": [False, True]}},
+        {"signature": CHURN.to_json() | {"target": "half a character: \ud800"}},
+        of_feature(name="half a character: \ud800"),
         of_feature(name=5),
         of_feature(minimum=True),
     ],
