@@ -19,7 +19,8 @@ LARGEST = 32 * 1024 * 1024
 """Bytes: whoever reads JSON holds the interpreter's lock, some 10 ms for a megabyte."""
 
 _Short = Annotated[str, Field(max_length=100)]
-
+# Only of a text with a bound pydantic notices half a character, which no answer can hold.
+_Text = Annotated[str, Field(max_length=LARGEST)]
 
 _STRICT = ConfigDict(strict=True)
 
@@ -27,18 +28,18 @@ _STRICT = ConfigDict(strict=True)
 class _Feature(BaseModel):
     model_config = _STRICT
 
-    name: str
+    name: _Text
     minimum: float | None = None
     maximum: float | None = None
-    categories: list[str] = []
+    categories: list[_Text] = []
 
 
 class _Signature(BaseModel):
     model_config = _STRICT
 
     features: list[_Feature]
-    target: str
-    classes: list[int | str]
+    target: _Text
+    classes: list[int | _Text]
 
 
 class _Plain(BaseModel):

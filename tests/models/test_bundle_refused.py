@@ -131,6 +131,7 @@ def of_feature(**changes: Any) -> dict[str, Any]:
         {"signature": CHURN.to_json() | {"classes": [False, True]}},
         {"signature": CHURN.to_json() | {"target": "half a character: \ud800"}},
         of_feature(name="half a character: \ud800"),
+        {"signature": CHURN.to_json() | {"classes": ["no", "half a character: \ud800"]}},
         of_feature(name=5),
         of_feature(minimum=True),
     ],
