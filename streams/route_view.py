@@ -19,11 +19,13 @@ from streams.topics import MODEL_ROUTES
 log = logging.getLogger("weir.routes")
 
 RETRY_S = 1.0
+AGAIN_S = 30.0
+"""After which a refused bundle is looked at again: it may lie in the store as it should by then, and nobody tells."""
 
 Load = Callable[[str, str], Bundle]
 """A verified version of a model, (name, version). Raises BundleRefused, Unavailable. Called in a thread."""
 Report = Callable[[str, str, str], None]
-"""Told of a bundle that is refused: (name, version, reason)."""
+"""Told of a bundle that is refused, once for each reason: (name, version, reason)."""
 
 
 def served(plan: RoutePlan) -> set[str]:
@@ -49,6 +51,8 @@ class RouteView(Following):
         self._unserved: set[str] = set()
         self._news = asyncio.Event()
         self._loading: set[str] = set()
+        self._waits: set[str] = set()
+        self._told: dict[tuple[str, str], str] = {}
         self._show(Routes({}))
 
     async def start(self, things: AsyncExitStack) -> None:
@@ -122,11 +126,22 @@ class RouteView(Following):
                 served = await self._loaded(model, revision)
             except BundleRefused as error:
                 log.warning("epoch %d of %s cannot be served: %s", revision.epoch, model, error)
+                self._look_again_later(model)
                 continue
             self._show(self._routes.replaced(served))
             self._forget(model, (route.plan, route.before))
             log.info("serving", extra={"data": {"model": model, "epoch": revision.epoch, **revision.plan.summary()}})
             return
+
+    def _look_again_later(self, model: str) -> None:
+        if model not in self._waits:
+            self._waits.add(model)
+            asyncio.get_running_loop().call_later(AGAIN_S, self._look_again, model)
+
+    def _look_again(self, model: str) -> None:
+        self._waits.discard(model)
+        self._unserved.add(model)
+        self._news.set()
 
     def _candidates(self, route: Route) -> Iterator[Revision]:
         """The present plan; where nothing is served yet, also those before it, the newest first."""
@@ -143,8 +158,12 @@ class RouteView(Following):
             try:
                 self._bundles[model, version] = await asyncio.to_thread(self._load, model, version)
             except BundleRefused as error:
-                self._refused(model, version, str(error))
+                reason = str(error)
+                if self._told.get((model, version)) != reason:
+                    self._told[model, version] = reason
+                    self._refused(model, version, reason)
                 raise
+            self._told.pop((model, version), None)
         return self._bundles[model, version]
 
     def _forget(self, model: str, plans: Iterable[RoutePlan | None]) -> None:

@@ -137,6 +137,20 @@ async def test_a_model_of_which_nothing_loads_is_not_served(following: Following
         assert (routed.view.knows("churn"), routed.view.serves("churn")) == (True, False)
 
 
+async def test_what_was_refused_is_served_once_it_lies_in_the_store_as_it_should(
+    following: Following, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing on the topic says so: the plan is the one that there was."""
+    monkeypatch.setattr(route_view, "AGAIN_S", 0.05)
+    store = Store(bad=["v1"])
+    async with following(store, "v1") as routed:
+        await until(lambda: len(store.loaded) > 2, "it is looked at again and again")
+        assert store.refused == [("churn", "v1", "v1 was altered")]
+        store.bad = []
+        await until(lambda: routed.view.serves("churn"), "v1 is served")
+        assert routed.serves() == ("v1", 1)
+
+
 async def test_while_the_store_is_away_the_old_one_goes_on(
     following: Following, monkeypatch: pytest.MonkeyPatch
 ) -> None:
