@@ -12,9 +12,9 @@ from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError
 
 from infra.inflation import guard_readers
-from infra.kafka import aiokafka_options
+from infra.kafka import LONG_POLL_MS, aiokafka_options
 from schemas.message import Batch
-from streams.host import REBALANCE_TIMEOUT_S, Progress, measure
+from streams.host import REBALANCE_TIMEOUT_S, Progress, fetch_bytes, measure
 from streams.loops import Pipeline
 from streams.settings import Settings
 from streams.tasks import first_failure, leave
@@ -136,6 +136,8 @@ class BareHost:
             max_poll_interval_ms=900_000,
             rebalance_timeout_ms=int(REBALANCE_TIMEOUT_S * 1000),
             max_partition_fetch_bytes=8 * 1024 * 1024,
+            fetch_min_bytes=fetch_bytes(list(self._pipelines.values())),
+            fetch_max_wait_ms=LONG_POLL_MS,
         )
 
 

@@ -57,7 +57,9 @@ class LoopFetcher(AIOKafkaConsumerThread):
 
     def _create_consumer(self, loop: Any) -> Any:
         consumer = super()._create_consumer(loop)
-        consumer._fetch_max_wait_ms = LONG_POLL_MS  # 1.5 s, and no setting of Faust's
+        app: Any = self.app
+        # No settings of Faust's, which waits for 1.5 s.
+        consumer._fetch_max_wait_ms, consumer._fetch_min_bytes = LONG_POLL_MS, app.fetch_min_bytes
         return consumer
 
 
@@ -169,7 +171,10 @@ class BatchTransport(Transport):
 
 
 class BatchApp(faust.App):
-    """A Faust app that consumes through BatchConsumer."""
+    """A Faust app that consumes through BatchConsumer. fetch_min_bytes: the broker hands less over after
+    LONG_POLL_MS only."""
+
+    fetch_min_bytes: int = 1
 
     def _new_transport(self) -> BatchTransport:
         return BatchTransport(self.conf.broker_consumer, self)

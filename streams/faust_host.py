@@ -11,7 +11,7 @@ from mode.supervisors import CrashingSupervisor
 
 from infra.inflation import guard_readers
 from streams.faust_consumer import BatchApp, BatchConsumer
-from streams.host import REBALANCE_TIMEOUT_S, Progress, measure
+from streams.host import REBALANCE_TIMEOUT_S, Progress, fetch_bytes, measure
 from streams.loops import Pipeline
 from streams.settings import Settings
 from streams.tasks import first_failure, leave
@@ -27,7 +27,7 @@ class FaustHost:
 
     def __init__(self, settings: Settings, group: str, pipelines: Sequence[Pipeline]) -> None:
         self._pipelines = pipelines
-        self._app = make_app(settings, group)
+        self._app = make_app(settings, group, fetch_bytes(pipelines))
         for pipeline in pipelines:
             self._add_agent(pipeline)
         consumer = self._app.consumer  # made now: Faust ties it to the loop of who asks first, and the watchdog asks
@@ -100,8 +100,8 @@ class FaustHost:
         await self._consumer.force_commit()
 
 
-def make_app(settings: Settings, group: str) -> BatchApp:
-    """A Faust app with the settings that the host relies on."""
+def make_app(settings: Settings, group: str, fetch_min_bytes: int = 1) -> BatchApp:
+    """A Faust app with the settings that the host relies on. fetch_min_bytes: see `streams.loops.Limits`."""
     guard_readers()
     brokers = settings.kafka_bootstrap_servers.split(",")
     app = BatchApp(
@@ -130,6 +130,7 @@ def make_app(settings: Settings, group: str) -> BatchApp:
         broker_request_timeout=REQUEST_TIMEOUT_S,
         stream_recovery_delay=0.0,
     )
+    app.fetch_min_bytes = fetch_min_bytes
     app.finalize()
     assert app.conf.stream_wait_empty, "a rebalance must wait for what is in flight"
     return app

@@ -50,6 +50,11 @@ def make_host(settings: Settings, group: str, pipelines: Sequence[Pipeline]) -> 
     return FaustHost(settings, group, pipelines)
 
 
+def fetch_bytes(pipelines: Sequence[Pipeline]) -> int:
+    """How much a consumer has the broker gather: what suits the pipeline in the greatest hurry."""
+    return min((pipeline.limits.fetch_bytes for pipeline in pipelines), default=1)
+
+
 def measure(consumer: Any, pipelines: Sequence[Pipeline], rebalancing: bool) -> Progress:
     """The progress of pipelines on an AIOKafkaConsumer; reads attributes only, so that a thread may call it."""
     position = unread = partitions = 0

@@ -23,13 +23,14 @@ class Limits:
     """in_flight: most batches awaiting delivery. batch_timeout_s: a stage's time for one batch, in seconds.
     max_attempts: times a record may crash the worker before it is given up. backoff_s: the first wait for a dependency
     that is down, in seconds; each is twice the last. singly: the stage gets one record at a time, once all of the one
-    before is delivered."""
+    before is delivered. fetch_bytes: how much the broker gathers before it hands it over, for at most LONG_POLL_MS."""
 
     in_flight: int = 8
     batch_timeout_s: float = 30.0
     max_attempts: int = 3
     backoff_s: float = 0.1
     singly: bool = False
+    fetch_bytes: int = 1
 
 
 @dataclass

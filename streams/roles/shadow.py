@@ -7,6 +7,10 @@ from streams import topology
 from streams.bundles import BundleStore
 from streams.roles.shared import Built, Shared
 
+GATHERED_BYTES = 256 * 1024
+"""Copies are in no hurry: read one by one, at what rate they come, they would cost the broker as much as the requests
+themselves, and these would wait."""
+
 
 async def build(shared: Shared) -> Built:
     """Raises BadSettings."""
@@ -19,4 +23,4 @@ async def build(shared: Shared) -> Built:
         clock=lambda: datetime.now(UTC),
         counters=shared.metrics,
     )
-    return shared.pipelines("shadow", steps, redis), []
+    return shared.pipelines("shadow", steps, redis, fetch_bytes=GATHERED_BYTES), []

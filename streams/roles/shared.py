@@ -46,13 +46,12 @@ class Shared:
     partitions: Mapping[str, int]
     logs: Mapping[str, str]
 
-    def pipelines(self, role: str, steps: Sequence[Step], redis: Any, *, singly: bool = False) -> list[Pipeline]:
-        """One for each step, with the limits that the settings name. singly: a record at a time, each delivered before
-        the next."""
+    def pipelines(self, role: str, steps: Sequence[Step], redis: Any, **more: Any) -> list[Pipeline]:
+        """One for each step, with the limits that the settings name. more: of `streams.loops.Limits`."""
         settings = self.settings
         attempts = RedisAttempts(redis, self.logs, settings.topic(role))
-        in_flight = 1 if singly else settings.batches_in_flight
-        limits = Limits(in_flight, settings.batch_timeout_s, settings.max_attempts, singly=singly)
+        in_flight = 1 if more.get("singly") else settings.batches_in_flight
+        limits = Limits(in_flight, settings.batch_timeout_s, settings.max_attempts, **more)
         return [
             Pipeline(
                 settings.topic(step.topic.name),

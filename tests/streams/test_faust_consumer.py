@@ -159,6 +159,15 @@ async def test_a_fetch_waits_no_longer_than_it_is_told(app: BatchApp) -> None:
     await fetching.stop()
 
 
+async def test_the_broker_gathers_as_much_as_the_pipelines_want(app: BatchApp) -> None:
+    fetcher: Any = app.consumer._thread  # type: ignore[attr-defined]
+    app.fetch_min_bytes = 4096
+    fetching = fetcher._create_consumer(fetcher.loop)
+    assert fetching._fetch_min_bytes == 4096
+    assert "fetch_min_bytes=self._fetch_min_bytes" in inspect.getsource(AIOKafkaConsumer.start)
+    await fetching.stop()
+
+
 async def test_a_poll_is_one_message_per_topic_with_the_records_of_all_its_partitions(consumer: BatchConsumer) -> None:
     records = {TP("a", 1): raws("a", 1, [7, 8]), TP("b", 0): raws("b", 0, [1]), TP("a", 0): raws("a", 0, [3])}
     messages = await poll(consumer, records)
