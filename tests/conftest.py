@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -17,6 +18,10 @@ from tests.stack import IN_CI, chosen, described, fresh_database, running
 # In the environment, so that the processes pytest spreads the tests over share it.
 SEED = int(os.environ.setdefault("WEIR_SEED", str(random.SystemRandom().randrange(2**31))))
 CHOICE = chosen()
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # So a shell starts what it leaves in the background, and the processes that tests interrupt would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:

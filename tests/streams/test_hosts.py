@@ -14,8 +14,11 @@ from tests.stack import unmeasured
 from tests.streams.copier import BLOCKING
 from tests.streams.place import Place
 
+both_hosts = pytest.mark.parametrize("place", ["faust", "bare"], indirect=True)
+"""Where `make test` runs the bare host too; its other variants are in `make faults`."""
 
-@pytest.fixture(params=["faust", "bare"])
+
+@pytest.fixture(params=["faust", pytest.param("bare", marks=pytest.mark.long)])
 async def place(
     request: pytest.FixtureRequest, bootstrap: str, redis_url: str, unique: Callable[..., str], tmp_path
 ) -> AsyncIterator[Place]:
@@ -42,6 +45,7 @@ def numbers(count: int) -> list[bytes]:
 
 
 @pytest.mark.contract("R10")
+@both_hosts
 async def test_every_record_is_answered_once_and_committed(place: Place, bootstrap: str) -> None:
     fill(bootstrap, place.source, 5000)
     with place.running():
@@ -58,6 +62,7 @@ async def test_a_broker_that_takes_records_slowly_slows_the_worker_down(place: P
 
 
 @pytest.mark.contract("R10")
+@both_hosts
 async def test_a_worker_told_to_stop_commits_what_it_answered(place: Place, bootstrap: str) -> None:
     fill(bootstrap, place.source, 20_000)
     with place.running("slow"):
@@ -69,6 +74,7 @@ async def test_a_worker_told_to_stop_commits_what_it_answered(place: Place, boot
 
 
 @pytest.mark.contract("R10")
+@both_hosts
 async def test_a_crash_acks_nothing_of_the_failed_batch(place: Place, bootstrap: str) -> None:
     fill(bootstrap, place.source, 5000)
     assert "a bug" in await place.crash("third-batch")
@@ -78,6 +84,7 @@ async def test_a_crash_acks_nothing_of_the_failed_batch(place: Place, bootstrap:
 
 
 @pytest.mark.contract("R10")
+@both_hosts
 async def test_a_killed_worker_loses_nothing(place: Place, bootstrap: str) -> None:
     fill(bootstrap, place.source, 20_000)
     worker = place.start("slow")
@@ -126,6 +133,7 @@ async def test_a_record_that_cannot_be_delivered_ends_the_worker_unacked(place: 
 
 @pytest.mark.real_broker
 @pytest.mark.contract("R10")
+@both_hosts
 async def test_workers_joining_and_leaving_repeat_nothing(place: Place, bootstrap: str) -> None:
     part = 40_000
     fill(bootstrap, place.source, part)
