@@ -11,7 +11,6 @@ Source: Schindelhauer and Schomaker, "Weighted distributed hash tables" (2005); 
 
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
-from math import inf
 from struct import Struct
 
 from xxhash import xxh3_128_digest as digest
@@ -69,14 +68,12 @@ def _of_pair(salt: str, first: tuple[int, float, str], second: tuple[int, float,
     return arm
 
 
+_One = tuple[int, int, float, str]
+_Two = tuple[int, float, str, float, str]
+
+
 def _of_many(salt: str, drawn: Sequence[tuple[int, float, str]]) -> Callable[[str], str]:
-    """Two places at a time, as one hash has their numbers; at a place without an arm any number to infinity is 0."""
-    exponents, first = {place: (1.0 / weight, name) for place, weight, name in drawn}, drawn[0][2]
-    nobody = inf, first
-    pairs = [
-        (_seed(salt, b"weir arm", number), *exponents.get(2 * number, nobody), *exponents.get(2 * number + 1, nobody))
-        for number in sorted({place // 2 for place in exponents})
-    ]
+    (pairs, lone), first = _by_hash(salt, drawn), drawn[0][2]
 
     def arm(entity: str) -> str:
         encoded, best, chosen = entity.encode(), 0.0, first
@@ -88,6 +85,24 @@ def _of_many(salt: str, drawn: Sequence[tuple[int, float, str]]) -> Callable[[st
             score = (other * _SCALE) ** other_exponent
             if score > best:
                 best, chosen = score, other_name
+        for seed, place, exponent, name in lone:
+            score = (_numbers(digest(encoded, seed))[place] * _SCALE) ** exponent
+            if score > best:
+                best, chosen = score, name
         return chosen
 
     return arm
+
+
+def _by_hash(salt: str, drawn: Sequence[tuple[int, float, str]]) -> tuple[list[_Two], list[_One]]:
+    """Arms whose numbers one hash has: two of them, and one with the half that is its own."""
+    exponents = {place: (1.0 / weight, name) for place, weight, name in drawn}
+    pairs: list[_Two] = []
+    lone: list[_One] = []
+    for number in sorted({place // 2 for place in exponents}):
+        seed, places = _seed(salt, b"weir arm", number), (2 * number, 2 * number + 1)
+        if all(place in exponents for place in places):
+            pairs.append((seed, *exponents[places[0]], *exponents[places[1]]))
+        else:
+            lone += [(seed, place % 2, *exponents[place]) for place in places if place in exponents]
+    return pairs, lone

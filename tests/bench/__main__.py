@@ -22,7 +22,7 @@ from tests.bench.place import Place, Report, measuring
 from tests.bench.results import Results
 from tests.bench.roundtrip import roundtrips
 from tests.bench.routed import routed
-from tests.bench.routing import route_ns, routings
+from tests.bench.routing import routings, score_us
 from tests.bench.routing_results import RoutingResults, pause_batches
 from tests.bench.shadowing import shadowings
 from tests.bench.sink import sink_rate
@@ -79,7 +79,7 @@ def measure_routed(place: Place, options: Options, results: RoutingResults) -> N
                 results.switches.append(each)
                 place.report(f"switch, {each.kind}: at most {pause_batches(each):.2f} full batches' time")
         if "routing" in options.parts:
-            results.route_ns |= route_ns(scorer.lane.settings.model_store)
+            results.score_us |= score_us(scorer.lane.settings.model_store)
             for name, drain in routings(scorer, options):
                 results.drains.setdefault(name, []).append(drain)
                 place.report(f"routing: {name} {drain.rate:,.0f} records/s")

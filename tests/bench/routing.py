@@ -1,12 +1,17 @@
-"""What routing costs: the same scorer's drains under each strategy, and the choice of an arm by itself."""
+"""What routing costs: the same scorer's drains under each strategy, and the answering of a batch by itself."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from time import perf_counter_ns
+from collections.abc import Iterator, Mapping
+from itertools import cycle, islice
+from math import inf
+from time import thread_time
 
+from agents.admit import examine_all
+from agents.score import score
 from infra import artifacts
-from models.bundle import Bundle, read_bundle
+from models.bundle import read_bundle
 from models.routing import ModelRoute, Routes
 from schemas.routes import RoutePlan
+from tests.agents.scorer import NOW, FakeKeys, batch, record
 from tests.bench.drain import Drain
 from tests.bench.load import customers
 from tests.bench.options import Options
@@ -28,7 +33,7 @@ PLANS: Mapping[str, RoutePlan] = {
 """All are held against the first. The second is the same once more: what its ratio is off by is not routing's."""
 UNTARGETED = (AGAIN, MIRRORED)
 """Copies are records more to be written: their price is shown, and no bound is set."""
-TRIES = 9
+BATCH, TRIES = 500, 60
 
 
 def routings(scorer: Routed, options: Options) -> Iterator[tuple[str, Drain]]:
@@ -41,21 +46,22 @@ def routings(scorer: Routed, options: Options) -> Iterator[tuple[str, Drain]]:
             yield name, scorer.drain(options.routing_records)
 
 
-def route_ns(store: str) -> dict[str, float]:
-    """Plan -> nanoseconds for the choice of who answers one request, the loop around it included."""
+def score_us(store: str) -> dict[str, float]:
+    """Plan -> microseconds of one core for the choice of who answers a request and for its answer, in full batches.
+
+    The least of some rounds, in which the plans take turns: the others were disturbed.
+    """
     bundles = {version: read_bundle(artifacts.fetch(store, MODEL, version)) for version in TWINS}
-    return {name: _call_ns(each, bundles) for name, each in PLANS.items() if name != AGAIN}
-
-
-def _call_ns(each: RoutePlan, bundles: Mapping[str, Bundle]) -> float:
-    """The least of some tries: the others were disturbed."""
-    route = Routes({MODEL: ModelRoute(MODEL, each, 1, bundles)}).route
-    entities = [entity for entity, _ in customers()]
-    return min(_loop_ns(route, entities) / len(entities) for _ in range(TRIES))
-
-
-def _loop_ns(route: Callable[[str, str], object], entities: Sequence[str]) -> int:
-    began = perf_counter_ns()
-    for entity in entities:
-        route(MODEL, entity)
-    return perf_counter_ns() - began
+    routes = {name: Routes({MODEL: ModelRoute(MODEL, each, 1, bundles)}) for name, each in PLANS.items()}
+    records = [
+        record(body, key=entity.encode(), request_id=b"r-%d" % i, offset=i)
+        for i, (entity, body) in enumerate(islice(cycle(customers()), BATCH))
+    ]
+    items = examine_all(batch(*records), keys=FakeKeys(), now=NOW)
+    least = dict.fromkeys(routes, inf)
+    for _ in range(TRIES):
+        for name, router in routes.items():
+            began = thread_time()
+            score(items, router=router)
+            least[name] = min(least[name], (thread_time() - began) / BATCH * 1e6)
+    return least

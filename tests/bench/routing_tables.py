@@ -32,19 +32,20 @@ def _right(*names: str) -> list[Column]:
 
 
 def _routing(results: RoutingResults) -> Table:
-    columns = _right("records/s", "of champion", "least - most", "target", "CPU time", "route ns")
+    columns = _right("records/s", "of champion", "least - most", "CPU time", "score us", "added", "target")
     table = Table("routing, a scorer drains", *columns)
-    ratios, by_cpu = results.ratios(), results.cpu_ratios()
+    ratios, by_cpu, added = results.ratios(), results.cpu_ratios(), results.added()
     for name, drains in results.drains.items():
-        found, target, call = ratios.get(name), routing_target(name), results.route_ns.get(name)
+        found, target, us = ratios.get(name), routing_target(name), results.score_us.get(name)
         table.add_row(
             name,
             f"{spread([drain.rate for drain in drains]).median:,.0f}",
             f"{found.median:.3f}" if found else "",
             f"{found.least:.2f} - {found.most:.2f}" if found else "",
-            "" if target is None else f">= {target:g}",
             f"{by_cpu[name]:.3f}" if name in by_cpu else "",
-            "" if call is None else f"{call:,.0f}",
+            "" if us is None else f"{us:.2f}",
+            f"{added[name]:+.1%}" if name in added else "",
+            "" if target is None else f"< {target:.0%}",
         )
     return table
 

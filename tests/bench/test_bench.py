@@ -57,9 +57,10 @@ def check_routing(found: Any) -> None:
     targets = {name: one["target"] for name, one in found["routing"].items()}
     sharing = ("canary 0.1", "blue_green", "shadow, mirror 0", "ab 0.5", "champion_challenger", "bandit of 3")
     shown = ("champion", "champion again", "shadow, mirror 1")
-    assert targets == {**dict.fromkeys(shown), **dict.fromkeys(sharing, 0.95)}
+    assert targets == {**dict.fromkeys(shown), **dict.fromkeys(sharing, 0.05)}
     assert all(one["ratio"]["median"] > 0 for one in found["routing"].values())
-    assert all(found["routing"][name]["route_ns"] > 0 for name in ("champion", *sharing))
+    assert all(found["routing"][name]["score_us"] > 0 for name in ("champion", *sharing))
+    assert found["routing"]["champion"]["added"] == 0
     assert found["switch"].keys() == {"two at hand", "small, loaded anew", "forest, loaded anew"}
     assert all(one["full_batch_ms"] > 0 and one["longest_in_batches"] > 0 for one in found["switch"].values())
     assert (found["shadow"]["shadow off"]["copies_answered"], found["shadow"]["p99_target"]) == (0, 1.1)
