@@ -46,12 +46,19 @@ class Shared:
     partitions: Mapping[str, int]
     logs: Mapping[str, str]
 
-    def pipelines(self, role: str, steps: Sequence[Step], redis: Any, **more: Any) -> list[Pipeline]:
-        """One for each step, with the limits that the settings name. more: of `streams.loops.Limits`."""
+    def pipelines(
+        self, role: str, steps: Sequence[Step], redis: Any, *, singly: bool = False, fetch_bytes: int = 1
+    ) -> list[Pipeline]:
+        """One for each step, with the settings' limits. singly, fetch_bytes: see `streams.loops.Limits`."""
         settings = self.settings
         attempts = RedisAttempts(redis, self.logs, settings.topic(role))
-        in_flight = 1 if more.get("singly") else settings.batches_in_flight
-        limits = Limits(in_flight, settings.batch_timeout_s, settings.max_attempts, **more)
+        limits = Limits(
+            in_flight=1 if singly else settings.batches_in_flight,
+            batch_timeout_s=settings.batch_timeout_s,
+            max_attempts=settings.max_attempts,
+            singly=singly,
+            fetch_bytes=fetch_bytes,
+        )
         return [
             Pipeline(
                 settings.topic(step.topic.name),
