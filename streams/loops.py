@@ -9,6 +9,7 @@ from time import monotonic
 
 from schemas.errors import Unavailable
 from schemas.message import Batch, Emission, Record
+from streams.in_flight import Sent, Slots
 from streams.ports import Attempts, Observer, Sender
 from streams.tasks import unless
 
@@ -20,12 +21,12 @@ LONGEST_BACKOFF_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """in_flight: most batches awaiting delivery. batch_timeout_s: a stage's time for one batch, in seconds.
+    """in_flight: most records awaiting delivery. batch_timeout_s: a stage's time for one batch, in seconds.
     max_attempts: times a record may crash the worker before it is given up. backoff_s: the first wait for a dependency
     that is down, in seconds; each is twice the last. singly: the stage gets one record at a time, once all of the one
     before is delivered. fetch_bytes: how much the broker gathers before it hands it over, for at most LONG_POLL_MS."""
 
-    in_flight: int = 8
+    in_flight: int = 8000
     batch_timeout_s: float = 30.0
     max_attempts: int = 3
     backoff_s: float = 0.1
@@ -49,9 +50,9 @@ class Pipeline:
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
-        self._in_flight: asyncio.Queue[tuple[asyncio.Future[None], Callable[[], object]]] = asyncio.Queue()
-        self._next: tuple[asyncio.Future[None], Callable[[], object]] | None = None
-        self._slots = asyncio.Semaphore(self.limits.in_flight)
+        self._in_flight: asyncio.Queue[Sent] = asyncio.Queue()
+        self._next: Sent | None = None
+        self._slots = Slots(self.limits.in_flight)
         self.unfinished = 0
         self.acked = 0
         self._idle = asyncio.Event()
@@ -66,7 +67,7 @@ class Pipeline:
         interrupted: whether the host wants the batch back (it stops, or a rebalance), asked before the first try and
         from the second one on. False where it was handed back: no later one of its partitions may then be processed.
         """
-        await self._take_slot()
+        await self._take_slots(len(batch.records))
         try:
             delivery: asyncio.Future[None] | None = None
             for part in self._parts(batch):
@@ -74,41 +75,41 @@ class Pipeline:
                     await delivery
                     self.acked += 1  # it has moved: a long batch is no standstill
                 if (delivery := await self._emit(part, interrupted)) is None:
-                    self._release()
+                    self._release(len(batch.records))
                     return False
             assert delivery is not None, "there is one part at least"
-            self._in_flight.put_nowait((delivery, ack))
+            self._in_flight.put_nowait(Sent(delivery, ack, len(batch.records)))
         except BaseException:
-            self._release()
+            self._release(len(batch.records))
             raise
         return True
 
     async def ack_in_order(self) -> None:
         """Runs beside the loop; ends by raising when a delivery failed, and then nothing after it is acked."""
         while True:
-            delivery, ack = self._next = self._next or await self._in_flight.get()
+            sent = self._next = self._next or await self._in_flight.get()
             # A host that stops cancels this and starts it again: the delivery waited for must outlive that.
-            await asyncio.shield(delivery)
+            await asyncio.shield(sent.delivery)
             self._next = None
-            ack()
+            sent.ack()
             self.acked += 1
-            self._release()
+            self._release(sent.records)
 
     async def idle(self) -> None:
         """Returns when nothing is being processed or delivered."""
         await self._idle.wait()
 
-    async def _take_slot(self) -> None:
+    async def _take_slots(self, records: int) -> None:
         self.unfinished += 1
         self._idle.clear()
         try:
-            await self._slots.acquire()
+            await self._slots.take(records)
         except BaseException:
             self._finish_one()
             raise
 
-    def _release(self) -> None:
-        self._slots.release()
+    def _release(self, records: int) -> None:
+        self._slots.give_back(records)
         self._finish_one()
 
     def _finish_one(self) -> None:

@@ -93,7 +93,9 @@ class Settings(BaseModel):
 
     weir_host: Annotated[Literal["faust", "bare"], Field(description="What drives the stages.")] = "faust"
     batch_records: Annotated[int, Field(ge=1, le=10_000, description="Most records a stage is given at once.")] = 1000
-    batches_in_flight: Annotated[int, Field(ge=1, le=64, description="Most batches awaiting delivery.")] = 8
+    batches_in_flight: Annotated[
+        int, Field(ge=1, le=64, description="Most batches awaiting delivery; more where they are not full.")
+    ] = 8
     batch_timeout_s: Annotated[float, Field(gt=0, lt=45, description="A stage's time for one batch, in seconds.")] = 30
     max_attempts: Annotated[
         int, Field(ge=1, description="Times a record may crash a worker before it is dead-lettered.")

@@ -67,6 +67,9 @@ READS = {
 }
 """Role -> topics it reads; the roles that exist."""
 
+PATIENT = {"scorer": (SHADOW_REQUESTS,)}
+"""Role -> topics that it writes and nobody waits for."""
+
 ROLES = tuple(READS)
 WORKERS = {role: topics for role, topics in READS.items() if role != "gateway"}
 """Those whose partitions a consumer group shares out."""

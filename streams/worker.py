@@ -22,6 +22,7 @@ from streams.settings import Settings
 from streams.tasks import first_failure
 from streams.topics import check_topics, log_ids
 from streams.topology import ROLES
+from streams.urgency import ByUrgency
 from streams.watchdog import Awake, Watchdog
 
 log = logging.getLogger("weir.worker")
@@ -31,9 +32,10 @@ EXIT_CRASHED = 1
 SURE_OF_SESSION = 0.8
 """The part of a session for which a worker that sends no heartbeat is sure to have it still: the last one may have been
 sent a fifth before."""
-# What is queued is delivered within the producer's 30 s, or the worker ends: 64 MiB are that at 2 MiB a second, and a
-# broker that takes less counts as away. What has no room waits in its pipeline, one batch of each.
-QUEUE = {"queue.buffering.max.kbytes": 64 * 1024}
+# What is queued is delivered within the producer's 30 s, or the worker ends: the 64 MiB of a scorer's two queues are
+# that at 2 MiB a second, and a broker that takes less counts as away. What has no room waits in its pipeline, one batch
+# of each.
+QUEUE = {"queue.buffering.max.kbytes": 48 * 1024}
 
 
 def run_role(role: str, settings: Settings) -> int:
@@ -68,7 +70,7 @@ async def _work(role: str, settings: Settings) -> None:
     logs = await asyncio.to_thread(log_ids, settings)
     metrics = Metrics()
     async with AsyncExitStack() as things:
-        producer = Producer({**QUEUE, **client_options(settings)})
+        producer = _producer(role, settings)
         await producer.start()
         things.push_async_callback(producer.stop)
         pipelines, views = await _build(role, Shared(settings, things, producer, metrics, partitions, logs))
@@ -90,6 +92,12 @@ async def _work(role: str, settings: Settings) -> None:
         runs = [host.run(stop), producer.failed(), replaced, watchdog.beats(), *(view.failed() for view in views)]
         await first_failure(*map(asyncio.ensure_future, runs))
     log.info("stopped")
+
+
+def _producer(role: str, settings: Settings) -> Producer | ByUrgency:
+    options = {**QUEUE, **client_options(settings)}
+    patient = [settings.topic(topic.name) for topic in topology.PATIENT.get(role, ())]
+    return ByUrgency(options, patient) if patient else Producer(options)
 
 
 async def _build(role: str, shared: Shared) -> Built:

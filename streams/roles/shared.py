@@ -15,6 +15,7 @@ from streams.observe import Metrics
 from streams.producer import Producer
 from streams.settings import Settings
 from streams.topology import Step
+from streams.urgency import ByUrgency
 
 log = logging.getLogger("weir.worker")
 
@@ -41,7 +42,7 @@ class Shared:
 
     settings: Settings
     things: AsyncExitStack
-    producer: Producer
+    producer: Producer | ByUrgency
     metrics: Metrics
     partitions: Mapping[str, int]
     logs: Mapping[str, str]
@@ -53,7 +54,7 @@ class Shared:
         settings = self.settings
         attempts = RedisAttempts(redis, self.logs, settings.topic(role))
         limits = Limits(
-            in_flight=1 if singly else settings.batches_in_flight,
+            in_flight=1 if singly else settings.batches_in_flight * settings.batch_records,
             batch_timeout_s=settings.batch_timeout_s,
             max_attempts=settings.max_attempts,
             singly=singly,

@@ -143,6 +143,9 @@ def whole(name: str, text: str) -> Callable[[Any], Any]:
 @whole("--forest-rows", "What the large model of the switches is trained on.")
 @whole("--shadow-rounds", "Pairs of times without and with a shadow.")
 @whole("--shadow-rate", "Requests a second beside a shadow.")
+@click.option(
+    "--shadow-warm-up", type=click.FloatRange(min=0.1), help="Seconds at that rate before: a young broker compiles."
+)
 def bench(quick: bool, only: str | None, json_file: Path | None, **given: Any) -> None:
     """Measure Weir on a real broker, beside a stock Faust agent and a bare loop on the same records."""
     options = chosen(quick, only, given)

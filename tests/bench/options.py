@@ -15,7 +15,7 @@ class Options:
 
     routing_records, routing_rounds: in a drain under one route, and how often each route has its turn. switches: of
     each kind, and requests a second meanwhile. forest_rows: that the large model is trained on. shadow_rounds: pairs of
-    `seconds` without and with a shadow, and requests a second meanwhile.
+    `seconds` without and with a shadow, requests a second meanwhile, and for how many seconds before, with a shadow.
     """
 
     parts: tuple[str, ...] = PARTS
@@ -36,6 +36,7 @@ class Options:
     forest_rows: int = 20_000
     shadow_rounds: int = 9
     shadow_rate: int = 200
+    shadow_warm_up: float = 40.0
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -53,4 +54,5 @@ QUICK = Options(
     routing_rounds=3,
     switches=4,
     shadow_rounds=3,
+    shadow_warm_up=5,
 )

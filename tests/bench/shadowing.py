@@ -36,12 +36,17 @@ class Trips:
 
 
 def shadowings(place: Place, scorer: Routed, options: Options) -> Iterator[tuple[str, Trips]]:
-    """(off or on, what its callers saw), in pairs; who begins changes from pair to pair. The agent is up for both."""
+    """(off or on, what its callers saw), in pairs; who begins changes from pair to pair. The agent is up for both.
+
+    A broker that has just started compiles for its first half minute what it runs, which costs callers more than any
+    shadow does: the times before that are left out.
+    """
     copied, answered = (Ends(scorer.lane, scorer.lane.topic(each.name)) for each in (SHADOW_REQUESTS, SHADOW_RESULTS))
     with place.role("shadow", scorer.lane) as agent:
         scorer.follow(PLANS[ON])
         scorer.load.put(1)
         agent.await_true(lambda: answered.count() > 0, "a first answer of the shadow", CATCH_UP_S)
+        _at_rate(scorer, options.shadow_rate, options.shadow_warm_up)
         for turn in range(options.shadow_rounds):
             for name in (OFF, ON) if turn % 2 == 0 else (ON, OFF):
                 before = _caught_up(agent, copied, answered)

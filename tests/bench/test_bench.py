@@ -18,7 +18,8 @@ from tests.stack import unmeasured
 COMMAND = [sys.executable, "-m", "tests.bench"]
 TINY = (
     "--quick --repeats 1 --requests 2000 --stock-records 200 --loop-records 4000 --seconds 0.2 --memory-records 1000 "
-    "--admission-batches 3 --routing-records 100 --routing-rounds 1 --switches 1 --forest-rows 400 --shadow-rounds 1"
+    "--admission-batches 3 --routing-records 100 --routing-rounds 1 --switches 1 --forest-rows 400 --shadow-rounds 1 "
+    "--shadow-warm-up 1"
 )
 
 
