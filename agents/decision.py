@@ -25,12 +25,13 @@ class Facts:
     """What had to be found out for a command.
 
     entries: of the versions that it names and nobody had verified, by version. stored: the versions that the store
-    has, where one of them had to be looked for. verdict: on the candidate, as JSON
-    values with its `outcome` and `reason`; None where none was needed.
+    has, where one of them had to be looked for; models: the models that it has, where it has no version of this one.
+    verdict: on the candidate, as JSON values with its `outcome` and `reason`; None where none was needed.
     """
 
     entries: Mapping[str, RegistryEntry] = field(default_factory=dict)
     stored: Sequence[str] = ()
+    models: Sequence[str] = ()
     verdict: Mapping[str, Any] | None = None
 
 
@@ -142,15 +143,19 @@ def check_versions(state: ControlState, model: str, plan: RoutePlan, facts: Fact
     for version in plan.versions():
         entry = state.entries.get(f"{model}/{version}")
         if entry is None or entry.status == "retired":
-            raise Declined("unknown_version", unknown(state, model, version, facts))
+            raise unknown(state, model, version, facts)
         if entry.status == "refused":
             raise Declined("model_refused", f"{model} {version} is refused: {entry.reason}")
 
 
-def unknown(state: ControlState, model: str, version: str, facts: Facts) -> str:
-    """Why a version cannot be had, with those that can."""
+def unknown(state: ControlState, model: str, version: str, facts: Facts) -> Declined:
+    """Why a version cannot be had, with those that can; of a model without any, the models that have some."""
     entries = {entry.version: entry.status for entry in state.entries.values() if entry.name == model}
+    if not entries and not facts.stored:
+        models = {*facts.models, *(entry.name for entry in state.entries.values())}
+        return Declined("unknown_model", f"no model {model}; known are {', '.join(sorted(models)) or 'none'}")
     ready = [known for known, status in entries.items() if status == "ready"]
     fresh = [known for known in facts.stored if known not in entries]
     what = "retired" if entries.get(version) == "retired" else "not known"
-    return f"{model} {version} is {what}; known are {', '.join([*ready, *fresh]) or 'none'}"
+    known = ", ".join([*ready, *fresh]) or "none"
+    return Declined("unknown_version", f"{model} {version} is {what}; known are {known}")

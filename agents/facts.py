@@ -6,7 +6,7 @@ from typing import Any
 from agents.decision import Facts, Order
 from agents.ports import Evidence, ModelStore
 from models.routing import STRATEGIES
-from schemas.control import AdoptRoute, Command, Promote, PublishModel, Ramp, Rollback, SetRoute
+from schemas.control import AdoptRoute, Command, Promote, PublishModel, Ramp, RetireModel, Rollback, SetRoute
 from schemas.control_state import ControlState
 from schemas.errors import BundleRefused
 from schemas.registry import RegistryEntry
@@ -19,14 +19,16 @@ async def find_out(
     """Verifies the versions that nobody has, and asks for the evidence on the candidate. Raises Unavailable."""
     route, model = state.routes.get(command.model), command.model
     unverified = [v for v in _versions(command, route) if _is_open(state.entries.get(f"{model}/{v}"))]
-    stored = await models.versions(model) if unverified else ()
+    is_looked_for = bool(unverified) or _is_unheard(state, command)
+    stored = await models.versions(model) if is_looked_for else ()
+    others = await models.names() if is_looked_for and not stored else ()
     entries: dict[str, RegistryEntry] = {}
     for version in unverified:
         if version in stored:
             entries[version] = await _verified(models, model, version, order)
             if entries[version].status == "refused":
                 break  # the command is refused by this one: trials take time
-    return Facts(entries, stored, await _verdict(evidence, route, command))
+    return Facts(entries, stored, others, await _verdict(evidence, route, command))
 
 
 async def _verified(models: ModelStore, model: str, version: str, order: Order) -> RegistryEntry:
@@ -67,6 +69,11 @@ def _promoted(command: Promote | Ramp, route: Route) -> str | None:
         return command.version
     candidate = STRATEGIES[route.plan.strategy].candidate(route.plan)
     return None if candidate is None else candidate.version
+
+
+def _is_unheard(state: ControlState, command: Command) -> bool:
+    """Whether a version shall be retired that was never announced."""
+    return isinstance(command, RetireModel) and f"{command.model}/{command.version}" not in state.entries
 
 
 def _is_open(entry: RegistryEntry | None) -> bool:

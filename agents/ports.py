@@ -107,6 +107,10 @@ class ControlStore(Protocol):
 class ModelStore(Protocol):
     """Where bundles lie."""
 
+    async def names(self) -> Sequence[str]:
+        """The models that have a version. Raises Unavailable."""
+        ...
+
     async def versions(self, model: str) -> Sequence[str]:
         """The versions of a model that are there, oldest first. Raises Unavailable."""
         ...

@@ -10,7 +10,7 @@ def publish(state: ControlState, command: PublishModel, order: Order, facts: Fac
     """Ready where it was verified. Raises Declined."""
     entry = state.entries.get(f"{command.model}/{command.version}")
     if entry is None:
-        raise Declined("unknown_version", unknown(state, command.model, command.version, facts))
+        raise unknown(state, command.model, command.version, facts)
     if entry.status == "refused":
         raise Declined("model_refused", f"{command.model} {command.version} is refused: {entry.reason}")
     if entry.status == "retired":
@@ -22,8 +22,11 @@ def publish(state: ControlState, command: PublishModel, order: Order, facts: Fac
 def retire(state: ControlState, command: RetireModel, order: Order, facts: Facts) -> Decision:
     """Retired, unless its route names it. Raises Declined."""
     entry, route = state.entries.get(f"{command.model}/{command.version}"), state.routes.get(command.model)
+    if entry is None and command.version in facts.stored:
+        message = f"{command.model} {command.version} was never announced, so nothing serves it: announce it first"
+        raise Declined("unknown_version", message)
     if entry is None:
-        raise Declined("unknown_version", unknown(state, command.model, command.version, facts))
+        raise unknown(state, command.model, command.version, facts)
     if route is not None and command.version in route.plan.versions():
         raise Declined("in_use", f"the route of {command.model} names {command.version}: set another route first")
     if entry.status == "retired":

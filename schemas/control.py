@@ -2,11 +2,11 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, TypeAdapter, ValidationError
 
 from schemas.errors import FieldError, InvalidRequest
 from schemas.request import describe
-from schemas.routes import MOST_ARMS, RoutePlan, Share, Word
+from schemas.routes import MOST_ARMS, Count, RoutePlan, Share, Word
 from schemas.wire import decode
 
 Reason = Annotated[str, Field(max_length=500)]
@@ -28,7 +28,7 @@ class SetRoute(_Command):
 
     command: Literal["set_route"] = "set_route"
     plan: RoutePlan
-    if_epoch: Annotated[int, Field(ge=0)] | None = None
+    if_epoch: Annotated[int, Field(ge=0, strict=True)] | None = None
 
 
 class AdoptRoute(_Command):
@@ -46,28 +46,28 @@ class Promote(_Command):
 
     command: Literal["promote"] = "promote"
     version: Word | None = None
-    force: bool = False
+    force: StrictBool = False
 
 
 class Rollback(_Command):
     """The route as it was before its last change. if_epoch: only where the last change is this one."""
 
     command: Literal["rollback"] = "rollback"
-    if_epoch: Annotated[int, Field(ge=1)] | None = None
+    if_epoch: Count | None = None
 
 
 class Ramp(_Command):
     """A canary's next step: 1, 5, 10, 25, 50, 100 %."""
 
     command: Literal["ramp"] = "ramp"
-    force: bool = False
+    force: StrictBool = False
 
 
 class RemoveRoute(_Command):
     """The model is served no more, until a route is set. if_epoch: only where the route is at this epoch."""
 
     command: Literal["remove_route"] = "remove_route"
-    if_epoch: Annotated[int, Field(ge=1)] | None = None
+    if_epoch: Count | None = None
 
 
 class Reweigh(_Command):
@@ -75,7 +75,7 @@ class Reweigh(_Command):
 
     command: Literal["reweigh"] = "reweigh"
     weights: Annotated[dict[str, Share], Field(min_length=1, max_length=MOST_ARMS)]
-    if_epoch: Annotated[int, Field(ge=1)]
+    if_epoch: Count
 
 
 class PublishModel(_Command):

@@ -14,7 +14,9 @@ Action = Literal["adopted", "set", "promoted", "rolled_back", "ramped", "reweigh
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 Word = Annotated[str, Field(pattern=rf"^{WORD.pattern}$")]
 """A model's name or version: it becomes a folder, a topic key and a metric label."""
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, strict=True)]
+Milliseconds = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
+Count = Annotated[int, Field(ge=1, strict=True)]
 
 STEPS: frozenset[Action] = frozenset({"ramped", "reweighed"})
 """Changes within a plan: a rollback undoes them together with the change that began it."""
@@ -46,8 +48,8 @@ class Guardrail(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     error_ratio: Share | None = None
-    p99_ms: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    requests: Annotated[int, Field(ge=1)] = 100
+    p99_ms: Milliseconds | None = None
+    requests: Count = 100
 
 
 class Thresholds(BaseModel):
@@ -61,14 +63,14 @@ class Thresholds(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    requests: Annotated[int, Field(ge=1)] = 1000
-    labels: Annotated[int, Field(ge=1)] = 500
-    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    requests: Count = 1000
+    labels: Count = 500
+    alpha: Annotated[float, Field(gt=0, lt=0.5, strict=True)] = 0.05
     error_ratio: Share = 0.02
     disagreement: Share = 0.2
     loss: Share = 0.0
     slow: Share = 0.05
-    slow_ms: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 250.0
+    slow_ms: Milliseconds = 250.0
 
 
 class RoutePlan(BaseModel):

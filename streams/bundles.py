@@ -20,6 +20,10 @@ class BundleStore:
         """The newest version of a model. Raises BundleRefused where it has none, Unavailable."""
         return artifacts.latest(self._url, name)
 
+    def names(self) -> list[str]:
+        """The models that have a version. Raises Unavailable."""
+        return artifacts.names(self._url)
+
     def versions(self, name: str) -> list[str]:
         """Every version of a model, oldest first. Raises Unavailable."""
         return artifacts.versions(self._url, name)

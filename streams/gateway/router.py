@@ -1,6 +1,7 @@
 """/router and /models: what is served, and the commands that change it."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol
 
@@ -121,6 +122,8 @@ async def remove_route(request: Request, *, served: Served, give: Give) -> Respo
     credential = require(request, "admin")
     request.state.request_id = request_id = read_request_id(request.headers)
     fields: dict[str, Any] = dict(_known(request.query_params, ("if_epoch", "reason")))
+    with suppress(KeyError, ValueError):  # a query is text; what is no number is told by the command
+        fields["if_epoch"] = int(fields["if_epoch"])
     command = command_from({"command": "remove_route", "model": request.path_params["name"], **fields})
     return answer(await give(credential, command, request_id))
 

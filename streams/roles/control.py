@@ -58,6 +58,10 @@ class Models:
         self._within_s = within_s
         self._store = BundleStore(url)
 
+    async def names(self) -> Sequence[str]:
+        """Raises Unavailable."""
+        return await asyncio.to_thread(self._store.names)
+
     async def versions(self, model: str) -> Sequence[str]:
         """Raises Unavailable."""
         return await asyncio.to_thread(self._store.versions, model)

@@ -61,12 +61,16 @@ class KeptState:
 class FakeModels:
     """What the store has, and what of it may serve."""
 
+    models: Sequence[str] = ("churn", "fraud")
     stored: Sequence[str] = ("v1", "v2", "v3", "bad")
     good: Sequence[str] = ("v1", "v2", "v3")
     tried: list[str] = field(default_factory=list)
 
+    async def names(self) -> Sequence[str]:
+        return self.models
+
     async def versions(self, model: str) -> Sequence[str]:
-        return self.stored
+        return self.stored if model in self.models else ()
 
     async def verify(self, model: str, version: str) -> Mapping[str, Any]:
         self.tried.append(version)

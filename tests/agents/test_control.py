@@ -151,7 +151,11 @@ async def test_a_routed_version_is_not_retired_and_a_retired_one_not_routed(desk
     [
         ({"command": "promote", "model": "fraud"}, "unknown_model", "known are churn"),
         ({"command": "rollback", "model": "fraud"}, "unknown_model", "known are churn"),
-        ({"command": "retire_model", "model": "churn", "version": "v9"}, "unknown_version", "known are v1, v2"),
+        ({"command": "set_route", "model": "spam", "plan": champion("v1")}, "unknown_model", "known are churn, fraud"),
+        ({"command": "publish_model", "model": "spam", "version": "v1"}, "unknown_model", "known are churn, fraud"),
+        ({"command": "retire_model", "model": "spam", "version": "v1"}, "unknown_model", "known are churn, fraud"),
+        ({"command": "retire_model", "model": "churn", "version": "v9"}, "unknown_version", "known are v1, v2, v3"),
+        ({"command": "retire_model", "model": "churn", "version": "v3"}, "unknown_version", "announce it first"),
         ({"command": "publish_model", "model": "churn", "version": "v9"}, "unknown_version", "known are v1, v2, v3"),
         ({"command": "set_route", "model": "churn", "plan": champion("v9")}, "unknown_version", "known are v1, v2, v3"),
         ({"command": "promote", "model": "churn", "version": "v9"}, "invalid_request", "v1"),
@@ -198,6 +202,27 @@ async def test_wrong_fields_are_all_named_and_leave_a_dead_letter(desk: Desk) ->
     assert desk.counters.dead["invalid_request"] == 1
     unknown = await desk.ask(command="set_route", model="churn", plan={**champion("v1"), "strategy": "dice"})
     assert "champion_challenger" in str(unknown.fields)
+
+
+@pytest.mark.contract("T1")
+async def test_a_text_or_a_bool_is_no_number_and_a_text_is_no_yes(desk: Desk) -> None:
+    """A weight of true is 1 to nobody who wrote it, and "false" would have been a promotion by force."""
+    arms = [{"name": "champion", "version": "v1", "weight": True}, {"name": "canary", "version": "v2", "weight": "0"}]
+    beside = {"thresholds": {"requests": "9", "slow_ms": "1"}, "guardrail": {"p99_ms": True}}
+    outcome = await desk.ask(command="set_route", model="churn", plan={"strategy": "canary", "arms": arms, **beside})
+    assert {field["field"] for field in outcome.fields or ()} == {
+        "arms[0].weight",
+        "arms[1].weight",
+        "thresholds.requests",
+        "thresholds.slow_ms",
+        "guardrail.p99_ms",
+    }
+    for name, value in (("promote", "yes"), ("ramp", 1)):
+        outcome = await desk.ask(command=name, model="churn", force=value, reason="why")
+        assert [field["field"] for field in outcome.fields or ()] == ["force"]
+    outcome = await desk.ask(command="rollback", model="churn", if_epoch=True)
+    assert [field["field"] for field in outcome.fields or ()] == ["if_epoch"]
+    assert desk.route().epoch == 2
 
 
 async def test_a_model_without_a_route_adopts_one_and_one_that_has_keeps_it(desk: Desk) -> None:
