@@ -11,7 +11,8 @@ from sqlalchemy import Connection, Engine
 from infra.database.arms import ArmCounts, ShadowCounts, count_arms, count_shadows
 from infra.database.shadows import shadow_analysis
 from infra.database.transaction import in_transaction
-from models.evidence import ArmTally, Pairs, judge, passed
+from models.evidence import ArmTally, Late, Pairs, judge, passed
+from models.evidence.guardrail import RISK
 from models.routing import STRATEGIES
 from models.routing.bandit import weights as bandit_weights
 from schemas.routes import STEPS, Arm, Route
@@ -144,12 +145,12 @@ class StoredEvidence:
         return await _verdict(route, version, await self._count(route))
 
     async def look(self, route: Route) -> Look:
-        """What one count says of the candidate, the guardrail and a bandit's weights. Raises Unavailable."""
-        counted, strategy = await self._count(route), STRATEGIES[route.plan.strategy]
-        candidate = strategy.candidate(route.plan)
+        """What one count says of the candidates, the guardrail and a bandit's weights. Raises Unavailable."""
+        counted, needs = await self._count(route), STRATEGIES[route.plan.strategy].needs
+        candidates = dict.fromkeys(arm.version for arm in route.plan.arms[1:]) if needs else ()
         return Look(
-            await _verdict(route, candidate.version, counted) if candidate and strategy.needs else None,
-            _passed(route, counted),
+            [await _verdict(route, version, counted) for version in candidates],
+            await asyncio.to_thread(_passed, route, counted),
             await asyncio.to_thread(_weights, counted) if route.plan.strategy == "bandit" else None,
         )
 
@@ -166,11 +167,13 @@ async def _verdict(route: Route, version: str, counted: Sequence[Counted]) -> Ma
 
 def _passed(route: Route, counted: Sequence[Counted]) -> str | None:
     """Why the route has to be rolled back, or None."""
-    if route.plan.guardrail is None:
+    guardrail, candidates = route.plan.guardrail, counted[1:]
+    if guardrail is None:
         return None
-    for found in counted[1:]:
-        p99_ms = found.served.p99_ms if found.served.served else found.shadowed.p99_ms
-        if (why := passed(route.plan.guardrail, found.tally(), p99_ms)) is not None:
+    for found in candidates:
+        latencies = found.served.latencies if found.served.served else found.shadowed.latencies
+        late = Late(0 if guardrail.p99_ms is None else latencies.slower(guardrail.p99_ms), latencies.count)
+        if (why := passed(guardrail, found.tally(), late, RISK / len(candidates))) is not None:
             return why
     return None
 

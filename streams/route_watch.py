@@ -58,7 +58,8 @@ class RouteWatch(Following):
         self._every_s = every_s
         self._table = RouteTable()
         super().__init__(CompactedView(settings, settings.topic(MODEL_ROUTES.name), self._table.update))
-        self._told: dict[tuple[str, int], str] = {}
+        self._told: dict[tuple[str, int, str], str] = {}
+        """The outcome for each candidate of a model's route at its epoch."""
         self._asked: set[str] = set()
         """What was given: if it was refused, it would be again."""
 
@@ -85,29 +86,32 @@ class RouteWatch(Following):
         if not self._looks.watches(route):
             return
         seen = await self._looks.look(route)
-        verdict, why = seen.verdict or {}, seen.passed
-        emissions: list[Emission] = []
-        if verdict and self._told.get((route.model, route.epoch)) != verdict["outcome"]:
-            emissions.append(self._event(route, "evidence", verdict["outcome"], verdict["reason"], verdict))
+        outcomes = {(route.model, route.epoch, each["candidate"]): each["outcome"] for each in seen.verdicts}
+        news = [
+            each
+            for place, each in zip(outcomes, seen.verdicts, strict=True)
+            if self._told.get(place) != each["outcome"]
+        ]
+        emissions = [self._event(route, "evidence", each["outcome"], each["reason"], each) for each in news]
         command = _needed(route, seen)
         # The id says what it is for: given again, or by another watch, it is the same command.
         request_id = "" if command is None else event_id(f"{command.command} at epoch {route.epoch}", route.model)
         if command is not None and request_id not in self._asked:
-            if why is not None:
-                emissions.append(self._event(route, "guardrail", "roll_back", why, verdict))
+            if seen.passed is not None:
+                about = seen.verdicts[0] if len(seen.verdicts) == 1 else {}
+                emissions.append(self._event(route, "guardrail", "roll_back", seen.passed, about))
             now_ms = time.time_ns() // 1_000_000
             emissions.append(platform_command(self._settings, command, now_ms=now_ms, request_id=request_id))
         if emissions:
             await self._sender.send(emissions)
-            self._told = {(route.model, route.epoch): verdict.get("outcome", ""), **self._others(route.model)}
+            others = {place: outcome for place, outcome in self._told.items() if place[0] != route.model}
+            self._told = {**others, **outcomes}
             self._asked.add(request_id)
 
-    def _others(self, model: str) -> dict[tuple[str, int], str]:
-        return {place: outcome for place, outcome in self._told.items() if place[0] != model}
-
     def _event(self, route: Route, kind: Any, outcome: str, reason: str, verdict: Mapping[str, Any]) -> Emission:
+        whose = f" of {verdict['candidate']}" if kind == "evidence" else ""
         event = RoutingEvent(
-            event_id=event_id(f"{kind} {outcome} at epoch {route.epoch}", route.model),
+            event_id=event_id(f"{kind} {outcome}{whose} at epoch {route.epoch}", route.model),
             event_type=kind,
             model=route.model,
             epoch=route.epoch,

@@ -1,12 +1,12 @@
 """What was counted on the arms of a route: totals that triggers keep, not the answers themselves."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from infra.database.latencies import Latencies
+from infra.database.latencies import NOTHING, Latencies
 
 # Losses that are revised are taken off again, which may leave a last bit below 0.
 TOTALS = text(
@@ -37,8 +37,8 @@ class ArmCounts:
 
     served: requests that it answered, errors among them. entities: whom it answered since the last step. slow: of more
     than the asked milliseconds, or of up to 2 % more. labels: answers whose truth is known; loss: the sum of their
-    Brier losses, an error's the greatest there is; correct: how many of them were right. p50_ms, p99_ms: of requests,
-    from the broker's receipt to the scoring, within 1 %.
+    Brier losses, an error's the greatest there is; correct: how many of them were right. latencies: of requests, from
+    the broker's receipt to the scoring; p50_ms, p99_ms: theirs, within 1 %.
     """
 
     arm: str
@@ -52,6 +52,7 @@ class ArmCounts:
     correct: int = 0
     p50_ms: float | None = None
     p99_ms: float | None = None
+    latencies: Latencies = field(default=NOTHING, compare=False)
 
 
 def count_arms(connection: Connection, model: str, first: int, epoch: int, slow_ms: float) -> Sequence[ArmCounts]:
@@ -69,6 +70,7 @@ def count_arms(connection: Connection, model: str, first: int, epoch: int, slow_
             correct=total.correct,
             p50_ms=latencies.percentile(0.5),
             p99_ms=latencies.percentile(0.99),
+            latencies=latencies,
         )
         for total, latencies in _totals(connection, model, first, epoch, copies=False)
     ]
@@ -81,6 +83,7 @@ class ShadowCounts:
     evaluated: copies that it tried. compared: of these the ones it answered; disagreements: with another label in some
     row; flips: rows with another label. slow: its own time for scoring, as of an arm. labels: rows that both answered
     and whose truth is known; loss, champion_loss: sums of their Brier losses; squares: of the differences' squares.
+    latencies: of its own scoring, by request; p99_ms: theirs, within 1 %.
     """
 
     version: str
@@ -95,6 +98,7 @@ class ShadowCounts:
     champion_loss: float = 0.0
     squares: float = 0.0
     p99_ms: float | None = None
+    latencies: Latencies = field(default=NOTHING, compare=False)
 
 
 def count_shadows(connection: Connection, model: str, first: int, epoch: int, slow_ms: float) -> Sequence[ShadowCounts]:
@@ -113,6 +117,7 @@ def count_shadows(connection: Connection, model: str, first: int, epoch: int, sl
             champion_loss=total.champion_loss,
             squares=total.squares,
             p99_ms=latencies.percentile(0.99),
+            latencies=latencies,
         )
         for total, latencies in _totals(connection, model, first, epoch, copies=True)
     ]

@@ -24,6 +24,10 @@ class Latencies:
         self._buckets = sorted((bucket, requests) for bucket, requests in found.items() if requests > 0)
         self._up_to = list(accumulate(requests for _, requests in self._buckets))
 
+    @property
+    def count(self) -> int:
+        return self._up_to[-1] if self._up_to else 0
+
     def slower(self, than_ms: float) -> int:
         """How many took longer, by less than 2 % to be sure: those whose whole bucket is above."""
         return sum(requests for bucket, requests in self._buckets if RATIO**bucket >= than_ms)
@@ -40,3 +44,6 @@ class Latencies:
         """The middle of the bucket that has the value of this rank, from 0 up."""
         bucket = self._buckets[bisect_right(self._up_to, rank)][0]
         return RATIO**bucket * sqrt(RATIO)
+
+
+NOTHING = Latencies([])

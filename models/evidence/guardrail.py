@@ -1,17 +1,36 @@
-"""The bounds past which a route rolls itself back: no statistics, as a false alarm costs little and a wait much."""
+"""The bounds past which a route rolls itself back, once it is shown to be past them."""
 
+from typing import NamedTuple
+
+from models.evidence.bounds import lower
 from models.evidence.tally import ArmTally
 from schemas.routes import Guardrail
 
+RISK = 0.05
+"""That a route whose candidates are all within their bounds is ever rolled back, at any number of looks. Without it one
+at half of its bound would be in one of ten cases for its errors, and in one of three for its p99."""
+SLOWEST = 0.01
+"""Of the requests may take longer than their p99."""
 
-def passed(guardrail: Guardrail, candidate: ArmTally, p99_ms: float | None) -> str | None:
-    """Which bound the candidate is past, for people, or None; p99_ms: of its latency, None where it is not known."""
+
+class Late(NamedTuple):
+    """slower: the requests that took longer than the guardrail's p99_ms. of: those whose latency is known."""
+
+    slower: int
+    of: int
+
+
+def passed(guardrail: Guardrail, candidate: ArmTally, late: Late, risk: float = RISK) -> str | None:
+    """Which bound the candidate is shown to be past, for people, or None."""
     if candidate.requests < guardrail.requests:
         return None
-    who = f"{candidate.arm} ({candidate.version})"
-    if guardrail.error_ratio is not None and candidate.error_ratio > guardrail.error_ratio:
-        seen = f"{candidate.errors} errors in {candidate.requests} requests, a ratio of {candidate.error_ratio:.4f}"
-        return f"{who} has {seen}; {guardrail.error_ratio:g} is allowed"
-    if guardrail.p99_ms is not None and p99_ms is not None and p99_ms > guardrail.p99_ms:
-        return f"{who} answers with a p99 of {p99_ms:.1f} ms; {guardrail.p99_ms:g} ms is allowed"
+    who, each = f"{candidate.arm} ({candidate.version})", risk / 2
+    if guardrail.error_ratio is not None:
+        surely = lower(candidate.requests, candidate.errors, each)
+        if surely > guardrail.error_ratio:
+            seen = f"{candidate.errors} errors in {candidate.requests} requests, a ratio of {candidate.error_ratio:.4f}"
+            return f"{who} has {seen} and surely of {surely:.4f}; {guardrail.error_ratio:g} is allowed"
+    if guardrail.p99_ms is not None and lower(late.of, late.slower, each) > SLOWEST:
+        seen = f"{late.slower} of {late.of} requests took longer than {guardrail.p99_ms:g} ms"
+        return f"{who} is past its p99: {seen}, where one in a hundred may"
     return None

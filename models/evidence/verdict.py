@@ -70,15 +70,15 @@ def judge(plan: RoutePlan, version: str, tallies: Mapping[str, ArmTally], needs:
     """The verdict on the arm of this version beside the plan's champion, at any number of looks.
 
     tallies: by arm; one that is missing did nothing. needs: the strategy's. For a promotion every measure must be shown
-    to be within its margin, so each may err with the plan's alpha; for a rollback one is enough, so they share it.
-    Raises ValueError where no arm has the version.
+    to be within its margin, so each may err with the same alpha; for a rollback one is enough, so they share it. The
+    plan's alpha is for all its candidates together. Raises ValueError where no arm has the version.
     """
     alpha = plan.thresholds.alpha
     if version == plan.champion.version and version not in [arm.version for arm in plan.arms[1:]]:
         return Verdict("promote", "it is the champion: nothing has to be shown", version, version, alpha)
     champion, candidate = plan.champion, _candidate(plan, version)
     ours, its = (tallies.get(arm.name, ArmTally(arm.name, arm.version)) for arm in (candidate, champion))
-    findings = tuple(_findings(its, ours, plan.thresholds, needs))
+    findings = tuple(_findings(its, ours, plan.thresholds, needs, alpha / (len(plan.arms) - 1)))
     ratio = _sample_ratio(plan, tallies)
     outcome, reason = _judged(findings, ratio, ours, plan.thresholds)
     return Verdict(outcome, reason, champion.version, candidate.version, alpha, findings, ratio)
@@ -100,7 +100,7 @@ def _sample_ratio(plan: RoutePlan, tallies: Mapping[str, ArmTally]) -> SampleRat
 
 
 def _findings(
-    champion: ArmTally, candidate: ArmTally, thresholds: Thresholds, needs: Sequence[Measure]
+    champion: ArmTally, candidate: ArmTally, thresholds: Thresholds, needs: Sequence[Measure], alpha: float
 ) -> Iterator[Finding]:
     margins: Mapping[Measure, float] = {
         "errors": thresholds.error_ratio,
@@ -109,8 +109,8 @@ def _findings(
         "loss": thresholds.loss,
     }
     for measure in needs:
-        alphas = {"alpha_low": thresholds.alpha / len(needs), "alpha_high": thresholds.alpha}
-        found, margin = difference(measure, champion, candidate, **alphas), margins[measure]
+        found = difference(measure, champion, candidate, alpha_low=alpha / len(needs), alpha_high=alpha)
+        margin = margins[measure]
         is_enough = candidate.requests >= thresholds.requests
         if measure == "loss":
             is_enough = is_enough and found.samples >= thresholds.labels

@@ -51,7 +51,7 @@ COMPARED: Mapping[str, Callable[[dict[str, Any]], str]] = {
 @click.argument("model")
 @json_option
 def metrics(model: str, as_json: bool) -> None:
-    """Show what each arm did since the plan was set, and what the evidence says of the candidate."""
+    """Show what each arm did since the plan was set, and what the evidence says of each candidate."""
     found = asyncio.run(_metrics(known_route(model)))
     if as_json:
         click.echo(json.dumps(found))
@@ -61,8 +61,9 @@ def metrics(model: str, as_json: bool) -> None:
     for name, shown in MEASURES.items():
         table.add_row(name, *(shown(arm) for arm in arms))
     Console().print(table)
-    if (verdict := found["verdict"]) is not None:
-        click.echo(f"{verdict['outcome']}: {verdict['reason']}")
+    for verdict in found["verdicts"]:
+        of = f" {verdict['candidate']}" if len(found["verdicts"]) > 1 else ""
+        click.echo(f"{verdict['outcome']}{of}: {verdict['reason']}")
 
 
 @click.command()
@@ -97,8 +98,8 @@ async def _metrics(route: Route) -> dict[str, Any]:
     engine = create_db_engine(local_settings(os.environ).database_url.get_secret_value())
     try:
         ask, _ = figures(engine)
-        verdict = (await StoredEvidence(engine).look(route)).verdict
-        return {**await ask(route), "verdict": None if verdict is None else dict(verdict)}
+        seen = await StoredEvidence(engine).look(route)
+        return {**await ask(route), "verdicts": [dict(verdict) for verdict in seen.verdicts]}
     finally:
         engine.dispose()
 

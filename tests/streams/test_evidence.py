@@ -155,10 +155,36 @@ async def test_a_challenger_is_judged_by_labels_of_the_same_requests(engine: Eng
     assert (early["outcome"], "labels" in early["reason"]) == ("inconclusive", True)
     with engine.begin() as connection:
         connection.execute(text("UPDATE prediction_feedback SET actual_label = 1 WHERE model = :m"), {"m": model})
-    assert ((await evidence.look(challenged)).verdict or {})["outcome"] == "promote"
+    assert [said["outcome"] for said in (await evidence.look(challenged)).verdicts] == ["promote"]
     with engine.begin() as connection:
         connection.execute(text("UPDATE prediction_feedback SET actual_label = 0 WHERE model = :m"), {"m": model})
-    assert ((await evidence.look(challenged)).verdict or {})["outcome"] == "roll_back"
+    assert [said["outcome"] for said in (await evidence.look(challenged)).verdicts] == ["roll_back"]
+
+
+@pytest.mark.contract("T4")
+async def test_every_candidate_of_several_has_a_verdict(engine: Engine, model: str) -> None:
+    arms = [Arm(name=f"a{number}", version=f"v{number}", weight=0.25) for number in range(1, 5)]
+    answered(engine, model, "a1", "v1", 4000)
+    answered(engine, model, "a2", "v2", 4000)
+    answered(engine, model, "a3", "v3", 4000, errors=900)
+    answered(engine, model, "a4", "v4", 4000, errors=80)
+    verdicts = (await StoredEvidence(engine).look(route(model, "ab", arms))).verdicts
+    assert {said["candidate"]: said["outcome"] for said in verdicts} == {
+        "v2": "promote",
+        "v3": "roll_back",
+        "v4": "hold",
+    }
+    assert (await StoredEvidence(engine).look(route(model, "blue_green", arms[:2]))).verdicts == []
+
+
+@pytest.mark.contract("T3")
+async def test_one_slow_answer_in_a_hundred_rolls_nothing_back(engine: Engine, model: str) -> None:
+    guarded = split(model, guardrail=Guardrail(p99_ms=500))
+    answered(engine, model, "canary", "v2", 100, slow=2)
+    assert (await StoredEvidence(engine).look(guarded)).passed is None
+    answered(engine, model, "canary", "v2", 100, epoch=4, slow=30)
+    stepped = guarded.then(guarded.current.model_copy(update={"epoch": 4, "action": "ramped"}))
+    assert "32 of 200 requests took longer than 500 ms" in str((await StoredEvidence(engine).look(stepped)).passed)
 
 
 async def test_a_guardrail_looks_at_every_arm_beside_the_champion(engine: Engine, model: str) -> None:

@@ -26,6 +26,7 @@ class Looks:
     """What is known, as the test says it."""
 
     outcome: str = "hold"
+    others: Mapping[str, str] = field(default_factory=dict)
     why: str | None = None
     share: Mapping[str, float] | None = None
     away: int = 0
@@ -40,7 +41,12 @@ class Looks:
         if self.away > 0:
             self.away -= 1
             raise Unavailable("postgres", "it does not answer")
-        return Look({"outcome": self.outcome, "reason": "as told", "epoch": route.epoch}, self.why, self.share)
+        said = {"v2": self.outcome, **self.others}
+        verdicts = [
+            {"candidate": version, "outcome": outcome, "reason": "as told", "epoch": route.epoch}
+            for version, outcome in said.items()
+        ]
+        return Look(verdicts, self.why, self.share)
 
 
 @dataclass
@@ -98,6 +104,17 @@ async def test_a_verdict_is_told_once_until_it_changes(watched: Watched) -> None
     watched.looks.outcome = "promote"
     await watched.looks_more()
     assert watched.sent.events() == [("evidence", "hold"), ("evidence", "promote")]
+
+
+async def test_each_of_several_candidates_is_told_of_as_its_own_verdict_changes(watched: Watched) -> None:
+    watched.looks.others = {"v3": "hold"}
+    await watched.looks_more()
+    watched.looks.others = {"v3": "roll_back"}
+    await watched.looks_more()
+    events = [json.loads(item.value) for item in watched.sent.records]
+    told = [(event["verdict"]["candidate"], event["outcome"]) for event in events]
+    assert sorted(told) == [("v2", "hold"), ("v3", "hold"), ("v3", "roll_back")]
+    assert len({event["event_id"] for event in events}) == len(events)
 
 
 async def test_a_guardrail_that_is_passed_rolls_the_route_back_once(watched: Watched) -> None:

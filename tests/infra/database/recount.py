@@ -94,7 +94,8 @@ def check(engine: Engine, model: str, first: int, epoch: int) -> Counts:
 
 def _numbers(counts: ArmCounts | ShadowCounts) -> dict[str, float]:
     names = counts.__slots__
-    return {name: getattr(counts, name) for name in names if name not in ("arm", "version", "slow", "p50_ms", "p99_ms")}
+    others = ("arm", "version", "slow", "p50_ms", "p99_ms", "latencies")
+    return {name: getattr(counts, name) for name in names if name not in others}
 
 
 def _percentiles(counts: ArmCounts | ShadowCounts) -> list[float]:

@@ -145,6 +145,21 @@ def test_the_numbers_of_each_measure_are_told() -> None:
     assert [errors[name] for name in told] == ["errors", 0.01, 0.02, 0.01, 0.02, 4000, 4100, False, "open"]
 
 
+@pytest.mark.contract("T4")
+@pytest.mark.parametrize("candidates", [2, 7])
+def test_of_several_candidates_each_is_held_to_its_part_of_alpha(candidates: int) -> None:
+    """Each look has as many chances of a false promotion as there are candidates."""
+    shadows = [(f"s{number}", f"v{number}", 0.0) for number in range(2, 2 + candidates)]
+    several = plan("shadow", ("champion", "v1", 1.0), *shadows)
+    counts = tried(2000, {"errors": Pairs(2000, 0, 20, 20)})
+    tallies = {name: ArmTally(name, version, **counts) for name, version, _ in shadows}
+    [found] = judge(several, "v2", tallies, ("errors",)).findings
+    alone = with_thresholds(SHADOW, alpha=SHADOW.thresholds.alpha / candidates)
+    [wanted] = judged(alone, ("errors",), counts, {}).findings
+    assert found.difference == wanted.difference
+    assert found.difference.high > judged(SHADOW, ("errors",), counts, {}).findings[0].difference.high
+
+
 def test_to_promote_the_champion_nothing_has_to_be_shown() -> None:
     assert judge(CANARY, "v1", {}, SPLIT).outcome == "promote"
     assert judge(plan("ab", ("a", "v1", 0.5), ("b", "v1", 0.5)), "v1", {}, SPLIT).outcome == "inconclusive"
