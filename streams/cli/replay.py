@@ -35,8 +35,8 @@ Write = Callable[[list[Flip]], Any]
 @click.command()
 @click.option("--from", "first", type=Moment(), required=True, help="Results from then on: RFC 3339, or 2h, 3d back.")
 @click.option("--to", "end", type=Moment(), help="Results until then, in the same forms; until now unless given.")
-@click.option("--model", help="Model; may be left out where the store has one.")
-@click.option("--version", required=True, help="The candidate, a version in the store.")
+@click.option("--model", help="Model; may be left out where the store has one. Alone, the candidate.")
+@click.option("--version", help="The candidate, a version in the store.")
 @click.option("--answered-by", metavar="VERSION", help="Only what this version answered.")
 @click.option("--limit", type=click.IntRange(min=1), help="Most requests to replay.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="File for the flips, one JSON a line.")
@@ -45,7 +45,7 @@ def replay(
     first: datetime,
     end: datetime | None,
     model: str | None,
-    version: str,
+    version: str | None,
     answered_by: str | None,
     limit: int | None,
     out: Path | None,
@@ -59,15 +59,15 @@ def replay(
     if first >= until:
         raise click.UsageError(f"--from {_shown(first)} is not before --to {_shown(until)}")
     settings = reached()
-    name = model or _only_model(settings.model_store)
-    candidate = Replay(BundleStore(settings.model_store).load(name, version), time.perf_counter)
+    name, chosen = _candidate(settings.model_store, model, version)
+    candidate = Replay(BundleStore(settings.model_store).load(name, chosen), time.perf_counter)
     recording = Recording(name, answered_by, limit)
     times = _ms(first), LAST_MS if end is None else _ms(end)
     with _opened(settings, times) as found:
         _run(candidate, recording, found, out)
         if not recording.chosen:
             raise click.ClickException(_nothing(settings, recording, found, f"{_shown(first)} to {_shown(until)}"))
-    facts = {"model": name, "version": version, "from": _shown(first), "to": _shown(until)}
+    facts = {"model": name, "version": chosen, "from": _shown(first), "to": _shown(until)}
     read = {"results": recording.results, "unreadable": recording.unreadable}
     report = {**facts, **read, **candidate.report(), "out": out and str(out)}
     if as_json:
@@ -113,6 +113,18 @@ def _bar(records: int) -> Iterator[Progressed]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("replaying", total=records)
         yield lambda read: progress.update(task, completed=read)
+
+
+def _candidate(store: str, model: str | None, version: str | None) -> tuple[str, str]:
+    """The candidate's model and version; `--model` alone may name the version."""
+    if version is not None:
+        return model or _only_model(store), version
+    known = {name: artifacts.versions(store, name) for name in artifacts.names(store)}
+    owners = [name for name, versions in known.items() if model in versions]
+    if model is not None and len(owners) == 1:
+        return owners[0], model
+    choice = "; ".join(f"{name}: {', '.join(known[name])}" for name in ([model] if model in known else owners or known))
+    raise click.UsageError(f"--version: name the candidate; {store} has {choice or 'no model'}")
 
 
 def _only_model(store: str) -> str:

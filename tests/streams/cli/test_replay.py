@@ -45,7 +45,10 @@ class Past:
     newer: Bundle
 
     def run(self, *arguments: str, **more: str) -> Result:
-        return CliRunner(env={**self.given, **more}).invoke(replay, ["--version", self.newer.version, *arguments])
+        return self.replay("--version", self.newer.version, *arguments, **more)
+
+    def replay(self, *arguments: str, **more: str) -> Result:
+        return CliRunner(env={**self.given, **more}).invoke(replay, [*arguments])
 
     def told(self, *arguments: str) -> Any:
         done = self.run(*arguments, "--json")
@@ -71,6 +74,22 @@ def past(bootstrap: str, tmp_path_factory: pytest.TempPathFactory) -> Past:
     publish({"bootstrap.servers": bootstrap}, topic, [(b"%d" % i, value, ()) for i, value in enumerate(values)])
     given = {"KAFKA_BOOTSTRAP_SERVERS": bootstrap, "TOPIC_PREFIX": prefix, "MODEL_STORE": store, "COLUMNS": "200"}
     return Past({**given, "DATA_DIR": str(folder)}, older, newer)
+
+
+def test_the_model_option_alone_may_name_the_candidate(past: Past) -> None:
+    done = past.replay("--from", "1h", "--model", past.older.version, "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert (told["model"], told["version"]) == ("m", past.older.version)
+    assert (told["total"]["requests"], told["total"]["flips"]) == (len(ASKED), 0)
+
+
+@pytest.mark.parametrize("named", [(), ("--model", "m"), ("--model", "nobody")])
+def test_without_a_candidate_it_is_told_which_there_are(past: Past, named: tuple[str, ...]) -> None:
+    done = past.replay("--from", "1h", *named)
+    assert done.exit_code == 2
+    assert "--version: name the candidate" in done.output
+    assert f"m: {past.older.version}, {past.newer.version}" in done.output
 
 
 def test_the_candidates_flips_are_counted_and_written_one_a_line(past: Past, tmp_path: Path) -> None:
