@@ -1,4 +1,4 @@
-"""A model bundle: `manifest.json` and `model.onnx` or `model.skops`, written together, loaded or refused whole."""
+"""A model bundle: a manifest, a model and perhaps an outlier detector, written together, loaded or refused whole."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from models import onnx, sklearn
+from models import onnx, outliers, sklearn
 from models.base import Scorer
 from models.manifest import Manifest
 from models.profile import Profile, typical_rows
@@ -21,6 +21,7 @@ from schemas.errors import BundleRefused
 MANIFEST = "manifest.json"
 GRAPH = "model.onnx"
 SKOPS = "model.skops"
+OUTLIERS = "outliers.onnx"
 LOADERS: dict[str, Callable[[bytes, Signature], Scorer]] = {GRAPH: onnx.load, SKOPS: sklearn.load}
 """The model's file in a bundle -> what makes a scorer of it."""
 
@@ -36,6 +37,8 @@ class Bundle:
 
     manifest: Manifest
     scorer: Scorer
+    detector: outliers.Detector | None = None
+    """Of outliers, where one was fitted with the model."""
 
     @property
     def signature(self) -> Signature:
@@ -91,10 +94,16 @@ def derived_version(trained_at: datetime, model: bytes) -> str:
     return f"{trained_at.astimezone(UTC):%Y%m%d-%H%M%S}-{hashlib.sha256(model).hexdigest()[:8]}"
 
 
-def write_bundle(manifest: Manifest, model: bytes, file: str = GRAPH) -> dict[str, bytes]:
-    """The bundle's files by name; digests and sizes are filled in here. file: a name of LOADERS."""
-    files = {file: {"sha256": hashlib.sha256(model).hexdigest(), "size": len(model)}}
-    return {MANIFEST: replace(manifest, files=files).sealed().to_bytes(), file: model}
+def write_bundle(
+    manifest: Manifest, model: bytes, file: str = GRAPH, detector: bytes | None = None
+) -> dict[str, bytes]:
+    """The bundle's files by name; digests and sizes are filled in here.
+
+    file: a name of LOADERS. detector: the graph that the manifest's `outliers` tells of.
+    """
+    contents = {file: model} if detector is None else {file: model, OUTLIERS: detector}
+    files = {name: _facts(content) for name, content in contents.items()}
+    return {MANIFEST: replace(manifest, files=files).sealed().to_bytes(), **contents}
 
 
 def read_bundle(files: Mapping[str, bytes]) -> Bundle:
@@ -107,7 +116,7 @@ def read_bundle(files: Mapping[str, bytes]) -> Bundle:
     [file] = LOADERS.keys() & files
     bundle = Bundle(manifest, LOADERS[file](files[file], manifest.signature))
     _refuse_wrong_answers(bundle)
-    return bundle
+    return replace(bundle, detector=_detector(manifest, files))
 
 
 def smoke(scorer: Scorer, signature: Signature, profile: Profile | None) -> FloatVector:
@@ -123,18 +132,28 @@ def refuse_pickles(files: Mapping[str, bytes]) -> None:
             )
 
 
+def _facts(content: bytes) -> dict[str, str | int]:
+    return {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+
+
+def _detector(manifest: Manifest, files: Mapping[str, bytes]) -> outliers.Detector | None:
+    if (said := manifest.outliers) is None:
+        return None
+    return outliers.load(files[OUTLIERS], said, manifest.signature, manifest.profile)
+
+
 def _refuse_altered(manifest: Manifest, files: Mapping[str, bytes]) -> None:
     expected, present = set(manifest.files), set(files) - {MANIFEST}
     models = LOADERS.keys() & expected or {GRAPH}
-    if missing := sorted((expected | models) - present):
+    beside = {OUTLIERS} if manifest.outliers else set()
+    if missing := sorted((expected | models | beside) - present):
         raise BundleRefused(f"missing from the bundle: {missing}: publish it again")
     if len(models) > 1:
         raise BundleRefused(f"the bundle holds several models, {' and '.join(sorted(models))}: publish one alone")
     if extra := present - expected:
         raise BundleRefused(f"not in the manifest: {sorted(extra)}: remove them or publish the bundle again")
     for name, facts in manifest.files.items():
-        found = {"sha256": hashlib.sha256(files[name]).hexdigest(), "size": len(files[name])}
-        if found != facts:
+        if _facts(files[name]) != facts:
             raise BundleRefused(f"{name} is not the file the manifest was written for: publish the bundle again")
 
 

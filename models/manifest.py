@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from models.outliers.base import Outliers
 from models.profile import Profile
 from models.signature import Signature
 from schemas.errors import BundleRefused, InvalidRequest
@@ -82,6 +83,7 @@ class Manifest:
     threshold: probability from which on the positive class of two is answered, None for any other task.
     smoke: scores of `typical_rows` as the trainer saw them. files: name -> {sha256, size}. digest: of all other fields.
     training, profile: None for a model that was trained elsewhere; then metrics are empty.
+    outliers: of the detector beside the model, None where there is none.
     """
 
     name: str
@@ -96,6 +98,7 @@ class Manifest:
     libraries: Mapping[str, str]
     files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     digest: str = ""
+    outliers: Outliers | None = None
 
     def __post_init__(self) -> None:
         for what, word in (("name", self.name), ("version", self.version)):
@@ -112,6 +115,8 @@ class Manifest:
 
     def to_json(self) -> dict[str, Any]:
         plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        if (said := plain.pop("outliers")) is not None:
+            plain["outliers"] = said.to_json()
         return plain | {
             "format": FORMAT,
             "target": self.signature.target,
@@ -148,13 +153,14 @@ class Manifest:
     @classmethod
     def _from_json(cls, data: Mapping[str, Any]) -> "Manifest":
         _Plain.model_validate(data)
-        plain = {name: data[name] for name in cls.__dataclass_fields__}
+        plain = {name: data[name] for name in cls.__dataclass_fields__ if name != "outliers"}
         return cls(
             **plain
             | {
                 "signature": Signature.from_json(data["signature"]),
                 "training": data["training"] and Training.from_json(data["training"]),
                 "smoke": tuple(data["smoke"]),
+                "outliers": Outliers.from_json(data["outliers"]) if "outliers" in data else None,
             }
         )
 

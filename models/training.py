@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from models import outliers
 from models.bundle import derived_version, write_bundle
 from models.features import encode
 from models.manifest import Manifest, Training, check_name
@@ -20,7 +21,7 @@ from models.signature import Signature
 from models.tabular import rows_of, truth_of
 from schemas.errors import InvalidRequest
 
-STEPS = ("encode", "split", "fit", "convert", "evaluate", "seal")
+STEPS = ("encode", "split", "fit", "convert", "evaluate", "outliers", "seal")
 LEAST_ROWS = 50
 
 _LIBRARIES = ("numpy", "onnx", "onnxruntime", "scikit-learn", "skl2onnx")
@@ -40,12 +41,14 @@ def train(
     seed: int = 0,
     version: str | None = None,
     window: tuple[datetime, datetime] | None = None,
+    wanted: outliers.Order = outliers.DEFAULT,
     progress: Callable[[str], None] = lambda step: None,
 ) -> dict[str, bytes]:
-    """Fit on 60 % of the rows, choose the threshold for F1 on 20 %, measure on the last 20 %.
+    """Fit on 60 % of the rows, choose the thresholds for F1 and outliers on 20 %, measure on the last 20 %.
 
     Same arguments and library versions give the same bytes. progress: called with each of STEPS as it begins.
-    version: derived from trained_at and the graph unless given. Raises InvalidRequest for unusable data.
+    version: derived from trained_at and the graph unless given. wanted: the outlier detector.
+    Raises InvalidRequest for unusable data.
     """
     check_name(name)
     progress("encode")
@@ -60,8 +63,10 @@ def train(
     scorer = load(graph, signature)
     threshold = best_threshold(truth[validation], scorer.score(matrix[validation]))
     metrics = quality(truth[held_out], scorer.score(matrix[held_out]), threshold)
-    progress("seal")
     profile = reference_profile(signature, matrix[fitting])
+    progress("outliers")
+    said, detector = outliers.fitted(wanted, signature, matrix[fitting], matrix[validation], profile, seed)
+    progress("seal")
     manifest = Manifest(
         name=name,
         version=version or derived_version(trained_at, graph),
@@ -73,8 +78,9 @@ def train(
         profile=profile,
         smoke=tuple(scorer.score(typical_rows(signature, profile)).tolist()),
         libraries={library: installed(library) for library in _LIBRARIES},
+        outliers=said,
     )
-    return write_bundle(manifest, graph)
+    return write_bundle(manifest, graph, detector=detector)
 
 
 def _encoded(frame: pd.DataFrame, label: str, signature: Signature) -> tuple[Matrix, Truth]:

@@ -14,6 +14,7 @@ from rich.table import Column, Table
 from infra import artifacts
 from models.bundle import MANIFEST, read_bundle
 from models.manifest import Manifest
+from models.outliers import DEFAULT, DETECTORS
 from schemas.errors import BundleRefused
 from streams.cli.publishing import PublishingOrder, published
 from streams.cli.registry import announce, retire
@@ -26,8 +27,9 @@ STORE = click.option(
     show_default="file://DATA_DIR/models, DATA_DIR being .weir unless set",
     help="URL of the store.",
 )
-LONG_PARTS = {"profile", "smoke", "signature"}
+LONG_PARTS = {"profile", "smoke", "signature", "outliers"}
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FLAGGED = "Share of rows that is to be flagged as outliers."
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
 
@@ -43,6 +45,8 @@ def models() -> None:
 @click.option("--algorithm", type=click.Choice(ALGORITHM_NAMES), default=ALGORITHM_NAMES[0], show_default=True)
 @click.option("--rows", type=click.IntRange(min=50), default=20_000, show_default=True, help="Simulated rows.")
 @click.option("--seed", type=int, default=7, show_default=True, help="Same seed, same model.")
+@click.option("--detector", type=click.Choice(list(DETECTORS)), default=DEFAULT.detector, show_default=True)
+@click.option("--contamination", type=float, default=DEFAULT.contamination, show_default=True, help=FLAGGED)
 @STORE
 @AS_JSON
 def train(store: str, as_json: bool, **order: Any) -> None:
@@ -140,6 +144,8 @@ def _print(manifest: Manifest, as_json: bool) -> None:
     facts.add_row(signature.task, escape(", ".join(map(str, signature.classes)) or signature.target))
     if manifest.threshold is not None:
         facts.add_row("threshold", f"{manifest.threshold:.4g}")
+    if (said := manifest.outliers) is not None:
+        facts.add_row("outliers", f"{escape(said.detector)}, {said.contamination:.4g} of rows")
     features = Table(Column("feature", overflow="fold"), "type", Column("bounds or categories", overflow="fold"))
     for feature in signature.features:
         low, high = feature.minimum, feature.maximum

@@ -8,6 +8,7 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from models import outliers
 from models.churn import CHURN, LABEL
 from models.pipelines import ALGORITHMS, DEFAULT_ALGORITHM
 from models.signature import Signature
@@ -29,6 +30,8 @@ class TrainingOrder:
     algorithm: str
     rows: int
     seed: int
+    detector: str = outliers.DEFAULT.detector
+    contamination: float = outliers.DEFAULT.contamination
 
 
 def trained(order: TrainingOrder, now: datetime, console: Console) -> dict[str, bytes]:
@@ -45,6 +48,7 @@ def trained(order: TrainingOrder, now: datetime, console: Console) -> dict[str, 
             trained_at=now,
             algorithm=order.algorithm,
             seed=order.seed,
+            wanted=outliers.Order(order.detector, order.contamination),
             progress=lambda step: bar.update(task, advance=1, description=step),
         )
 

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import numpy as np
 import pytest
 
-from models.bundle import GRAPH, Bundle, derived_version, read_bundle, write_bundle
+from models.bundle import GRAPH, OUTLIERS, Bundle, derived_version, read_bundle, write_bundle
 from models.churn import CHURN
 from models.features import encode
 from models.simulate import customer_rows
@@ -76,4 +76,4 @@ def test_versions_sort_by_time_wherever_the_trainer_stood() -> None:
 
 
 def test_writing_what_was_read_gives_the_same_bytes(files: Files) -> None:
-    assert write_bundle(read_bundle(files).manifest, files[GRAPH]) == files
+    assert write_bundle(read_bundle(files).manifest, files[GRAPH], detector=files[OUTLIERS]) == files

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.bundle import GRAPH, LOADERS, MANIFEST, read_bundle, write_bundle
+from models.bundle import GRAPH, LOADERS, MANIFEST, OUTLIERS, read_bundle, write_bundle
 from models.churn import CHURN
 from models.manifest import LARGEST, _digest
 from models.signature import Signature
@@ -91,21 +91,21 @@ def test_a_sealed_manifest_for_another_width_is_refused(files: Files) -> None:
     manifest = read_bundle(files).manifest
     narrow = replace(manifest, signature=Signature(CHURN.features[1:], "churn"))
     with pytest.raises(BundleRefused, match="signature has 20 features"):
-        read_bundle(write_bundle(narrow, files[GRAPH]))
+        read_bundle(write_bundle(narrow, files[GRAPH], detector=files[OUTLIERS]))
 
 
 def test_a_sealed_manifest_for_other_answers_is_refused(files: Files) -> None:
     manifest = read_bundle(files).manifest
     other = replace(manifest, smoke=tuple(p / 2 for p in manifest.smoke))
     with pytest.raises(BundleRefused, match="not what training saw"):
-        read_bundle(write_bundle(other, files[GRAPH]))
+        read_bundle(write_bundle(other, files[GRAPH], detector=files[OUTLIERS]))
 
 
 @pytest.mark.parametrize("profile", [{}, {name: {"edges": ["a"]} for name in CHURN.names}])
 def test_a_sealed_manifest_with_another_profile_is_refused(files: Files, profile: dict[str, Any]) -> None:
     manifest = replace(read_bundle(files).manifest, profile=profile)
     with pytest.raises(BundleRefused, match="profile does not fit"):
-        read_bundle(write_bundle(manifest, files[GRAPH]))
+        read_bundle(write_bundle(manifest, files[GRAPH], detector=files[OUTLIERS]))
 
 
 def of_feature(**changes: Any) -> dict[str, Any]:

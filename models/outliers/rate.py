@@ -1,0 +1,19 @@
+"""Whether too many rows are outliers for the rate to be the one that was configured."""
+
+ALPHA = 0.001
+"""How often a window of rows at the configured rate may alarm, at most."""
+TIMES = 2
+"""The rate that is too much, by the configured one."""
+
+
+def rate_alert(outliers: int, rows: int, contamination: float) -> bool:
+    """Whether so many outliers among so many rows are above twice the contamination, and no chance.
+
+    Above: of the rate itself. No chance: a one-sided exact binomial test refuses the configured rate at ALPHA, so that
+    of a hundred rows at one percent three do not alarm, and six do. No rows do not alarm.
+    """
+    if outliers <= TIMES * contamination * rows:
+        return False
+    from scipy.special import bdtrc
+
+    return bool(bdtrc(outliers - 1, rows, contamination) <= ALPHA)
