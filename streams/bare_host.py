@@ -72,11 +72,13 @@ class BareHost:
     async def _process(
         self, topic: str, tps: Sequence[TopicPartition], records: dict[TopicPartition, Any], stop: asyncio.Event
     ) -> bool:
-        ends = {tp: records[tp][-1].offset + 1 for tp in tps}
         batch = Batch(topic, [raw for tp in tps for raw in records[tp]], self._share(topic))
         return await self._pipelines[topic].process(
-            batch, lambda: self._acked.update(ends), lambda: self._rebalancing or stop.is_set()
+            batch, lambda: self._ack(batch), lambda: self._rebalancing or stop.is_set()
         )
+
+    def _ack(self, batch: Batch) -> None:
+        self._acked.update({TopicPartition(batch.topic, partition): end for partition, end in batch.ends().items()})
 
     def _share(self, topic: str) -> float:
         total = len(self._consumer.partitions_for_topic(topic) or ())

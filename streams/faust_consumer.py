@@ -120,10 +120,10 @@ class BatchConsumer(Consumer):
         message.acked = True
         self._unacked_messages.discard(message)
         batch: Any = message.value
-        for partition, offset in batch.last_offsets().items():
+        for partition, end in batch.ends().items():
             acked = self._acked[TP(message.topic, partition)]
-            assert not acked or acked[-1] < offset, f"acked out of order: {message.topic}[{partition}]@{offset}"
-            acked.append(offset)
+            assert not acked or acked[-1] <= end, f"acked out of order: {message.topic}[{partition}]@{end}"
+            acked.append(end)
         if self._waiting_for_ack is not None and not self._waiting_for_ack.done():
             self._waiting_for_ack.set_result(None)
         return True
@@ -133,13 +133,13 @@ class BatchConsumer(Consumer):
         self._unacked_messages.discard(message)
 
     def _new_offset(self, tp: TP) -> int | None:
-        """One past the highest acked offset: one loop per topic acks in order."""
+        """The last acked end: one loop per topic acks in order."""
         acked = self._acked[tp]
         if not acked:
             return None
-        highest = acked[-1]
+        end = acked[-1]
         acked.clear()
-        return int(highest) + 1
+        return int(end)
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Nothing: gaps of compaction and transaction markers need no acks of their own."""

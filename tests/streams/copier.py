@@ -28,13 +28,15 @@ from streams.worker import SURE_OF_SESSION
 from tests.fakes import FakeObserver
 
 CRASHED, BLOCKING = 3, b"2000"
+KEPT = 100
 
 
 @dataclass
 class Copier:
     """bug: `none`, `slow`, `poison` (record 150), `third-batch`, `outage` (three refusals), `lasting-outage` (from the
     third batch on), `too-large`, `slow-broker` (its producer's queue holds 50 records), `undelivered` (see there),
-    `blocks` (the loop at record BLOCKING, past its session)."""
+    `blocks` (the loop at record BLOCKING, past its session), `keeps` (no bug: reads again from the last multiple of
+    KEPT)."""
 
     target: str
     bug: str
@@ -43,6 +45,8 @@ class Copier:
 
     async def stage(self, batch: Batch) -> list[Emission]:
         self.batches += 1
+        if self.bug == "keeps":
+            batch.needed.update({partition: end // KEPT * KEPT for partition, end in batch.ends().items()})
         if self.bug == "slow":
             await asyncio.sleep(0.05)
         if self.bug == "blocks" and any(record.value == BLOCKING for record in batch.records):

@@ -9,9 +9,9 @@ from contextlib import closing
 import pytest
 
 from streams.watchdog import EXIT_STALLED
-from tests.kafka import Offsets, fill, make_topic, until
+from tests.kafka import Offsets, fill, make_topic, read_all, until
 from tests.stack import unmeasured
-from tests.streams.copier import BLOCKING
+from tests.streams.copier import BLOCKING, KEPT
 from tests.streams.place import Place
 
 both_hosts = pytest.mark.parametrize("place", ["faust", "bare"], indirect=True)
@@ -71,6 +71,20 @@ async def test_a_worker_told_to_stop_commits_what_it_answered(place: Place, boot
     with place.running():
         await place.until_committed(20_000)
     assert Counter(place.results()) == Counter(numbers(20_000))
+
+
+@pytest.mark.contract("R10", "D2")
+@both_hosts
+async def test_a_restart_reads_again_what_a_stage_still_needs_and_no_more(place: Place, bootstrap: str) -> None:
+    fill(bootstrap, place.source, 5050)
+    sent = Counter(message.partition() for message in read_all(bootstrap, place.source))
+    again = sum(count % KEPT for count in sent.values())
+    assert again > 0
+    for start in range(2):
+        with place.running("keeps"):
+            await until(lambda count=5050 + start * again: len(place.results()) >= count, "all are answered")
+        assert await place.committed() == 5050 - again
+    assert len(place.results()) == 5050 + again
 
 
 @pytest.mark.contract("R10")
