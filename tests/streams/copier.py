@@ -45,8 +45,6 @@ class Copier:
 
     async def stage(self, batch: Batch) -> list[Emission]:
         self.batches += 1
-        if self.bug == "keeps":
-            batch.needed.update({partition: end // KEPT * KEPT for partition, end in batch.ends().items()})
         if self.bug == "slow":
             await asyncio.sleep(0.05)
         if self.bug == "blocks" and any(record.value == BLOCKING for record in batch.records):
@@ -62,6 +60,11 @@ class Copier:
             raise ZeroDivisionError("a bug")
         if self.bug == "too-large":
             return [Emission(self.target, None, b"x" * 5 * 1024 * 1024)]
+        return self._copies(batch)
+
+    def _copies(self, batch: Batch) -> list[Emission]:
+        if self.bug == "keeps":
+            batch.needed.update({partition: end // KEPT * KEPT for partition, end in batch.ends().items()})
         return [Emission(self.target, record.key, record.value or b"") for record in batch.records]
 
     def give_up(self, record: Record, attempts: int) -> Sequence[Emission]:
