@@ -28,8 +28,8 @@ class Record(NamedTuple):
 class Batch:
     """Records of one topic, in offset order within each partition.
 
-    share: this worker's part of the topic's partitions, 0..1. needed: partition -> the first offset that the stage reads
-    again after a restart, where it keeps in memory what it made of earlier records.
+    share: this worker's part of the topic's partitions, 0..1. needed: partition -> the first offset that its stage
+    reads again after a restart, where it keeps in memory what it made of earlier records.
     """
 
     topic: str
