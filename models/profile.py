@@ -6,23 +6,58 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.signature import Feature, Signature
+from models.grid import grid
+from models.signature import Feature, FloatVector, Signature
 
 BINS = 10
 UNBOUNDED = 100.0
+ANSWERS = ""
+"""Where a profile holds the model's answers: under the one name that no feature can have."""
 
 Profile = Mapping[str, Mapping[str, Any]]
 
 
-def reference_profile(signature: Signature, matrix: npt.NDArray[np.float32]) -> dict[str, dict[str, Any]]:
+def reference_profile(
+    signature: Signature, matrix: npt.NDArray[np.float32], scores: FloatVector | None = None
+) -> dict[str, dict[str, Any]]:
     """feature -> its distribution over an encoded matrix [n, n_features], as plain data.
 
     Numbers: `edges` (inner quantile edges, strictly rising), `counts` (one more; bin i holds
-    edges[i-1] < x <= edges[i]), `mean`, `std`, `minimum`, `maximum`, `missing`. Texts: `counts` by category,
-    `unseen`, `missing`. Signatures demand every field, so `missing` is 0 today.
+    edges[i-1] < x <= edges[i]), `mean`, `std`, `minimum`, `maximum`, `missing`, `distinct`, and `grid`, the cells that
+    drift is measured on (`models.grid`; older manifests have none). Texts: `counts` by category, `unseen`, `missing`.
+    Signatures demand every field, so `missing` is 0 today. scores: the model's, of rows that it was not fitted on, as
+    it is surer of those than of any others; under ANSWERS then.
     """
-    columns = zip(signature.features, matrix.T.astype(np.float64), strict=True)
-    return {feature.name: _profile(feature, column) for feature, column in columns}
+    columns = zip(signature.features, matrix.T, strict=True)
+    profile = {feature.name: _profile(feature, column) for feature, column in columns}
+    if scores is not None:
+        profile[ANSWERS] = _profile(answer_feature(signature), answer_column(signature, scores))
+    return profile
+
+
+def answer_feature(signature: Signature) -> Feature:
+    """The model's answer as if it were a feature, under the name that results have for it.
+
+    The probability of the positive class of two, the class that is answered of several, the value of a regression.
+    """
+    if signature.task == "binary":
+        return Feature(f"{signature.target}_probability", "float", 0.0, 1.0)
+    if signature.task == "regression":
+        return Feature(f"{signature.target}_value", "float")
+    names = tuple(map(str, signature.classes))
+    return Feature("label", "str", categories=names if len(set(names)) == len(names) else _quoted(signature))
+
+
+def answer_column(signature: Signature, scores: FloatVector) -> npt.NDArray[np.float32]:
+    """Answers as a column beside an encoded matrix, [n]: numbers, or codes from 1 on of several classes.
+
+    scores: as `models.tasks.scores_of` makes them. NaN stays NaN.
+    """
+    with np.errstate(over="ignore"):
+        if signature.task != "multiclass":
+            return scores.astype(np.float32)
+        holes = np.isnan(scores).any(axis=1)
+        return np.where(holes, np.nan, scores.argmax(axis=1) + 1).astype(np.float32)
 
 
 def typical_rows(signature: Signature, profile: Profile | None, rows: int = 16) -> npt.NDArray[np.float32]:
@@ -59,11 +94,24 @@ def _bounds(feature: Feature) -> npt.NDArray[np.float64]:
     return np.array(inside, dtype=np.float64)
 
 
-def _profile(feature: Feature, column: npt.NDArray[np.float64]) -> dict[str, Any]:
+def _quoted(signature: Signature) -> tuple[str, ...]:
+    return tuple(map(repr, signature.classes))
+
+
+def _profile(feature: Feature, column: npt.NDArray[np.float32]) -> dict[str, Any]:
+    values = column[~np.isnan(column)]
+    missing = len(column) - len(values)
     if feature.type == "str":
-        counts = np.bincount(column.astype(np.intp), minlength=len(feature.categories) + 1).tolist()
+        counts = np.bincount(values.astype(np.intp), minlength=len(feature.categories) + 1).tolist()
         named = dict(zip(feature.categories, counts[1:], strict=True))
-        return {"counts": named, "unseen": counts[0], "missing": 0}
+        return {"counts": named, "unseen": counts[0], "missing": missing}
+    known = values if len(values) else np.zeros(1, dtype=np.float32)
+    distinct = len(np.unique(values))
+    return _moments(known) | {"missing": missing, "distinct": distinct, "grid": _grid(known, feature.type == "int")}
+
+
+def _moments(values: npt.NDArray[np.float32]) -> dict[str, Any]:
+    column = values.astype(np.float64)
     edges = np.unique(np.quantile(column, np.linspace(0.0, 1.0, BINS + 1)[1:-1]))
     counts = np.bincount(np.searchsorted(edges, column, side="left"), minlength=len(edges) + 1)
     return {
@@ -73,5 +121,10 @@ def _profile(feature: Feature, column: npt.NDArray[np.float64]) -> dict[str, Any
         "std": float(column.std()),
         "minimum": float(column.min()),
         "maximum": float(column.max()),
-        "missing": 0,
     }
+
+
+def _grid(values: npt.NDArray[np.float32], whole: bool) -> dict[str, Any]:
+    """Edges in as few digits as tell a float32 from its neighbours."""
+    edges, counts = grid(values, whole)
+    return {"edges": [float(str(edge)) for edge in edges], "counts": counts.tolist()}
