@@ -80,10 +80,10 @@ def count_arms(connection: Connection, model: str, first: int, epoch: int, slow_
 class ShadowCounts:
     """A challenger since its plan was set, beside the champion on the same requests.
 
-    evaluated: copies that it tried. compared: of these the ones it answered; disagreements: with another label in some
-    row; flips: rows with another label. slow: its own time for scoring, as of an arm. labels: rows that both answered
-    and whose truth is known; loss, champion_loss: sums of their Brier losses; squares: of the differences' squares.
-    latencies: of its own scoring, by request; p99_ms: theirs, within 1 %.
+    evaluated: copies that it tried. compared: of these the ones it answered with a label; disagreements: with another
+    one in some row; flips: rows with another label. slow: its own time for scoring, as of an arm. labels: rows that
+    both answered and whose truth is known; loss, champion_loss: sums of their Brier losses; squares: of the
+    differences' squares. latencies: of its own scoring, by request; p99_ms: theirs, within 1 %.
     """
 
     version: str

@@ -30,10 +30,10 @@ class ArmTally:
     """What an arm did since its plan was set; all zero for one that had nothing to do.
 
     served: requests that it answered to their callers. evaluated: copies that it tried. compared: those of them that
-    both it and the champion answered. disagreements: those of the compared where it said anything else in some row;
-    flips: rows with another label. errors, slow: of served and evaluated. labels: rows whose truth is known; loss:
-    the sum of their losses in 0..1, as Brier's. entities: distinct ones among the served, under the weights as they are
-    now. pairs: where each request went through both, a candidate's sums beside the champion's.
+    both it and the champion answered with a label. disagreements: those of the compared where it said anything else in
+    some row; flips: rows with another label. errors, slow: of served and evaluated. labels: rows whose truth is known;
+    loss: the sum of their losses in 0..1, as Brier's. entities: distinct ones among the served, under the weights as
+    they are now. pairs: where each request went through both, a candidate's sums beside the champion's.
     """
 
     arm: str

@@ -114,6 +114,8 @@ def _findings(
         is_enough = candidate.requests >= thresholds.requests
         if measure == "loss":
             is_enough = is_enough and found.samples >= thresholds.labels
+        if measure == "disagreement":
+            is_enough = is_enough and found.samples > 0
         yield Finding(measure, found, margin, _says(found, margin) if is_enough else "too_few")
 
 
@@ -147,6 +149,10 @@ def _listed(findings: Sequence[Finding]) -> str:
 def _too_few(findings: Sequence[Finding], candidate: ArmTally, thresholds: Thresholds) -> str:
     if candidate.requests < thresholds.requests:
         return f"too few requests: {candidate.requests} of {thresholds.requests}"
+    if findings[0].measure == "disagreement":
+        return (
+            "no answers have labels to compare, as a regression's: look at their differences and force it with a reason"
+        )
     return f"too few labels: {findings[0].difference.samples} of {thresholds.labels}"
 
 

@@ -14,6 +14,15 @@ from streams.evidence import StoredEvidence, figures, first_epoch
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 
 
+NUMBERS = """
+    INSERT INTO shadow_predictions (request_id, "row", version, model, route_epoch, champion_version, champion_arm,
+      champion_latency_ms, latency_ms, difference, requested_at, scored_at)
+    SELECT request_id || 'n', 0, version, :model || '-number', 3, 'v1', 'champion', 10, 1, 1e6, now(), now()
+    FROM shadow_predictions WHERE model = :model
+"""
+"""The same copies as a regression's: they have differences and no labels."""
+
+
 @pytest.fixture(scope="module")
 def engine(new_database: Callable[[], str]) -> Iterator[Engine]:
     engine = create_db_engine(new_database())
@@ -159,6 +168,20 @@ async def test_a_challenger_is_judged_by_labels_of_the_same_requests(engine: Eng
     with engine.begin() as connection:
         connection.execute(text("UPDATE prediction_feedback SET actual_label = 0 WHERE model = :m"), {"m": model})
     assert [said["outcome"] for said in (await evidence.look(challenged)).verdicts] == ["roll_back"]
+
+
+@pytest.mark.contract("T2", "T3")
+async def test_a_regressions_shadow_is_not_promoted_for_agreeing_as_nobody_compared_labels(
+    engine: Engine, model: str
+) -> None:
+    arms = Arm(name="champion", version="v1"), Arm(name="shadow", version="v2", weight=0)
+    served = route(model, "shadow", arms)
+    shadowed(engine, model, 2000)
+    assert (await StoredEvidence(engine).verdict(served, "v2"))["outcome"] == "promote"
+    with engine.begin() as connection:
+        connection.execute(text(NUMBERS), {"model": model})
+    said = await StoredEvidence(engine).verdict(served.model_copy(update={"model": f"{model}-number"}), "v2")
+    assert (said["outcome"], "no answers have labels" in said["reason"]) == ("inconclusive", True)
 
 
 @pytest.mark.contract("T4")

@@ -34,7 +34,7 @@ SHADOWED = text(
     """
     SELECT version,
       count(*) FILTER (WHERE "row" = 0) AS evaluated,
-      count(*) FILTER (WHERE "row" = 0 AND error IS NULL) AS compared,
+      count(*) FILTER (WHERE "row" = 0 AND error IS NULL AND agrees IS NOT NULL) AS compared,
       count(*) FILTER (WHERE "row" = 0 AND error IS NOT NULL) AS errors,
       count(*) FILTER (WHERE "row" = 0 AND latency_ms > :slow_ms) AS slow,
       count(DISTINCT request_id) FILTER (WHERE NOT agrees) AS disagreements,

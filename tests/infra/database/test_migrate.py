@@ -70,6 +70,18 @@ async def test_what_was_stored_before_there_were_totals_is_counted(empty: Engine
     check(empty, "churn", 3, 4)
 
 
+async def test_copies_without_labels_that_were_counted_as_compared_are_taken_off(empty: Engine, seed: int) -> None:
+    chance = random.Random(seed)
+    init_db(empty)
+    with empty.begin() as connection:
+        command.downgrade(configuration(connection), "0005")
+    store = PostgresStore(empty, {topic: topic for topic in TOPICS})
+    for batch in batches(chance, traffic(chance, "churn", 100)):
+        await save(store, 0, batch)
+    assert init_db(empty).is_current
+    assert len(check(empty, "churn", 3, 4)) == 4
+
+
 def test_every_moment_has_a_time_zone(empty: Engine) -> None:
     init_db(empty)
     query = """

@@ -86,12 +86,13 @@ def _copies(
     error = chance.choice(SHADOW_CODES) if chance.random() < 0.3 else None
     common = {"model": model, "route_epoch": epoch, "error": error}
     latency_ms = None if error else chance.lognormvariate(3.5, 1.0)
+    is_labelled = chance.random() > 0.1
     for row in range(rows):
         champion, probability = chance.random(), None if error else chance.random()
         label = int(champion > 0.5)
         changes = {"champion_probability": champion, "champion_label": str(label), "probability": probability, **common}
         if probability is not None:
-            changes["agrees"] = label == int(probability > 0.5)
+            changes["agrees"] = label == int(probability > 0.5) if is_labelled else None
         stored_version = version if chance.random() < 0.99 else "v" * 200
         yield shadow_row(request_id, row=row, version=stored_version, latency_ms=latency_ms, **changes)
 

@@ -90,6 +90,16 @@ def test_shadows_are_held_to_how_often_they_disagree_in_all(disagreements: int, 
 
 
 @pytest.mark.contract("T3")
+def test_answers_without_labels_are_not_said_to_agree() -> None:
+    pairs = {"errors": Pairs(9000, 0, 0, 0), "slow": Pairs(9000, 0, 0, 0)}
+    numbers = {**tried(9000, pairs), "compared": 0}
+    verdict = judged(SHADOW, ("errors", "disagreement", "slow"), numbers, served(9000))
+    assert verdict.outcome == "inconclusive"
+    assert verdict.reason.startswith("no answers have labels to compare")
+    assert [finding.says for finding in verdict.findings] == ["within", "too_few", "within"]
+
+
+@pytest.mark.contract("T3")
 def test_arms_whose_entities_do_not_fit_the_weights_make_it_inconclusive_whatever_else_is_shown() -> None:
     for errors in (0, 20_000):
         verdict = judged(CANARY, SPLIT, served(20_000, errors), served(30_000))
