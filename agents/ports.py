@@ -150,3 +150,15 @@ class Counters(Protocol):
     def shadowed(self, model_version: str, ended: str, latencies_s: Sequence[float]) -> None:
         """Requests that a challenger was to answer too. ended: `ok`, or a `schemas.shadow.ShadowCode`."""
         ...
+
+
+class MonitorCounters(Protocol):
+    """Where the monitor's stages count; a metric each."""
+
+    def sketched(self, model_version: str, count: int) -> None:
+        """Rows whose features were counted."""
+        ...
+
+    def unsketched(self, reason: str, count: int) -> None:
+        """Rows that were not. reason: `no_reference`, `other_features`, `crashed`."""
+        ...

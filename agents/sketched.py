@@ -1,0 +1,51 @@
+"""Results as the monitor reads them: rows of one model version, with the times and keys they came with."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import DecodeError, Meta, Raw, Struct
+from msgspec.json import Decoder
+
+from schemas.message import Record
+
+Moment = Annotated[datetime, Meta(tz=True)]
+
+
+class ScoredRow(Struct, frozen=True, gc=False):
+    """One row of a result: the answer, and the features as scored, as JSON text."""
+
+    predictions: tuple[float | None, ...]
+    features: Raw
+
+
+class Scored(Struct, frozen=True, gc=False):
+    """What the monitor reads of a result."""
+
+    status: str
+    requested_at: Moment
+    model: str | None = None
+    model_version: str | None = None
+    key_id: str | None = None
+    predictions: tuple[float | None, ...] = ()
+    features: Raw = Raw()
+    rows: tuple[ScoredRow, ...] | None = None
+
+    @property
+    def requested_ms(self) -> int:
+        return int(self.requested_at.timestamp() * 1000)
+
+    def answers(self) -> Sequence[ScoredRow]:
+        """Its rows, be there one or several."""
+        return (ScoredRow(self.predictions, self.features),) if self.rows is None else self.rows
+
+
+_decode = Decoder(Scored).decode
+
+
+def read_scored(record: Record) -> Scored | None:
+    """None for what is no result, which the sink buries; one that is not `ok` has no rows to look at."""
+    try:
+        return _decode(record.value or b"")
+    except DecodeError:
+        return None

@@ -1,0 +1,58 @@
+"""What lies on `feature-sketches`: how rows were distributed, part by part of the results, and how late it is."""
+
+from collections.abc import Mapping
+
+from msgspec import DecodeError, Struct
+from msgspec.msgpack import Decoder, Encoder
+
+from schemas.errors import Undecodable
+
+SKETCHED = 256
+"""Offsets of a source partition that one sketch is about: from a multiple of it to before the next."""
+
+
+class SlotSketch(Struct, frozen=True, array_like=True):
+    """The rows of one slot of time. start_ms: when it begins, epoch milliseconds. sketch: as `models.drift` writes it.
+
+    keys: rows by the id of the API key that sent them.
+    """
+
+    start_ms: int
+    sketch: bytes
+    keys: Mapping[str, int]
+
+
+class CellSketch(Struct, frozen=True, tag="cell"):
+    """All rows of one model version between two multiples of `SKETCHED` of one source partition, up to `last`.
+
+    A later one of the same place takes the place of an earlier one, which is a part of it; one that comes again is the
+    same, as what it counts is read again from the beginning of its place.
+    """
+
+    model: str
+    version: str
+    topic: str
+    partition: int
+    cell: int
+    last: int
+    slots: tuple[SlotSketch, ...]
+
+
+class Tick(Struct, frozen=True, tag="tick"):
+    """It is as late as this, whatever comes or does not: a window ends though nobody asks any more."""
+
+    at_ms: int
+
+
+encode_sketch = Encoder().encode
+_decoder: Decoder[CellSketch | Tick] = Decoder(CellSketch | Tick)
+
+
+def read_cell(value: bytes | None) -> CellSketch | Tick:
+    """Raises Undecodable saying what is wrong."""
+    if value is None:
+        raise Undecodable("invalid", "a feature sketch has a value")
+    try:
+        return _decoder.decode(value)
+    except DecodeError as error:
+        raise Undecodable("invalid", f"not a feature sketch: {error}") from None

@@ -1,0 +1,107 @@
+"""A small model that is watched, and results of it."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+
+import numpy as np
+
+from agents.sketching import Sketching, Watched
+from models.drift import reference_of
+from models.profile import reference_profile
+from models.signature import Feature, Signature
+from schemas.message import Batch, Emission, Record
+from schemas.sketches import CellSketch, read_cell
+from schemas.wire import encode
+
+TOPIC, SKETCHES = "prediction-results", "feature-sketches"
+SLOT_MS = 60_000
+NOON_MS = int(datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp() * 1000)
+METHODS = ("card", "cash")
+SIGNATURE = Signature(
+    (
+        Feature("orders", "int", 0, 50),
+        Feature("spent", "float", 0.0, 1000.0),
+        Feature("method", "str", categories=METHODS),
+    ),
+    "churned",
+)
+
+
+def watched(seed: int = 1, rows: int = 500) -> Watched:
+    random = np.random.default_rng(seed)
+    columns = [random.integers(0, 20, rows), random.uniform(0, 500, rows), random.integers(1, 3, rows)]
+    scores = random.uniform(0, 1, rows)
+    profile = reference_profile(SIGNATURE, np.array(columns, dtype=np.float32).T, scores)
+    reference = reference_of(SIGNATURE, profile)
+    assert reference is not None
+    return Watched(SIGNATURE, reference)
+
+
+@dataclass
+class FakeMonitorCounters:
+    """Remembers what was counted."""
+
+    rows: Counter[str] = field(default_factory=Counter)
+    lost: Counter[str] = field(default_factory=Counter)
+
+    def sketched(self, model_version: str, count: int) -> None:
+        self.rows[model_version] += count
+
+    def unsketched(self, reason: str, count: int) -> None:
+        self.lost[reason] += count
+
+
+@dataclass
+class FakeReferences:
+    """Those of versions; raises what it is given first."""
+
+    known: Mapping[tuple[str, str], Watched]
+    errors: list[Exception] = field(default_factory=list)
+
+    async def __call__(self, model: str, version: str) -> Watched | None:
+        if self.errors:
+            raise self.errors.pop()
+        return self.known.get((model, version))
+
+
+def features(random: Random) -> dict[str, Any]:
+    spent, method = round(random.uniform(0, 700), 2), random.choice([*METHODS, "a new one"])
+    return {"orders": random.randrange(30), "spent": spent, "method": method}
+
+
+def answer(random: Random) -> dict[str, Any]:
+    return {"predictions": [1 - (p := random.random()), p], "features": features(random)}
+
+
+def result(offset: int, partition: int = 0, *, at_ms: int = NOON_MS, **more: Any) -> Record:
+    """A record of the results topic; `more` takes the place of, or comes to, what a result of one row has."""
+    body = {
+        "request_id": f"r-{partition}-{offset}",
+        "status": "ok",
+        "model": "m",
+        "model_version": "v1",
+        "requested_at": datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(),
+        "key_id": "aaaaaaaaaaa",
+        **more,
+    }
+    return Record(TOPIC, partition, offset, at_ms, b"c-1", encode(body), ())
+
+
+def stage(references: FakeReferences | None = None, counters: FakeMonitorCounters | None = None) -> Sketching:
+    known = references or FakeReferences({("m", "v1"): watched()})
+    return Sketching(known, counters or FakeMonitorCounters(), SKETCHES, SLOT_MS)
+
+
+def batch(records: Sequence[Record]) -> Batch:
+    return Batch(TOPIC, records)
+
+
+def cells(emissions: Sequence[Emission]) -> Iterator[CellSketch]:
+    for emission in emissions:
+        read = read_cell(emission.value)
+        assert isinstance(read, CellSketch)
+        yield read
