@@ -12,8 +12,13 @@ def rate_alert(outliers: int, rows: int, contamination: float) -> bool:
     Above: of the rate itself. No chance: a one-sided exact binomial test refuses the configured rate at ALPHA, so that
     of a hundred rows at one percent three do not alarm, and six do. No rows do not alarm.
     """
-    if outliers <= TIMES * contamination * rows:
-        return False
+    return outliers > TIMES * contamination * rows and chance(outliers, rows, contamination) <= ALPHA
+
+
+def chance(outliers: int, rows: int, contamination: float) -> float:
+    """How probable so many outliers or more are among so many rows, were each one at the configured rate."""
+    if outliers == 0:
+        return 1.0
     from scipy.special import bdtrc
 
-    return bool(bdtrc(outliers - 1, rows, contamination) <= ALPHA)
+    return float(bdtrc(outliers - 1, rows, contamination))
