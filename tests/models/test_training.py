@@ -8,9 +8,12 @@ from sklearn.datasets import load_breast_cancer
 
 from models.bundle import Bundle, read_bundle
 from models.churn import CHURN, LABEL
+from models.drift import Sketch, reference_of
+from models.drift.ks import KS
 from models.features import encode
 from models.onnx import load
 from models.pipelines import ALGORITHMS, build, convert
+from models.profile import ANSWERS, answer_column
 from models.simulate import customer_rows
 from models.tabular import infer_signature, rows_of, truth_of
 from models.training import STEPS, train
@@ -96,6 +99,20 @@ def test_the_reference_profile_counts_every_fitted_row(bundle: Bundle) -> None:
         else:
             assert len(counts) == len(profile["edges"]) + 1
             assert sum(counts) == manifest.training.rows
+
+
+def test_the_profile_holds_the_answers_to_rows_that_were_not_fitted(bundle: Bundle) -> None:
+    """A forest is surer of the rows it grew from than of any that come later."""
+    others = bundle.manifest.profile[ANSWERS]
+    assert sum(others["counts"]) == bundle.manifest.training.rows * 2 // 3
+    known = reference_of(bundle.signature, bundle.manifest.profile)
+    assert known is not None
+    matrix = encode(CHURN, customer_rows(2000, seed=77)).matrix
+    sketch = Sketch(known)
+    sketch.add(matrix, answer_column(bundle.signature, bundle.score(matrix)))
+    answers = sketch.distribution(len(CHURN.features))
+    assert answers.reference.name == "churn_probability"
+    assert KS().measure(answers).distance < 0.07
 
 
 @pytest.mark.parametrize(
