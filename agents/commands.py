@@ -89,11 +89,17 @@ def _promote(state: ControlState, command: Promote, order: Order, facts: Facts) 
     if _is_promoted(route, command.version):
         return unchanged(state, order, route)
     if version is None:
-        raise Declined("nothing_to_promote", f"{command.model} has no candidate beside its champion: set a route first")
+        raise Declined("nothing_to_promote", _no_candidate(route))
     plan = strategy.promoted(route.plan, version)
     check_versions(state, command.model, plan, facts)
     _check_evidence(command, bool(strategy.needs), facts)
     return changed(state, command, order, "promoted", plan)
+
+
+def _no_candidate(route: Route) -> str:
+    if others := [arm.version for arm in route.plan.arms[1:]]:
+        return f"{route.model} has several candidates: say which version, {', '.join(dict.fromkeys(others))}"
+    return f"{route.model} has no candidate beside its champion: set a route first"
 
 
 def _is_promoted(route: Route, version: str | None) -> bool:

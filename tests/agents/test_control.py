@@ -80,7 +80,9 @@ async def test_the_evidence_is_asked_about_the_version_that_would_be_promoted(de
     ]
     plan = {"strategy": "ab", "arms": [{**arms[0], "weight": 0.5}, *arms[1:]]}
     await desk.ask(command="set_route", model="churn", plan=plan)
-    assert (await desk.ask(command="promote", model="churn")).code == "nothing_to_promote"
+    unnamed = await desk.ask(command="promote", model="churn")
+    told = (unnamed.code, unnamed.message)
+    assert told == ("nothing_to_promote", "churn has several candidates: say which version, v2, v3")
     assert (await desk.ask(command="promote", model="churn", version="v3")).status == "applied"
     assert desk.evidence.asked == ["v3"]
 
