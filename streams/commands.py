@@ -29,7 +29,7 @@ async def outcome_of(
         except TimeoutError:
             raise Unavailable(
                 "control", f"the command was not carried out within {within_s:g} s, and may be later: "
-                "see that `weir run control` runs, then repeat it with the same request id"
+                "see that `weir run control` runs, and look at the route or the version before you repeat it"
             ) from None  # fmt: skip
     return Outcome.model_validate_json(reply.body)
 
