@@ -85,7 +85,7 @@ class OutlierRateEvent(Struct, frozen=True, gc=False, tag_field="event_type", ta
 
 
 encode_outlier = Encoder().encode
-_decoded = Decoder(OutlierEvent | OutlierRateEvent).decode
+_decoder: Decoder[OutlierEvent | OutlierRateEvent] = Decoder(OutlierEvent | OutlierRateEvent)
 
 
 def outlier_id(request_id: str, row: int, model_version: str) -> str:
@@ -96,7 +96,7 @@ def outlier_id(request_id: str, row: int, model_version: str) -> str:
 def read_outlier(value: bytes | None) -> OutlierEvent | OutlierRateEvent:
     """The event in a record. Raises Undecodable."""
     try:
-        return _decoded(value or b"")
+        return _decoder.decode(value or b"")
     except (ValidationError, DecodeError, UnicodeDecodeError, RecursionError) as error:
         reason = "invalid" if isinstance(error, ValidationError) else "not_json"
         raise Undecodable(reason, f"not an outlier event: {error}") from None

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
-from models.outliers import rate_alert
+from models.outliers import chance, rate_alert
 
 
 @pytest.mark.contract("D4")
@@ -33,3 +34,9 @@ def test_at_the_configured_rate_alarms_are_as_rare_as_stated(rows: int) -> None:
     counts, times = np.unique(drawn, return_counts=True)
     alarms = sum(n for count, n in zip(counts.tolist(), times.tolist(), strict=True) if rate_alert(count, rows, 0.01))
     assert alarms <= 20 + 3 * np.sqrt(20)
+
+
+@pytest.mark.parametrize(("outliers", "rows"), [(0, 10), (1, 10), (6, 100), (10, 10)])
+def test_the_chance_is_that_of_the_exact_binomial_test(outliers: int, rows: int) -> None:
+    expected = binomtest(outliers, rows, 0.01, alternative="greater").pvalue
+    assert chance(outliers, rows, 0.01) == pytest.approx(expected, rel=1e-9)
