@@ -12,8 +12,9 @@ class KS:
     """The largest difference between the two distribution functions, at the grid's edges.
 
     It is never above the exact one and at most `models.grid.rank_error` below. The p-value counts both samples' sizes
-    and is Kolmogorov's limit: above SciPy's exact one, by a few percent of it for windows of some hundred rows, and
-    ties, as integers have, raise it further. Both err towards no drift, and SciPy's takes a thousand times longer.
+    and is Kolmogorov's limit: where it decides it is above SciPy's exact one, by a few percent of it for windows of
+    some hundred rows, and ties, as integers have, raise it further. Both err towards no drift, and SciPy's takes a
+    thousand times longer.
     Source: Smirnov, "Estimate of deviation between empirical distribution functions in two independent samples" (1939).
     """
 
