@@ -42,10 +42,18 @@ INSERT_SHADOWS = text(
     """  # noqa: S608 - the names are the ones above
 )
 
+MOST_ROWS = 100_000
+"""What an analysis looks at: a second's work for the database, however many copies there are."""
+
+_LATEST = """
+    (SELECT * FROM shadow_predictions WHERE model = :model AND route_epoch >= :first
+     ORDER BY route_epoch DESC, scored_at DESC LIMIT :most)
+"""
+
 # The truth stands beside the champion's row alone, as 0 or 1: of other classes it is not known who was right, and a
 # Brier score is of two. avg() of doubles ends where their squares overflow, as one regression far off makes them.
 ANALYSIS = text(
-    """
+    f"""
     SELECT version,
       count(*) AS count,
       count(*) FILTER (WHERE "row" = 0) AS requests,
@@ -65,36 +73,37 @@ ANALYSIS = text(
       avg(power(champion_probability - actual_label, 2)) FILTER (WHERE is_binary) AS champion_brier,
       avg(power(probability - actual_label, 2)) FILTER (WHERE is_binary) AS challenger_brier
     FROM (
-      SELECT *, predictions IS NULL AND difference IS NOT NULL AS is_binary FROM shadow_predictions
-      WHERE model = :model AND route_epoch >= :first
+      SELECT *, predictions IS NULL AND difference IS NOT NULL AS is_binary FROM {_LATEST} AS latest
     ) AS tried
     LEFT JOIN (SELECT request_id, "row", actual_label FROM prediction_feedback) AS truth USING (request_id, "row")
     GROUP BY version ORDER BY version
-    """
+    """  # noqa: S608 - all of it stands here
 )
 
 ERRORS = text(
-    """
-    SELECT version, error, count(*) AS answers FROM shadow_predictions
-    WHERE model = :model AND route_epoch >= :first AND error IS NOT NULL
+    f"""
+    SELECT version, error, count(*) AS answers FROM {_LATEST} AS latest WHERE error IS NOT NULL
     GROUP BY version, error ORDER BY version, error
-    """
+    """  # noqa: S608
 )
 
 FLIPS = text(
-    """
-    SELECT version, champion_label, label, count(*) AS answers FROM shadow_predictions
-    WHERE model = :model AND route_epoch >= :first AND NOT agrees
+    f"""
+    SELECT version, champion_label, label, count(*) AS answers FROM {_LATEST} AS latest WHERE NOT agrees
     GROUP BY version, champion_label, label ORDER BY answers DESC, version, champion_label, label
-    """
+    """  # noqa: S608
 )
 
 
-def shadow_analysis(connection: Connection, model: str, first_epoch: int) -> dict[str, Any]:
-    """How the challengers of a model did beside its champion since an epoch, as JSON values; see `analysis`."""
-    asked = {"model": model, "first": first_epoch}
+def shadow_analysis(connection: Connection, model: str, first_epoch: int, most: int = MOST_ROWS) -> dict[str, Any]:
+    """How the challengers of a model did beside its champion since an epoch, as JSON values; see `analysis`.
+
+    Of more than `most` rows the latest, which `latest_only` tells.
+    """
+    asked = {"model": model, "first": first_epoch, "most": most}
     found = [connection.execute(query, asked).all() for query in (ANALYSIS, ERRORS, FLIPS)]
-    return {"since_epoch": first_epoch, **analysis(*found)}
+    latest_only = sum(row._mapping["count"] for row in found[0]) >= most
+    return {"since_epoch": first_epoch, "latest_only": latest_only, **analysis(*found)}
 
 
 def analysis(sums: Sequence[Row[Any]], errors: Sequence[Row[Any]], flips: Sequence[Row[Any]]) -> dict[str, Any]:

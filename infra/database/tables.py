@@ -146,7 +146,7 @@ class ShadowPrediction(Base):
     __table_args__ = (
         CheckConstraint(f"error IN ({', '.join(map(repr, SHADOW_CODES))})", name="ck_shadow_error"),
         CheckConstraint('"row" >= 0', name="ck_shadow_row"),
-        Index("ix_shadow_route", "model", "route_epoch", "version"),
+        Index("ix_shadow_latest", "model", "route_epoch", "scored_at"),
     )
 
 

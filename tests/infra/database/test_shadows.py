@@ -156,8 +156,28 @@ async def test_a_number_out_of_all_proportion_does_not_hide_the_analysis(
 
 
 @pytest.mark.contract("T2")
+async def test_of_too_many_copies_the_latest_are_looked_at_and_it_is_said(
+    engine: Engine, topic: str, model: str, unique: Callable[..., str]
+) -> None:
+    def said(probability: float, minute: int, epoch: int = 3) -> ShadowResult:
+        at, reply = MOMENT + timedelta(minutes=minute), Reply((1 - probability, probability), 1)
+        return shadow(unique(), reply, model=model, scored_at=at, route_epoch=epoch)
+
+    await save(engine, topic, said(0.6, 3), said(0.9, 1), said(0.8, 2), said(1.0, 9, epoch=2))
+    with engine.connect() as connection:
+        few, all_of_them = (shadow_analysis(connection, model, 2, most) for most in (2, 5))
+    assert (few["latest_only"], few["challengers"][0]["difference"]["max"]) == (True, pytest.approx(0.2))
+    assert (all_of_them["latest_only"], all_of_them["challengers"][0]["count"]) == (False, 4)
+
+
+@pytest.mark.contract("T2")
 def test_without_any_shadow_there_is_no_data(engine: Engine, model: str) -> None:
-    assert analysed(engine, model) == {"since_epoch": 1, "status": "no_data", "challengers": []}
+    assert analysed(engine, model) == {
+        "since_epoch": 1,
+        "latest_only": False,
+        "status": "no_data",
+        "challengers": [],
+    }
 
 
 @pytest.mark.contract("F1", "T2")
