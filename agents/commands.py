@@ -112,10 +112,10 @@ def _is_promoted(route: Route, version: str | None) -> bool:
 
 def _rollback(state: ControlState, command: Rollback, order: Order, facts: Facts) -> Decision:
     route = route_of(state, command.model)
-    # Twice is once, but for who names the epoch: a guardrail of the plan that came back has to hold as well.
-    if route.current.action == "rolled_back" and command.if_epoch != route.epoch:
-        return unchanged(state, order, route)
     check_epoch(route, command.if_epoch)
+    # Twice is once, but for who names the epoch: a guardrail of the plan that came back has to hold as well.
+    if route.current.action == "rolled_back" and command.if_epoch is None:
+        return unchanged(state, order, route)
     plan = route.before
     if plan is None:
         raise Declined("nothing_to_roll_back", f"{command.model} has no earlier route than epoch {route.epoch}")
@@ -146,10 +146,11 @@ def _reweigh(state: ControlState, command: Reweigh, order: Order, facts: Facts) 
 
 
 def _remove(state: ControlState, command: RemoveRoute, order: Order, facts: Facts) -> Decision:
-    if command.model in state.removed:
-        return unchanged(state, order, state.removed[command.model])
-    route = route_of(state, command.model)
+    removed = state.removed.get(command.model)
+    route = removed or route_of(state, command.model)
     check_epoch(route, command.if_epoch)
+    if removed is not None:
+        return unchanged(state, order, removed)
     return revised(state, command, order, "removed", route.plan)
 
 

@@ -25,8 +25,28 @@ async def test_a_guardrail_rolls_back_a_plan_that_a_rollback_has_brought_back(de
     assert (desk.route().epoch, desk.route().plan.strategy) == (4, "canary")
     assert (await desk.ask(command="rollback", model="churn", if_epoch=4)).status == "applied"
     assert [(arm.name, arm.version) for arm in desk.route().plan.arms] == [("champion", "v1")]
-    assert (await desk.ask(command="rollback", model="churn", if_epoch=4)).status == "unchanged"
     assert (await desk.ask(command="rollback", model="churn", if_epoch=5)).code == "nothing_to_roll_back"
+
+
+@pytest.mark.contract("T3")
+@pytest.mark.parametrize("command", ["rollback", "remove_route"])
+async def test_an_epoch_that_is_another_is_a_conflict_but_for_the_very_same_command(desk: Desk, command: str) -> None:
+    """Who names an epoch and reads that nothing changed would take the route to be at it."""
+    named = {"command": command, "model": "churn", "if_epoch": 2}
+    assert (await desk.ask("once", **named)).status == "applied"
+    for epoch in (2, 99):
+        told = await desk.ask(**{**named, "if_epoch": epoch})
+        assert (told.code, f"at epoch 3, not {epoch}" in str(told.message)) == ("conflict", True)
+    assert (await desk.ask("once", **named)).status == "applied", "the same command, once more"
+    assert (await desk.ask(command=command, model="churn")).status == "unchanged"
+    assert [event.action for event in desk.audited() if event.target == "churn"][2:] == [desk.audited()[-1].action]
+
+
+@pytest.mark.contract("T3")
+async def test_a_plan_that_is_in_force_already_is_a_conflict_under_another_epoch(desk: Desk) -> None:
+    same = {"command": "set_route", "model": "churn", "plan": canary("v1", "v2", 0.1)}
+    assert (await desk.ask(**same, if_epoch=99)).code == "conflict"
+    assert (await desk.ask(**same, if_epoch=2)).status == "unchanged"
 
 
 async def test_a_step_that_is_delivered_again_after_the_next_one_is_no_further_step(desk: Desk) -> None:
