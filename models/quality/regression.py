@@ -10,6 +10,8 @@ import numpy as np
 from models.quality.measures import Measures, gathered, nothing
 from models.signature import FloatVector
 
+LARGEST = 1e140
+"""No sum of such errors' squares is too large for a float."""
 NAMES = ("mae", "rmse", "bias")
 
 
@@ -28,10 +30,10 @@ class RegressionQuality:
 
     @classmethod
     def of(cls, answers: FloatVector, truth: FloatVector) -> "RegressionQuality":
-        """Of rows: what was answered and what is true, [n]. Rows whose squared error is no finite number are unusable."""
+        """Of rows: what was answered, what is true, [n]. Those with no error, or one beyond LARGEST, are unusable."""
         with np.errstate(all="ignore"):
             errors = answers - truth
-            usable = np.isfinite(errors**2)
+            usable = np.abs(errors) <= LARGEST
         kept = errors[usable]
         error, absolute, squared = (math.fsum(values.tolist()) for values in (kept, np.abs(kept), kept**2))
         return cls(len(kept), error, absolute, squared, int((~usable).sum()))

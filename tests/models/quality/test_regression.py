@@ -27,6 +27,7 @@ def test_measures_are_those_of_scikit_learn_and_parts_add_up_but_for_the_last_bi
 
 def test_an_empty_window_and_rows_that_cannot_be_used_say_so() -> None:
     assert RegressionQuality().measures().missing == dict.fromkeys(NAMES, "empty_window")
-    spoilt = RegressionQuality.of(np.array([np.nan, np.inf, 1e200, 2.0]), np.array([1.0, np.inf, -1e200, 1.0]))
-    assert (spoilt.rows, spoilt.unusable) == (1, 3)
+    answers, truth = [np.nan, np.inf, 1e154, -1e154, 2.0], [1.0, np.inf, 0.0, 0.0, 1.0]
+    spoilt = RegressionQuality.of(np.array(answers), np.array(truth))
+    assert (spoilt.rows, spoilt.unusable) == (1, 4)
     assert spoilt.measures().values == {"mae": 1.0, "rmse": 1.0, "bias": 1.0}
