@@ -13,7 +13,7 @@ from models.outliers.base import Outliers
 from models.profile import Profile
 from models.signature import Signature
 from schemas.errors import BundleRefused, InvalidRequest
-from schemas.routes import WORD
+from schemas.routes import TAKEN, WORD
 
 FORMAT = 1
 LARGEST = 32 * 1024 * 1024
@@ -169,6 +169,8 @@ def check_name(name: str) -> None:
     """Raises InvalidRequest for what cannot name a model."""
     if not WORD.fullmatch(name):
         raise InvalidRequest(f"{name!r} is no model name: use letters, digits, '.', '_' and '-', at most 100")
+    if name in TAKEN:
+        raise InvalidRequest(f"{name!r} is no model's name, as GET /router/{name} is taken: choose another")
 
 
 def _digest(data: Mapping[str, Any]) -> str:

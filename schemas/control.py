@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, TypeAdapter, Vali
 
 from schemas.errors import FieldError, InvalidRequest
 from schemas.request import describe
-from schemas.routes import MOST_ARMS, Count, RoutePlan, Share, Word
+from schemas.routes import MOST_ARMS, Count, NewName, RoutePlan, Share, Word
 from schemas.wire import decode
 
 Reason = Annotated[str, Field(max_length=500)]
@@ -27,6 +27,7 @@ class SetRoute(_Command):
     """if_epoch: the change is refused unless the route is at this epoch."""
 
     command: Literal["set_route"] = "set_route"
+    model: NewName
     plan: RoutePlan
     if_epoch: Annotated[int, Field(ge=0, strict=True)] | None = None
 
@@ -35,6 +36,7 @@ class AdoptRoute(_Command):
     """Makes a version the champion of a model that has no route yet; nothing where it has one."""
 
     command: Literal["adopt_route"] = "adopt_route"
+    model: NewName
     version: Word
 
 
@@ -82,6 +84,7 @@ class PublishModel(_Command):
     """Announces a version that lies in the store: it is verified, and then ready or refused."""
 
     command: Literal["publish_model"] = "publish_model"
+    model: NewName
     version: Word
 
 

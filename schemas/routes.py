@@ -5,7 +5,8 @@ import re
 from hashlib import sha256
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 StrategyName = Literal["champion", "canary", "blue_green", "shadow", "ab", "champion_challenger", "bandit"]
 Action = Literal["adopted", "set", "promoted", "rolled_back", "ramped", "reweighed", "removed"]
@@ -14,6 +15,20 @@ Action = Literal["adopted", "set", "promoted", "rolled_back", "ramped", "reweigh
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 Word = Annotated[str, Field(pattern=rf"^{WORD.pattern}$")]
 """A model's name or version: it becomes a folder, a topic key and a metric label."""
+TAKEN = frozenset({"metrics", "shadow-analysis"})
+"""No model's names: `GET /router/{name}` answers for these with something else."""
+
+
+def _free(name: str) -> str:
+    if name in TAKEN:
+        raise PydanticCustomError(
+            "taken", "is no model's name, as GET /router/{name} is taken: choose another", {"name": name}
+        )
+    return name
+
+
+NewName = Annotated[Word, AfterValidator(_free)]
+"""The name of a model that is about to have a version or a route."""
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, strict=True)]
 Milliseconds = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 Count = Annotated[int, Field(ge=1, strict=True)]

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from schemas.errors import BadSettings
+from schemas.routes import NewName
 
 DEVELOPMENT_SECRET = "weir-development-master-secret-not-for-production"  # noqa: S105
 
@@ -81,7 +82,9 @@ class Settings(BaseModel):
     model_store: Annotated[
         str, Field(description="Where bundles lie: file:///path, file://path or s3://bucket/prefix.")
     ] = "file://.weir/models"
-    model_name: Annotated[str, Field(description="The model that scorers serve, and adopt without a route.")] = "churn"
+    model_name: Annotated[NewName, Field(description="The model that scorers serve, and adopt without a route.")] = (
+        "churn"
+    )
 
     shadow_budget_s: Annotated[
         float,

@@ -6,8 +6,19 @@ import pytest
 
 from schemas.keys import Credential
 from schemas.platform_key import platform_credential
-from schemas.routes import MOST_REVISIONS
-from tests.agents.control import ADMIN, FORMER, PLATFORM, Desk, FakeEvidence, canary, champion, given, outcomes
+from schemas.routes import MOST_REVISIONS, TAKEN
+from tests.agents.control import (
+    ADMIN,
+    FORMER,
+    PLATFORM,
+    Desk,
+    FakeEvidence,
+    FakeModels,
+    canary,
+    champion,
+    given,
+    outcomes,
+)
 from tests.agents.scorer import credential
 
 
@@ -225,6 +236,22 @@ async def test_a_text_or_a_bool_is_no_number_and_a_text_is_no_yes(desk: Desk) ->
     outcome = await desk.ask(command="rollback", model="churn", if_epoch=True)
     assert [field["field"] for field in outcome.fields or ()] == ["if_epoch"]
     assert desk.route().epoch == 2
+
+
+@pytest.mark.parametrize("model", sorted(TAKEN))
+async def test_a_name_that_the_router_has_taken_gets_no_version_and_no_route(model: str) -> None:
+    desk = Desk(models=FakeModels(models=(model,)))
+    for command in (
+        {"command": "publish_model", "version": "v1"},
+        {"command": "set_route", "plan": champion("v1")},
+        {"command": "adopt_route", "version": "v1"},
+    ):
+        refused = await desk.ask(model=model, **command, by=PLATFORM)
+        [told] = refused.fields or ()
+        assert (refused.code, told["field"]) == ("invalid_request", "model")
+        assert told["reason"] == f"is no model's name, as GET /router/{model} is taken: choose another"
+    removed = await desk.ask(command="remove_route", model=model)
+    assert removed.code == "unknown_model", "what has such a name already can be removed"
 
 
 async def test_a_model_without_a_route_adopts_one_and_one_that_has_keeps_it(desk: Desk) -> None:

@@ -18,6 +18,7 @@ from models.publishing import bundled
 from models.signature_file import SignatureFile, read_signature_file
 from models.simulate import customer_rows
 from schemas.errors import BundleRefused, InvalidRequest
+from schemas.routes import TAKEN
 from tests.models.graphs import chain
 from tests.models.test_onnx import graph
 
@@ -172,6 +173,12 @@ def test_a_pickle_by_name_is_refused() -> None:
 @pytest.mark.parametrize("name", ["", "../up", "a/b", "ä", "a" * 101])
 def test_a_name_that_could_not_be_stored_is_refused(name: str) -> None:
     with pytest.raises(InvalidRequest, match="is no model name: use letters"):
+        publish(graph(), name=name)
+
+
+@pytest.mark.parametrize("name", sorted(TAKEN))
+def test_a_name_that_the_router_has_taken_is_refused(name: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"'{name}' is no model's name, as GET /router/{name} is taken: choose"):
         publish(graph(), name=name)
 
 

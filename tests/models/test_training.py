@@ -119,6 +119,7 @@ def test_the_profile_holds_the_answers_to_rows_that_were_not_fitted(bundle: Bund
     ("changes", "problem"),
     [
         ({"name": "../churn"}, "is no model name"),
+        ({"name": "metrics"}, "as GET /router/metrics is taken: choose another"),
         ({"algorithm": "oracle"}, "unknown algorithm 'oracle': choose one of logistic_regression"),
         ({"label": "gone"}, "no column 'gone'"),
     ],

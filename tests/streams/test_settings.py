@@ -63,6 +63,12 @@ def test_a_previous_master_secret_is_none_unless_given_and_a_short_one_is_named(
         Settings.read({"WEIR_MASTER_SECRET_PREVIOUS": "short"})
 
 
+@pytest.mark.parametrize("name", ["metrics", "a/b"])
+def test_a_model_that_nobody_could_ask_for_is_none_to_serve(name: str) -> None:
+    with pytest.raises(BadSettings, match="MODEL_NAME"):
+        Settings.read({"MODEL_NAME": name})
+
+
 def test_the_prefix_stands_before_every_topic() -> None:
     assert Settings.read({"TOPIC_PREFIX": "eu-"}).topic("feedback") == "eu-feedback"
 

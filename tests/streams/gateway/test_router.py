@@ -12,7 +12,7 @@ from schemas.control_state import ControlState
 from schemas.errors import Unavailable
 from schemas.keys import Credential
 from schemas.registry import RegistryEntry
-from schemas.routes import Route
+from schemas.routes import TAKEN, Route
 from streams.gateway.router import router_routes
 from tests.agents.control import NOW, canary
 from tests.streams.gateway.fakes import Gateway
@@ -181,6 +181,12 @@ async def test_what_is_not_known_is_answered_with_what_is(monitor: httpx.AsyncCl
     control.state = control.state.with_route(then(None, "v1").model_copy(update={"model": "fraud"}))
     response = await monitor.get("/router/metrics")
     assert (response.status_code, "known are churn, fraud" in response.text) == (422, True)
+
+
+def test_the_names_that_no_model_may_have_are_the_routers_own_pages(control: Control) -> None:
+    paths = router_routes(control, control.give, control.count, control.count)
+    own = {path.path.removeprefix("/router/") for path in paths if "GET" in (path.methods or ())} - {"/router"}
+    assert {name for name in own if "/" not in name and "{" not in name} == TAKEN
 
 
 async def test_without_a_control_agent_the_caller_is_told_to_come_back(
