@@ -16,7 +16,7 @@ from models.signature import Signature
 from models.tasks import columns_of, scores_of
 from schemas.headers import CURRENT_SCHEMA, SCHEMA_VERSION
 from schemas.message import Batch, Emission, Record
-from schemas.sketches import SKETCHED, CellSketch, SlotSketch, encode_sketch
+from schemas.sketches import OTHERS, SKETCHED, CellSketch, encode_sketch
 
 _HEADERS = ((SCHEMA_VERSION, CURRENT_SCHEMA),)
 
@@ -39,19 +39,19 @@ References = Callable[[str, str], Awaitable[Watched | None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
-    """The rows of one version in one slot of time."""
+class Counted:
+    """Rows of one version. rows: by the key that sent them. times: how many by the slot that they were asked for in."""
 
-    sketch: Sketch
-    keys: Counter[str]
+    rows: dict[str, Sketch] = field(default_factory=dict)
+    times: Counter[int] = field(default_factory=Counter)
 
-    def add(self, other: "Slot") -> None:
-        self.sketch.merge(other.sketch)
-        self.keys.update(other.keys)
-
-
-Slots = dict[tuple[Version, int], Slot]
-"""(version, when the slot begins in epoch milliseconds) -> its rows."""
+    def add(self, other: "Counted") -> None:
+        for key_id, sketch in other.rows.items():
+            if key_id in self.rows:
+                self.rows[key_id].merge(sketch)
+            else:
+                self.rows[key_id] = sketch
+        self.times.update(other.times)
 
 
 @dataclass(slots=True)
@@ -60,13 +60,13 @@ class Cell:
 
     number: int
     last: int = -1
-    slots: Slots = field(default_factory=dict)
+    versions: dict[Version, Counted] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     place: Place
-    start_ms: int
+    slot_ms: int
     key_id: str
     answer: ScoredRow
 
@@ -76,7 +76,7 @@ class Sketching:
     """The stage: for each place of the batch and each version there, a sketch of all that was read of it.
 
     After a restart places are read again from their beginnings: what was counted then is counted again, and once.
-    slot_ms: the length of a slot of time; 0 where time does not count.
+    slot_ms: how long a slot of time is.
     """
 
     references: References
@@ -88,8 +88,13 @@ class Sketching:
     async def __call__(self, batch: Batch) -> list[Emission]:
         rows, ends = self._read(batch.records)
         # All that may fail comes before anything is kept: the batch may be asked again.
-        found = [(place, slots) for version, some in rows.items() for place, slots in await self._count(version, some)]
-        emissions = [emission for place in ends for emission in self._keep(batch.topic, place, ends[place], found)]
+        found: dict[Place, list[tuple[Version, Counted]]] = {place: [] for place in ends}
+        for asked, some in rows.items():
+            for place, version, counted in await self._count(asked, some):
+                found[place].append((version, counted))
+        emissions = [
+            emission for place, some in found.items() for emission in self._keep(batch.topic, place, ends[place], some)
+        ]
         batch.needed.update({partition: cell.number * SKETCHED for partition, cell in self._open.items()})
         return emissions
 
@@ -117,55 +122,46 @@ class Sketching:
         result = read_scored(record)
         if result is None or result.status != "ok" or result.model is None or result.model_version is None:
             return
-        start_ms = result.requested_ms // self.slot_ms * self.slot_ms if self.slot_ms else 0
-        some, key_id = rows[result.model, result.model_version], result.key_id or ""
-        some.extend(Row(place, start_ms, key_id, answer) for answer in result.answers())
+        slot_ms = result.requested_ms // self.slot_ms * self.slot_ms
+        some, key_id = rows[result.model, result.model_version], result.key_id or OTHERS
+        some.extend(Row(place, slot_ms, key_id, answer) for answer in result.answers())
 
-    async def _count(self, version: Version, rows: Sequence[Row]) -> list[tuple[Place, Slots]]:
+    async def _count(self, version: Version, rows: Sequence[Row]) -> list[tuple[Place, Version, Counted]]:
         watched = await self.references(*version)
         if watched is None:
             self.counters.unsketched("no_reference", len(rows))
             return []
         encoded = encode(watched.signature, [row.answer.features for row in rows])
         answers = _answers(watched.signature, rows)
-        by_slot: dict[tuple[Place, int], list[int]] = defaultdict(list)
+        by_place: dict[tuple[Place, str], list[int]] = defaultdict(list)
         for i, row in enumerate(rows):
             if i not in encoded.errors:
-                by_slot[row.place, row.start_ms].append(i)
-        found: list[tuple[Place, Slots]] = []
-        for (place, start_ms), some in by_slot.items():
-            slot = Slot(Sketch(watched.reference), Counter(rows[i].key_id for i in some))
-            slot.sketch.add(encoded.matrix[some], answers[some])
-            found.append((place, {(version, start_ms): slot}))
+                by_place[row.place, row.key_id].append(i)
+        found: list[tuple[Place, Version, Counted]] = []
+        for (place, key_id), some in by_place.items():
+            sketch = Sketch(watched.reference)
+            sketch.add(encoded.matrix[some], answers[some])
+            found.append((place, version, Counted({key_id: sketch}, Counter(rows[i].slot_ms for i in some))))
         self.counters.sketched(version[1], len(rows) - len(encoded.errors))
         if encoded.errors:
             self.counters.unsketched("other_features", len(encoded.errors))
         return found
 
-    def _keep(self, topic: str, place: Place, end: int, found: Sequence[tuple[Place, Slots]]) -> list[Emission]:
+    def _keep(self, topic: str, place: Place, end: int, found: Sequence[tuple[Version, Counted]]) -> list[Emission]:
         """Add what was found of a place to what is kept of it, and say what is known of it now."""
         partition, number = place
         cell = self._open.get(partition)
         if cell is None or cell.number != number:
             cell = self._open[partition] = Cell(number)
         cell.last = end
-        touched: dict[Version, None] = {}
-        for where, slots in found:
-            for (version, start_ms), slot in slots.items() if where == place else ():
-                touched[version] = None
-                if (kept := cell.slots.get((version, start_ms))) is None:
-                    cell.slots[version, start_ms] = slot
-                else:
-                    kept.add(slot)
-        return [self._emission(topic, partition, cell, version) for version in touched]
+        for version, counted in found:
+            cell.versions.setdefault(version, Counted()).add(counted)
+        return [self._emission(topic, partition, cell, version) for version in dict(found)]
 
     def _emission(self, topic: str, partition: int, cell: Cell, version: Version) -> Emission:
-        slots = tuple(
-            SlotSketch(start_ms, sketch_bytes(slot.sketch), slot.keys)
-            for (whose, start_ms), slot in cell.slots.items()
-            if whose == version
-        )
-        message = CellSketch(*version, topic, partition, cell.number, cell.last, slots)
+        counted = cell.versions[version]
+        rows = {key_id: sketch_bytes(sketch) for key_id, sketch in counted.rows.items()}
+        message = CellSketch(*version, topic, partition, cell.number, cell.last, rows, counted.times)
         return Emission(self.sketches, version_key(version), encode_sketch(message), _HEADERS)
 
 

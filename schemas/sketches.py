@@ -1,4 +1,4 @@
-"""What lies on `feature-sketches`: how rows were distributed, part by part of the results, and how late it is."""
+"""What lies on `feature-sketches`: how rows were distributed, part by part of the results, and what time it is."""
 
 from collections.abc import Mapping
 
@@ -9,17 +9,8 @@ from schemas.errors import Undecodable
 
 SKETCHED = 256
 """Offsets of a source partition that one sketch is about: from a multiple of it to before the next."""
-
-
-class SlotSketch(Struct, frozen=True, array_like=True):
-    """The rows of one slot of time. start_ms: when it begins, epoch milliseconds. sketch: as `models.drift` writes it.
-
-    keys: rows by the id of the API key that sent them.
-    """
-
-    start_ms: int
-    sketch: bytes
-    keys: Mapping[str, int]
+OTHERS = ""
+"""Whose rows are not told apart."""
 
 
 class CellSketch(Struct, frozen=True, tag="cell"):
@@ -27,6 +18,9 @@ class CellSketch(Struct, frozen=True, tag="cell"):
 
     A later one of the same place takes the place of an earlier one, which is a part of it; one that comes again is the
     same, as what it counts is read again from the beginning of its place.
+
+    rows: by the id of the API key that sent them, each a sketch as `models.drift` writes it. times: how many rows were
+    asked for in each slot of time, by when it begins, epoch milliseconds.
     """
 
     model: str
@@ -35,11 +29,12 @@ class CellSketch(Struct, frozen=True, tag="cell"):
     partition: int
     cell: int
     last: int
-    slots: tuple[SlotSketch, ...]
+    rows: Mapping[str, bytes]
+    times: Mapping[int, int]
 
 
 class Tick(Struct, frozen=True, tag="tick"):
-    """It is as late as this, whatever comes or does not: a window ends though nobody asks any more."""
+    """It is as late as this, epoch milliseconds: a window ends though nobody asks any more."""
 
     at_ms: int
 
@@ -48,11 +43,9 @@ encode_sketch = Encoder().encode
 _decoder: Decoder[CellSketch | Tick] = Decoder(CellSketch | Tick)
 
 
-def read_cell(value: bytes | None) -> CellSketch | Tick:
+def read_sketched(value: bytes | None) -> CellSketch | Tick:
     """Raises Undecodable saying what is wrong."""
-    if value is None:
-        raise Undecodable("invalid", "a feature sketch has a value")
     try:
-        return _decoder.decode(value)
+        return _decoder.decode(value or b"")
     except DecodeError as error:
         raise Undecodable("invalid", f"not a feature sketch: {error}") from None

@@ -43,21 +43,25 @@ def traffic(random: Random, count: int) -> list[Record]:
     return records
 
 
-def counted(emissions: Sequence[Emission]) -> dict[tuple[str, int], tuple[Sketch, Counter[str]]]:
-    """(version, slot) -> its rows and its keys, by the last that was said of each cell."""
+def counted(emissions: Sequence[Emission]) -> dict[str, tuple[dict[str, Sketch], Counter[int]]]:
+    """version -> its rows by key, and by time, by the last that was said of each place."""
     last: dict[tuple[str, int, int], CellSketch] = {}
     for said in cells(emissions):
         place = said.version, said.partition, said.cell
         if place not in last or last[place].last <= said.last:
             last[place] = said
-    found: dict[tuple[str, int], tuple[Sketch, Counter[str]]] = {}
+    found: dict[str, tuple[dict[str, Sketch], Counter[int]]] = {}
     for said in last.values():
-        reference = VERSIONS["m", said.version].reference
-        for slot in said.slots:
-            sketch, keys = found.setdefault((said.version, slot.start_ms), (Sketch(reference), Counter()))
-            sketch.merge(read_sketch(reference, slot.sketch))
-            keys.update(slot.keys)
+        rows, times = found.setdefault(said.version, ({}, Counter()))
+        for key_id, sketch in sketches_of(said).items():
+            rows.setdefault(key_id, Sketch(sketch.reference)).merge(sketch)
+        times.update(said.times)
     return found
+
+
+def sketches_of(said: CellSketch) -> dict[str, Sketch]:
+    reference = VERSIONS[said.model, said.version].reference
+    return {key_id: read_sketch(reference, content) for key_id, content in said.rows.items()}
 
 
 async def in_batches(random: Random, records: Sequence[Record], crashes: bool) -> list[Emission]:
@@ -87,8 +91,9 @@ async def test_every_row_counts_once_however_batches_are_cut_and_repeated(seed: 
     whole = counted(await stage(FakeReferences(VERSIONS))(batch(sorted(records, key=lambda r: r.partition))))
     found = counted(await in_batches(random, records, crashes))
     assert found == whole
-    assert sum(sketch.rows for sketch, _ in whole.values()) > 400
-    assert all(sum(keys.values()) == sketch.rows for sketch, keys in whole.values())
+    rows = {version: sum(sketch.rows for sketch in by_key.values()) for version, (by_key, _) in whole.items()}
+    assert sum(rows.values()) > 400
+    assert rows == {version: sum(times.values()) for version, (_, times) in whole.items()}
 
 
 @pytest.mark.contract("D2")
@@ -99,7 +104,7 @@ async def test_partitions_together_are_as_one() -> None:
     alone = await stage()(batch([result(i, **row) for i, row in enumerate(rows)]))
     reference = VERSIONS["m", "v1"].reference
     parts, whole = (
-        merged(reference, [read_sketch(reference, slot.sketch) for said in cells(some) for slot in said.slots])
+        merged(reference, [sketch for said in cells(some) for sketch in sketches_of(said).values()])
         for some in (apart, alone)
     )
     assert (parts, parts.rows) == (whole, 300)
@@ -109,7 +114,7 @@ async def test_rows_belong_to_the_time_of_their_request() -> None:
     random = Random(4)
     records = [result(i, at_ms=NOON_MS + i * SLOT_MS // 2, **answer(random)) for i in range(4)]
     [said] = cells(await stage()(batch(records)))
-    assert [slot.start_ms for slot in said.slots] == [NOON_MS, NOON_MS + SLOT_MS]
+    assert said.times == {NOON_MS: 2, NOON_MS + SLOT_MS: 2}
 
 
 async def test_what_is_not_read_again_is_committed() -> None:
@@ -124,7 +129,7 @@ async def test_a_batch_that_failed_is_counted_once_when_it_is_asked_again() -> N
     with pytest.raises(Unavailable):
         await sketching(given)
     [said] = cells(await sketching(given))
-    assert sum(said.slots[0].keys.values()) == 1
+    assert said.times == {NOON_MS: 1}
     assert await sketching(given) == []
 
 
@@ -147,5 +152,6 @@ async def test_rows_that_nothing_is_known_of_are_counted_apart() -> None:
 async def test_an_answer_that_is_none_counts_as_missing(predictions: list[float | None]) -> None:
     row: dict[str, Any] = {**answer(Random(6)), "predictions": predictions}
     [said] = cells(await stage()(batch([result(0, **row)])))
-    found = read_sketch(VERSIONS["m", "v1"].reference, said.slots[0].sketch).distributions()
+    [sketch] = sketches_of(said).values()
+    found = sketch.distributions()
     assert (found[-1].missing, [column.missing for column in found[:-1]]) == (1, [0, 0, 0])

@@ -14,11 +14,11 @@ from models.drift import reference_of
 from models.profile import reference_profile
 from models.signature import Feature, Signature
 from schemas.message import Batch, Emission, Record
-from schemas.sketches import CellSketch, read_cell
+from schemas.sketches import CellSketch, read_sketched
 from schemas.wire import encode
 
 TOPIC, SKETCHES = "prediction-results", "feature-sketches"
-SLOT_MS = 60_000
+SLOT_MS = 10_000
 NOON_MS = int(datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp() * 1000)
 METHODS = ("card", "cash")
 SIGNATURE = Signature(
@@ -102,6 +102,6 @@ def batch(records: Sequence[Record]) -> Batch:
 
 def cells(emissions: Sequence[Emission]) -> Iterator[CellSketch]:
     for emission in emissions:
-        read = read_cell(emission.value)
+        read = read_sketched(emission.value)
         assert isinstance(read, CellSketch)
         yield read
