@@ -18,6 +18,7 @@ from schemas.message import Emission
 from streams.bring_up import local_settings
 from streams.cli.key_output import json_option, reason_option
 from streams.cli.quiet import tell_once
+from streams.cli.seconds import Seconds
 from streams.commands import outcome_of, platform_command
 from streams.gateway.pending import Pending
 from streams.gateway.replies import ReplyReader
@@ -26,7 +27,9 @@ from streams.requests import ReplyTo
 from streams.settings import Settings
 from streams.topics import MODEL_REGISTRY, MODEL_ROUTES, PREDICTION_REPLIES
 
-timeout_option = click.option("--timeout", default=15.0, show_default=True, help="Seconds to wait for the outcome.")
+timeout_option = click.option(
+    "--timeout", type=Seconds(), default=15.0, show_default=True, help="How long to wait for the outcome."
+)
 
 
 def command_options(verb: Callable[..., None]) -> Callable[..., None]:

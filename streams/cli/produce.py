@@ -18,6 +18,7 @@ from schemas.errors import BadSettings, Unavailable
 from streams.bring_up import local_settings
 from streams.cli.lines import Bad, Reading, read_csv, read_jsonl
 from streams.cli.quiet import tell_once
+from streams.cli.seconds import Seconds
 from streams.cli.sent import Sent
 from streams.client import Ask, OnLimit, WeirClient
 from streams.limit_wait import ON_LIMIT
@@ -33,7 +34,9 @@ BATCH = 500
 @click.option("--model", help="Model asked for, where a line names none.")
 @click.option("--format", "kind", type=click.Choice(["csv", "jsonl"]), help="By the file's name otherwise.")
 @click.option("--wait/--no-wait", default=False, help="Wait for the results, count them by status and say why.")
-@click.option("--timeout", default=30.0, show_default=True, help="Seconds that --wait gives a batch of results.")
+@click.option(
+    "--timeout", type=Seconds(), default=30.0, show_default=True, help="What --wait gives a batch of results."
+)
 @click.option(
     "--on-limit",
     type=click.Choice(ON_LIMIT),
