@@ -1,0 +1,53 @@
+"""Values that training did not have: more missing ones, unseen categories, numbers out of range."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from scipy.special import betainc
+
+from models.drift.base import Distribution
+
+Strange = Literal["missing", "unseen", "out_of_range"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """reference, current: shares of all rows. p_value: that such a rise is chance."""
+
+    kind: Strange
+    reference: float
+    current: float
+    p_value: float
+
+    @property
+    def risen(self) -> float:
+        return self.current - self.reference
+
+
+def rates(current: Distribution) -> tuple[Rate, ...]:
+    """Those that a feature of this kind can have; none where the window has no rows."""
+    return tuple(_rates(current)) if current.rows + current.missing else ()
+
+
+def _rates(current: Distribution) -> Iterator[Rate]:
+    reference = current.reference
+    before, now = reference.rows + reference.missing, current.rows + current.missing
+    yield _rate("missing", reference.missing, before, current.missing, now)
+    if reference.kind == "category":
+        yield _rate("unseen", int(reference.counts[0]), before, int(current.counts[0]), now)
+    elif reference.rows:
+        outside = int(current.counts[0] + current.counts[-1])
+        rate = _rate("out_of_range", 0, before, outside, now)
+        # They may be shared out between both ends in so many ways.
+        yield Rate(rate.kind, rate.reference, rate.current, min(rate.p_value * (outside + 1), 1.0))
+
+
+def _rate(kind: Strange, few: int, before: int, many: int, now: int) -> Rate:
+    """Of all that there are, how many lie in the window is binomial without a change.
+
+    Source: Przyborowski, Wilenski, "Homogeneity of results in testing samples from Poisson series" (1940); above
+    Fisher's exact p-value.
+    """
+    p_value = float(betainc(many, few + 1, now / (before + now))) if many else 1.0
+    return Rate(kind, few / before if before else 0.0, many / now, p_value)

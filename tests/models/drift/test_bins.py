@@ -1,0 +1,44 @@
+import numpy as np
+
+from models.drift import bins
+from tests.models.drift.worlds import column, compared
+
+RANDOM = np.random.default_rng(9)
+
+
+def test_a_number_has_about_ten_bins_of_equal_rank_and_what_lies_outside() -> None:
+    reference = RANDOM.lognormal(size=5000).astype(np.float32)
+    current = np.append(RANDOM.lognormal(size=1000) * 2, [-5, 1e9]).astype(np.float32)
+    below, *within, above = bins(compared("float", reference, current))
+    assert [piece.where for piece in (below, above)] == ["below", "above"]
+    assert (below.low, above.high, below.reference, above.reference) == (None, None, 0, 0)
+    assert len(within) == 10
+    assert all(abs(piece.reference - 500) <= 100 for piece in within)
+    for one, following in zip([below, *within], [*within, above], strict=True):
+        assert one.high == following.low
+    for piece in within:
+        assert piece.current == ((current > np.float32(piece.low)) & (current <= np.float32(piece.high))).sum()
+    assert sum(piece.current for piece in (below, *within, above)) == 1002
+
+
+def test_few_values_have_a_bin_each_at_most() -> None:
+    found = bins(compared("int", column(0, 0, 0, 1, 5), column(0, 1, 3)))
+    assert sum(piece.reference for piece in found) == 5
+    assert sum(piece.current for piece in found) == 3
+    assert len(found) <= 6
+
+
+def test_a_constant_has_one_bin() -> None:
+    assert [piece.reference for piece in bins(compared("float", column(2, 2), column(3)))] == [0, 2, 0]
+
+
+def test_a_text_has_its_categories_and_unseen_ones() -> None:
+    found = bins(compared("str", column(1, 1, 2, 0), column(2, 4, 0)))
+    assert [(piece.label, piece.reference, piece.current) for piece in found] == [
+        ("a", 2, 0),
+        ("b", 1, 1),
+        ("c", 0, 0),
+        ("d", 0, 1),
+        (None, 1, 1),
+    ]
+    assert [piece.where for piece in found] == ["category"] * 4 + ["unseen"]
