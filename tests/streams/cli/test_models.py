@@ -35,6 +35,18 @@ def test_training_publishes_a_bundle_that_list_and_show_know(store: str) -> None
     assert shown["metrics"]["rows"] == 80
 
 
+def test_a_model_has_the_outlier_detector_that_was_ordered(store: str) -> None:
+    order = ("train", "--rows", "400", "--detector", "half_space_trees", "--contamination", "0.05")
+    assert "half_space_trees, 0.05 of rows" in done(store, *order)
+    said = json.loads(done(store, "show", "churn", "--json"))["outliers"]
+    assert (said["detector"], said["contamination"]) == ("half_space_trees", 0.05)
+    (listed,) = json.loads(done(store, "list", "--json"))
+    assert "outliers" not in listed
+    refused = run(store, "train", "--rows", "400", "--contamination", "0.9")
+    assert isinstance(refused.exception, InvalidRequest)
+    assert "contamination 0.9 is no share of outliers: give a number above 0 and up to 0.5" in str(refused.exception)
+
+
 def test_models_of_a_bucket_are_trained_listed_and_shown(s3_bucket: str) -> None:
     given = ("--store", f"s3://{s3_bucket}/models")
     trained = json.loads(done("", "train", "--rows", "400", "--json", *given))
