@@ -162,3 +162,11 @@ class MonitorCounters(Protocol):
     def unsketched(self, reason: str, count: int) -> None:
         """Rows that were not. reason: `no_reference`, `other_features`, `crashed`."""
         ...
+
+    def filled(self, model: str, model_version: str, fill: float) -> None:
+        """How full a version's present window is, 0..1."""
+        ...
+
+    def judged(self, model: str, model_version: str, phases: Sequence[str]) -> None:
+        """A window was judged; what it did to episodes of drift."""
+        ...

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from agents.drift_messages import HEADERS, Version, version_key
 from agents.ports import MonitorCounters
 from agents.sketched import ScoredRow, read_scored
 from models.drift import Reference, Sketch, sketch_bytes
@@ -14,14 +15,9 @@ from models.features import encode
 from models.profile import answer_column
 from models.signature import Signature
 from models.tasks import columns_of, scores_of
-from schemas.headers import CURRENT_SCHEMA, SCHEMA_VERSION
 from schemas.message import Batch, Emission, Record
 from schemas.sketches import OTHERS, SKETCHED, CellSketch, encode_sketch
 
-_HEADERS = ((SCHEMA_VERSION, CURRENT_SCHEMA),)
-
-Version = tuple[str, str]
-"""(model, version)."""
 Place = tuple[int, int]
 """A cell: (partition, which multiple of `SKETCHED` it begins at)."""
 
@@ -162,12 +158,7 @@ class Sketching:
         counted = cell.versions[version]
         rows = {key_id: sketch_bytes(sketch) for key_id, sketch in counted.rows.items()}
         message = CellSketch(*version, topic, partition, cell.number, cell.last, rows, counted.times)
-        return Emission(self.sketches, version_key(version), encode_sketch(message), _HEADERS)
-
-
-def version_key(version: Version) -> bytes:
-    """The key of a version's records on the monitor's topics."""
-    return "/".join(version).encode()
+        return Emission(self.sketches, version_key(version), encode_sketch(message), HEADERS)
 
 
 def _answers(signature: Signature, rows: Sequence[Row]) -> npt.NDArray[np.float32]:

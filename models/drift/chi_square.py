@@ -33,7 +33,7 @@ class ChiSquare:
             return Measured(0.0, 1.0)
         expected = np.outer(sizes, table.sum(axis=0)) / whole
         statistic = float(((table - expected) ** 2 / expected).sum())
-        return Measured(min(np.sqrt(statistic / whole), 1.0), float(chdtrc(table.shape[1] - 1, statistic)))
+        return Measured(min(float(np.sqrt(statistic / whole)), 1.0), float(chdtrc(table.shape[1] - 1, statistic)))
 
 
 def _pooled(table: FloatVector, least: float) -> FloatVector:

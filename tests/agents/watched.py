@@ -47,12 +47,20 @@ class FakeMonitorCounters:
 
     rows: Counter[str] = field(default_factory=Counter)
     lost: Counter[str] = field(default_factory=Counter)
+    fill: dict[str, float] = field(default_factory=dict)
+    phases: Counter[str] = field(default_factory=Counter)
 
     def sketched(self, model_version: str, count: int) -> None:
         self.rows[model_version] += count
 
     def unsketched(self, reason: str, count: int) -> None:
         self.lost[reason] += count
+
+    def filled(self, model: str, model_version: str, fill: float) -> None:
+        self.fill[model_version] = fill
+
+    def judged(self, model: str, model_version: str, phases: Sequence[str]) -> None:
+        self.phases.update(phases)
 
 
 @dataclass

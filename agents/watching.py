@@ -1,0 +1,186 @@
+"""The monitor's second stage: the sketches of a model version become windows, each judged once, and drifts events."""
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from agents.drift_messages import HEADERS, Version, event_record, version_key, window_record
+from agents.ports import MonitorCounters
+from agents.sketching import References, Watched
+from agents.watch import Watch, resumed
+from models.drift import DriftState, Rules, Sources, Window, advance, judge
+from schemas.errors import Undecodable
+from schemas.message import Batch, Emission, Record
+from schemas.sketches import CellSketch, Tick, read_sketched
+
+SAVED_EVERY = 500
+"""Sketches after which a version is saved though its window is not over: not many more are read again."""
+
+States = Callable[[bytes], Awaitable[bytes | None]]
+"""The last state that was saved under a key, whoever did. Raises Unavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchOutlets:
+    """Where the emissions go."""
+
+    events: str
+    windows: str
+    states: str
+
+
+@dataclass(slots=True)
+class _Followed:
+    """A version that is watched here. unsaved: the offset of the first sketch that no saved state counts.
+
+    saving: the state that the next batch's emissions save; after: the first sketch that it does not count.
+    """
+
+    partition: int
+    watch: Watch
+    unsaved: int | None = None
+    saving: bytes | None = None
+    after: int | None = None
+
+    def save(self) -> None:
+        self.saving, self.after = self.watch.saved(), None
+
+
+@dataclass(slots=True)
+class Watching:
+    """The stage. Its batches are delivered one after the other: a state is saved once all that it led to is delivered.
+
+    window_ms: how long a window is at least; it ends with the first sketch, or tick, that finds it as long and full.
+    """
+
+    references: References
+    states: States
+    counters: MonitorCounters
+    rules: Rules
+    window_ms: int
+    slot_ms: int
+    outlets: WatchOutlets
+    _followed: dict[Version, _Followed] = field(default_factory=dict)
+    _next: dict[int, int] = field(default_factory=dict)
+
+    async def __call__(self, batch: Batch) -> list[Emission]:
+        self._let_go(batch.records)
+        said = [(record, message) for record in batch.records if (message := self._read(record)) is not None]
+        # All that may fail comes before anything is counted: the batch may be asked again.
+        for version, partition in {
+            (message.model, message.version): record.partition
+            for record, message in said
+            if isinstance(message, CellSketch)
+        }.items():
+            await self._follow(version, partition)
+        emissions = list(self._saved())
+        for record, message in said:
+            emissions += self._tick(record, message) if isinstance(message, Tick) else self._take(record, message)
+        self._next.update({partition: last + 1 for partition, last in batch.last_offsets().items()})
+        self._keep(batch)
+        return emissions
+
+    def give_up(self, record: Record, attempts: int, error_id: str) -> list[Emission]:
+        """Nothing in place of a sketch that keeps crashing the monitor."""
+        self.counters.unsketched("crashed", 1)
+        return []
+
+    def _let_go(self, records: Sequence[Record]) -> None:
+        """Forget what another monitor may have gone on with: of a partition that is not read on from where it was."""
+        first: dict[int, int] = {}
+        for record in records:
+            first.setdefault(record.partition, record.offset)
+        gone = {partition for partition, offset in first.items() if self._next.get(partition) != offset}
+        for version, followed in list(self._followed.items()):
+            if followed.partition in gone:
+                del self._followed[version]
+
+    def _read(self, record: Record) -> CellSketch | Tick | None:
+        try:
+            return read_sketched(record.value)
+        except Undecodable:
+            self.counters.unsketched("not_a_sketch", 1)
+            return None
+
+    async def _follow(self, version: Version, partition: int) -> None:
+        if version in self._followed:
+            return
+        watched = await self.references(*version)
+        if watched is not None:
+            saved = await self.states(version_key(version))
+            self._followed[version] = _Followed(partition, _watch(version, watched, saved))
+
+    def _saved(self) -> Iterator[Emission]:
+        """The states that the last batch led to, now that its events are delivered."""
+        for version, followed in self._followed.items():
+            if followed.saving is not None:
+                yield Emission(self.outlets.states, version_key(version), followed.saving, HEADERS)
+                followed.saving, followed.unsaved, followed.after = None, followed.after, None
+
+    def _take(self, record: Record, said: CellSketch) -> list[Emission]:
+        version = said.model, said.version
+        followed = self._followed.get(version)
+        if followed is None or record.offset <= followed.watch.offset:
+            return []
+        try:
+            followed.watch.take(said)
+        except Undecodable:
+            self.counters.unsketched("other_reference", sum(said.times.values()))
+        followed.watch.offset = record.offset
+        followed.unsaved = record.offset if followed.unsaved is None else followed.unsaved
+        if followed.saving is not None and followed.after is None:
+            followed.after = record.offset
+        return self._look(version, followed, record, followed.watch.newest_ms)
+
+    def _tick(self, record: Record, tick: Tick) -> list[Emission]:
+        here = [(version, one) for version, one in self._followed.items() if one.partition == record.partition]
+        emissions: list[Emission] = []
+        for version, followed in here:
+            if record.offset > followed.watch.offset:
+                emissions += self._look(version, followed, record, tick.at_ms)
+        return emissions
+
+    def _look(self, version: Version, followed: _Followed, record: Record, now_ms: int) -> list[Emission]:
+        """What a version's window is judged to be where it is over."""
+        watch, begun_ms = followed.watch, followed.watch.begun_ms
+        rows = watch.count
+        over = begun_ms is not None and rows >= self.rules.window_rows and now_ms - begun_ms >= self.window_ms
+        self.counters.filled(*version, 0.0 if over else min(rows / self.rules.window_rows, 1.0))
+        if begun_ms is None or not over:
+            since = record.offset if followed.unsaved is None else followed.unsaved
+            if followed.saving is None and record.offset - since >= SAVED_EVERY:
+                followed.save()
+            return []
+        ended_ms = watch.newest_ms + self.slot_ms
+        window = Window(f"{record.partition}@{record.offset}", _moment(begun_ms), _moment(ended_ms))
+        verdict = judge(watch.reference, watch.whole(), self.rules)
+        sources = Sources(watch.rows, {key_id: sketch.rows for key_id, sketch in watch.rows.items()}, watch.before)
+        drift, events = advance(watch.drift, window, verdict, self.rules, sources)
+        late = watch.late
+        watch.next(drift, ended_ms)
+        watch.offset = record.offset
+        followed.save()
+        self.counters.judged(*version, [event.phase for event in events])
+        told = [event_record(self.outlets.events, event) for event in events]
+        return [*told, window_record(self.outlets.windows, version, window, verdict, late)]
+
+    def _keep(self, batch: Batch) -> None:
+        """What a restart reads again: all that no saved state counts."""
+        for followed in self._followed.values():
+            if followed.unsaved is not None:
+                known = batch.needed.get(followed.partition, followed.unsaved)
+                batch.needed[followed.partition] = min(known, followed.unsaved)
+
+
+def _watch(version: Version, watched: Watched, saved: bytes | None) -> Watch:
+    """The watch that was saved, or a new one: also where another reference's was, as of a version trained again."""
+    if saved is not None:
+        try:
+            return resumed(watched.reference, saved)
+        except (Undecodable, ValueError):
+            pass
+    return Watch(watched.reference, DriftState(*version))
+
+
+def _moment(at_ms: int) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000, UTC)

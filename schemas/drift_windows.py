@@ -1,0 +1,65 @@
+"""What lies on `drift-windows`: what each window of a model version was judged to be, drift or none."""
+
+from collections.abc import Mapping
+
+from msgspec import DecodeError, Struct, ValidationError
+from msgspec.json import Decoder, Encoder
+
+from schemas.drift_events import Count, Moment, Severity, Share, Subject
+from schemas.errors import Undecodable
+from schemas.result import SCHEMA_VERSION
+
+
+class FeatureWindow(Struct, frozen=True, gc=False):
+    """One feature of a window, or the predictions; what could not be measured is null.
+
+    state: `tested`, `constant`, `all_missing` or `no_reference`. distances: by every test that compares such a feature.
+    """
+
+    feature: str
+    subject: Subject
+    state: str
+    test: str
+    p_value: Share | None
+    distance: float | None
+    effect: Share
+    distances: Mapping[str, float]
+    drifted: bool
+
+
+class DriftWindow(Struct, frozen=True, gc=False):
+    """A window of one model version. window: its id, the same after a replay.
+
+    outcome: `tested`; `no_reference` of a model whose training nobody here saw. late_rows: of them, asked for before
+    the last window ended. threshold: the corrected one, p-values up to which are drift.
+    """
+
+    model: str
+    model_version: str
+    window: str
+    start: Moment
+    end: Moment
+    outcome: str
+    rows: Count
+    late_rows: Count
+    drift: bool
+    severity: Severity | None
+    correction: str
+    alpha: float
+    threshold: float | None
+    smallest_p: Share | None
+    features: tuple[FeatureWindow, ...]
+    schema_version: int = SCHEMA_VERSION
+
+
+encode_window = Encoder().encode
+_decode = Decoder(DriftWindow).decode
+
+
+def read_window(value: bytes | None) -> DriftWindow:
+    """The window in a record. Raises Undecodable."""
+    try:
+        return _decode(value or b"")
+    except (ValidationError, DecodeError, UnicodeDecodeError, RecursionError) as error:
+        reason = "invalid" if isinstance(error, ValidationError) else "not_json"
+        raise Undecodable(reason, f"not a drift window: {error}") from None
