@@ -1,6 +1,6 @@
 """The monitor's second stage: the sketches of a model version become windows, each judged once, and drifts events."""
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -16,8 +16,8 @@ from schemas.sketches import CellSketch, Tick, read_sketched
 SAVED_EVERY = 500
 """Sketches after which a version is saved though its window is not over: not many more are read again."""
 
-States = Callable[[bytes], Awaitable[bytes | None]]
-"""The last state that was saved under a key, whoever did. Raises Unavailable."""
+States = Callable[[], Awaitable[Mapping[bytes, bytes]]]
+"""The last state that was saved of each version, whoever did, as of now. Raises Unavailable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,10 @@ class Watching:
     outlets: WatchOutlets
     _followed: dict[Version, _Followed] = field(default_factory=dict)
     _next: dict[int, int] = field(default_factory=dict)
+    _known: Mapping[bytes, bytes] = field(default_factory=dict)
 
     async def __call__(self, batch: Batch) -> list[Emission]:
-        self._let_go(batch.records)
+        await self._let_go(batch.records)
         said = [(record, message) for record in batch.records if (message := self._read(record)) is not None]
         # All that may fail comes before anything is counted: the batch may be asked again.
         for version, partition in {
@@ -85,12 +86,14 @@ class Watching:
         self.counters.unsketched("crashed", 1)
         return []
 
-    def _let_go(self, records: Sequence[Record]) -> None:
+    async def _let_go(self, records: Sequence[Record]) -> None:
         """Forget what another monitor may have gone on with: of a partition that is not read on from where it was."""
         first: dict[int, int] = {}
         for record in records:
             first.setdefault(record.partition, record.offset)
         gone = {partition for partition, offset in first.items() if self._next.get(partition) != offset}
+        if gone:
+            self._known = await self.states()
         for version, followed in list(self._followed.items()):
             if followed.partition in gone:
                 del self._followed[version]
@@ -107,8 +110,9 @@ class Watching:
             return
         watched = await self.references(*version)
         if watched is not None:
-            saved = await self.states(version_key(version))
-            self._followed[version] = _Followed(partition, _watch(version, watched, saved))
+            self._followed[version] = _Followed(
+                partition, _watch(version, watched, self._known.get(version_key(version)))
+            )
 
     def _saved(self) -> Iterator[Emission]:
         """The states that the last batch led to, now that its events are delivered."""

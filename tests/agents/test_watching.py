@@ -41,8 +41,8 @@ class FakeStates:
 
     saved: dict[bytes, bytes] = field(default_factory=dict)
 
-    async def __call__(self, key: bytes) -> bytes | None:
-        return self.saved.get(key)
+    async def __call__(self) -> dict[bytes, bytes]:
+        return dict(self.saved)
 
 
 @dataclass
