@@ -41,5 +41,6 @@ def configure_logging(role: str, level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines(role))
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.captureWarnings(True)  # a model's, of numbers that are too large
     for noisy in NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)

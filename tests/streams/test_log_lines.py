@@ -2,6 +2,7 @@
 
 import json
 import logging
+import subprocess
 import sys
 
 import pytest
@@ -34,3 +35,14 @@ def test_no_log_line_holds_a_key_whoever_logs() -> None:
     line = JsonLines("gateway").format(record)
     assert api_key[8:16] not in line
     assert line.count("sk_live_…") == 3
+
+
+def test_a_librarys_warning_is_a_log_line_too() -> None:
+    code = (
+        "import warnings; from streams.log_lines import configure_logging\n"
+        "configure_logging('scorer', 'INFO'); warnings.warn('overflow encountered', RuntimeWarning)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    [line] = ended.stderr.splitlines()
+    told = json.loads(line)
+    assert (told["level"], told["role"], "overflow encountered" in told["message"]) == ("WARNING", "scorer", True)
