@@ -13,11 +13,11 @@ from models.signature import FloatVector, Signature
 
 
 def fitted(
-    wanted: Order, signature: Signature, fitting: Matrix, validation: Matrix, profile: Profile | None, seed: int
+    wanted: Order, signature: Signature, fitting: Matrix, others: Matrix, profile: Profile | None, seed: int
 ) -> tuple[Outliers, bytes]:
     """What the manifest says, and the graph that `load` takes.
 
-    fitting: encoded rows [n, n_features] that are learned. validation: rows that are not, as those that were learned
+    fitting: encoded rows [n, n_features] that are learned. others: rows that are not, as those that were learned
     look less odd than others of their kind; the threshold is theirs.
     Raises InvalidRequest for an unknown detector.
     """
@@ -25,7 +25,7 @@ def fitted(
     content = graph(method.fit(fitting, seed), len(signature.features), strict=method.strict)
     draft = Outliers(wanted.detector, wanted.contamination, 1.0, _typical(fitting, signature), ())
     known = opened(content, draft, signature)
-    threshold = threshold_of(known.score(validation), wanted.contamination)
+    threshold = threshold_of(known.score(others), wanted.contamination)
     smoke = known.score(typical_rows(signature, profile))
     return replace(draft, threshold=threshold, smoke=tuple(smoke.tolist())), content
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +33,7 @@ def graph(trees: Sequence[Tree], width: int, *, strict: bool) -> bytes:
 
     strict: a row goes left where its feature is below the node's value, otherwise where it is that or below.
     """
-    from onnx import TensorProto, helper
+    from onnx import helper
 
     sizes = [len(tree.feature) for tree in trees]
     owners, nodes = np.repeat(np.arange(len(trees)), sizes), np.concatenate([np.arange(size) for size in sizes])
@@ -58,9 +59,16 @@ def graph(trees: Sequence[Tree], width: int, *, strict: bool) -> bytes:
         target_ids=[0] * int(leaf.sum()),
         target_weights=worth[leaf].tolist(),
     )
+    return _alone(sums, width)
+
+
+def _alone(node: Any, width: int) -> bytes:
+    """A graph of one operator from features to values."""
+    from onnx import TensorProto, helper
+
     inputs = [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [None, width])]
     outputs = [helper.make_tensor_value_info(OUTPUTS["regression"], TensorProto.FLOAT, [None, 1])]
-    made = helper.make_graph([sums], "outliers", inputs, outputs)
+    made = helper.make_graph([node], "outliers", inputs, outputs)
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)]
     content: bytes = helper.make_model(made, opset_imports=opsets, ir_version=9).SerializeToString(deterministic=True)
     return content

@@ -17,6 +17,7 @@ from models.simulate import customer_rows, simulate_customers
 from models.training import train
 from schemas.errors import BundleRefused
 from tests.models.conftest import TRAINED_AT
+from tests.models.outliers.conftest import customers
 
 Files = Mapping[str, bytes]
 
@@ -38,6 +39,16 @@ def test_a_trained_bundle_has_the_detector_that_was_ordered(name: str) -> None:
     assert bundle.detector is not None
     scores = bundle.detector.score(encode(CHURN, customer_rows(20, seed=2)).matrix)
     assert scores.shape == (20,)
+
+
+@pytest.mark.contract("D4")
+def test_a_trained_bundle_flags_new_rows_at_the_configured_rate(files: Files) -> None:
+    """Within three standard errors, of these rows and of the two fifths of 6000 that the threshold was taken from."""
+    detector = read_bundle(files).detector
+    assert detector is not None
+    rate = detector.said.contamination
+    flagged = detector.flags(detector.score(customers(20_000, 6))).mean()
+    assert abs(flagged - rate) < 3 * np.sqrt(rate * (1 - rate) * (1 / 20_000 + 1 / 2400))
 
 
 def test_a_manifest_gives_back_what_it_says_of_the_detector(files: Files) -> None:
