@@ -5,9 +5,10 @@ from functools import cached_property
 from typing import ClassVar, Literal, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from models.drift.histogram import shares
 from models.grid import Counts, Floats
+from models.signature import FloatVector
 
 Kind = Literal["number", "category"]
 KINDS: tuple[Kind, ...] = ("number", "category")
@@ -41,6 +42,11 @@ class FeatureReference:
         return int(self.counts.sum())
 
     @cached_property
+    def steps(self) -> FloatVector:
+        """The share of rows up to the end of each cell."""
+        return _steps(self.counts)
+
+    @cached_property
     def constant(self) -> bool:
         """Whether all rows have the same value."""
         return int(np.count_nonzero(self.counts)) == 1 and (self.kind == "category" or self.std == 0.0)
@@ -72,6 +78,16 @@ class Distribution:
         """Rows that hold a value."""
         return int(self.counts.sum())
 
+    @cached_property
+    def steps(self) -> FloatVector:
+        """The share of rows up to the end of each cell."""
+        return _steps(self.counts)
+
+    @cached_property
+    def shares(self) -> tuple[FloatVector, FloatVector]:
+        """`models.drift.histogram.shares`, which several tests read."""
+        return shares(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -97,7 +113,6 @@ class DriftTest(Protocol):
         ...
 
 
-def steps(counts: Counts) -> npt.NDArray[np.float64]:
-    """The share of rows up to the end of each cell."""
-    shares: npt.NDArray[np.float64] = np.cumsum(counts) / counts.sum()
-    return shares
+def _steps(counts: Counts) -> FloatVector:
+    found: FloatVector = np.cumsum(counts) / counts.sum()
+    return found

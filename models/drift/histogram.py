@@ -4,18 +4,22 @@ A number of more than 20 values in the reference: bins of equal width by Sturges
 value by value. What lies within a cell of the grid is taken to be spread evenly over it.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from models.drift.base import Distribution, FeatureReference
 from models.grid import Counts
 from models.signature import FloatVector
+
+if TYPE_CHECKING:
+    from models.drift.base import Distribution, FeatureReference
 
 _FEW_VALUES = 20
 _LEAST = 1e-4
 """What stands for a share of 0, of whose logarithm nothing can be said."""
 
 
-def shares(current: Distribution) -> tuple[FloatVector, FloatVector]:
+def shares(current: "Distribution") -> tuple[FloatVector, FloatVector]:
     """The reference's and the current share of each bin; both samples hold a value."""
     reference = current.reference
     if reference.kind == "number" and _values(reference) > _FEW_VALUES:
@@ -32,12 +36,12 @@ def filled(found: FloatVector) -> FloatVector:
     return np.where(found > 0, found, smallest / 1e6 if smallest <= _LEAST else _LEAST)
 
 
-def _values(reference: FeatureReference) -> int:
+def _values(reference: "FeatureReference") -> int:
     """How many different ones the reference has; manifests that do not tell have a cell for each at most."""
     return int(np.count_nonzero(reference.counts)) if reference.distinct is None else reference.distinct
 
 
-def _sturges(current: Distribution) -> tuple[FloatVector, FloatVector]:
+def _sturges(current: "Distribution") -> tuple[FloatVector, FloatVector]:
     reference = current.reference
     edges = reference.edges.astype(np.float64)
     low, high = edges[1 if reference.whole else 0], edges[-1]
@@ -63,4 +67,6 @@ def _within(limits: FloatVector, edges: FloatVector, counts: Counts, low: float,
     knots = np.concatenate([[min(low, edges[0])], edges, [max(high, edges[-1])]])
     up_to = np.concatenate([[0.0], np.cumsum(counts)])
     # Whole rows: the logarithm of a bin that holds a millionth of one would outweigh all others.
-    return np.diff(np.rint(np.interp(limits, knots, up_to)), prepend=0.0, append=up_to[-1])
+    bounds = np.concatenate([[0.0], np.rint(np.interp(limits, knots, up_to)), up_to[-1:]])
+    rows: FloatVector = bounds[1:] - bounds[:-1]
+    return rows

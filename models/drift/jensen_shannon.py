@@ -6,7 +6,6 @@ import numpy as np
 from scipy.special import rel_entr
 
 from models.drift.base import KINDS, Distribution, Kind, Measured
-from models.drift.histogram import shares
 
 
 class JensenShannon:
@@ -20,7 +19,7 @@ class JensenShannon:
     threshold: ClassVar[float | None] = 0.1
 
     def measure(self, current: Distribution) -> Measured:
-        reference, now = shares(current)
+        reference, now = current.shares
         middle = (reference + now) / 2
         divergence = (rel_entr(reference, middle).sum() + rel_entr(now, middle).sum()) / 2
         return Measured(float(np.sqrt(max(divergence, 0.0))))

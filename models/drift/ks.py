@@ -5,7 +5,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import kolmogorov
 
-from models.drift.base import Distribution, Kind, Measured, steps
+from models.drift.base import Distribution, Kind, Measured
 
 
 class KS:
@@ -24,5 +24,5 @@ class KS:
 
     def measure(self, current: Distribution) -> Measured:
         n, m = current.reference.rows, current.rows
-        distance = float(np.abs(steps(current.reference.counts) - steps(current.counts)).max())
+        distance = float(np.abs(current.reference.steps - current.steps).max())
         return Measured(distance, float(kolmogorov(distance * np.sqrt(n * m / (n + m)))))

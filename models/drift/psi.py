@@ -5,7 +5,7 @@ from typing import ClassVar
 import numpy as np
 
 from models.drift.base import KINDS, Distribution, Kind, Measured
-from models.drift.histogram import filled, shares
+from models.drift.histogram import filled
 
 
 class PSI:
@@ -16,5 +16,5 @@ class PSI:
     threshold: ClassVar[float | None] = 0.1
 
     def measure(self, current: Distribution) -> Measured:
-        reference, now = map(filled, shares(current))
+        reference, now = map(filled, current.shares)
         return Measured(float(np.sum((reference - now) * np.log(reference / now))))

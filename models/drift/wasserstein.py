@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from models.drift.base import Distribution, Kind, Measured, steps
+from models.drift.base import Distribution, Kind, Measured
 from models.signature import FloatVector
 
 _LEAST_DEVIATION = 0.001
@@ -23,7 +23,7 @@ class Wasserstein:
     def measure(self, current: Distribution) -> Measured:
         reference = current.reference
         widths = np.diff(reference.edges.astype(np.float64))
-        apart = (steps(reference.counts) - steps(current.counts))[:-1]
+        apart = (reference.steps - current.steps)[:-1]
         before, after = apart[:-1], apart[1:]
         heights = np.where((widths <= 1) & reference.whole, np.abs(before), _mean_height(before, after))
         beyond = (current.below + current.above) / current.rows
