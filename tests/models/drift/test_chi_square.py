@@ -51,7 +51,7 @@ def test_a_category_that_the_reference_lacks_is_drift_and_no_error() -> None:
 
 @pytest.mark.contract("D1")
 def test_a_finite_reference_raises_no_more_false_alarms_than_nominal() -> None:
-    """As a test of fit, which takes the reference for exactly known, it would be one in twelve."""
+    """As a test of fit, which takes the reference for exactly known, it would be one in eleven."""
     random = np.random.default_rng(SEED)
     shares = [0.1, 0.14, 0.36, 0.4]
     tables = random.multinomial(5000, shares, 1000), random.multinomial(1000, shares, 1000)
