@@ -15,7 +15,7 @@ from confluent_kafka import Producer
 from infra import artifacts
 from infra.kafka import client_options
 from infra.local.process import tail
-from models.bundle import GRAPH, MANIFEST, write_bundle
+from models.bundle import GRAPH, MANIFEST, OUTLIERS, write_bundle
 from models.churn import CHURN, LABEL
 from models.manifest import Manifest
 from models.simulate import simulate_customers
@@ -141,7 +141,8 @@ def publish_twins(store: str, target: str) -> None:
     files = artifacts.fetch(store, MODEL, artifacts.latest(store, MODEL))
     manifest = Manifest.from_bytes(files[MANIFEST])
     for version in TWINS:
-        artifacts.publish(target, MODEL, version, write_bundle(replace(manifest, version=version), files[GRAPH]))
+        twin = write_bundle(replace(manifest, version=version), files[GRAPH], detector=files.get(OUTLIERS))
+        artifacts.publish(target, MODEL, version, twin)
 
 
 def publish_forest(target: str, rows: int) -> None:
