@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.churn import CHURN
-from models.drift import Distribution, Reference, Sketch, reference_of
+from models.drift import Distribution, Reference, Rules, Sketch, Verdict, judge, reference_of
+from models.drift.feature_verdict import FeatureVerdict
 from models.features import encode
 from models.profile import reference_profile
 from models.signature import Feature, FeatureType, FloatVector, Signature
@@ -15,6 +16,7 @@ from models.tabular import rows_of
 
 Matrix = npt.NDArray[np.float32]
 LETTERS = ("a", "b", "c", "d")
+SMALL = Rules(window_rows=4)
 
 
 def feature(type_: FeatureType, name: str = "x") -> Feature:
@@ -59,3 +61,13 @@ def churn_reference(rows: Matrix, scores: FloatVector | None = None) -> Referenc
 
 def parts(rows: Matrix, cuts: Sequence[int]) -> list[Matrix]:
     return np.split(rows, list(cuts))
+
+
+def only(type_: FeatureType, reference_values: Matrix, current: Matrix, rules: Rules = SMALL) -> FeatureVerdict:
+    [one] = judged(type_, reference_values, current, rules).features
+    return one
+
+
+def judged(type_: FeatureType, reference_values: Matrix, current: Matrix, rules: Rules = SMALL) -> Verdict:
+    known = reference(type_, reference_values)
+    return judge(known, sketched(known, current), rules)

@@ -1,0 +1,87 @@
+"""Windows and references that nobody would wish for: a stated outcome each, and never a number that is none."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.signature import FeatureType
+from tests.models.drift.worlds import Matrix, column, judged, only
+
+NORMAL = np.random.default_rng(6).normal(size=1000).astype(np.float32)
+WILD: dict[str, tuple[FeatureType, Matrix, Matrix, str, bool]] = {
+    "all null": ("float", NORMAL, column(*[np.nan] * 50), "all_missing", True),
+    "all null text": ("str", column(1, 2).repeat(50), column(*[np.nan] * 50), "all_missing", True),
+    "constant as before": ("float", column(*[2] * 99), column(*[2] * 50), "constant", False),
+    "constant at another value": ("float", column(*[2] * 99), column(*[3] * 50), "tested", True),
+    "constant now": ("float", NORMAL, column(*[0.5] * 50), "tested", True),
+    "constant before": ("float", column(*[2] * 99), NORMAL[:50], "tested", True),
+    "one category as before": ("str", column(*[1] * 99), column(*[1] * 50), "constant", False),
+    "one other category": ("str", column(*[1] * 99), column(*[2] * 50), "tested", True),
+    "one category now": ("str", column(1, 2).repeat(50), column(*[1] * 50), "tested", True),
+    "training had none": ("float", column(*[np.nan] * 99), NORMAL[:50], "no_reference", False),
+    "infinite": ("float", NORMAL, column(*[np.inf, -np.inf] * 25), "tested", True),
+    "null mostly": ("float", NORMAL, column(0.1, *[np.nan] * 49), "tested", True),
+}
+
+
+@pytest.mark.parametrize("case", WILD)
+def test_wild_features_have_a_stated_outcome_and_never_a_number_that_is_none(case: str) -> None:
+    type_, before, now, state, drifted = WILD[case]
+    verdict = judged(type_, before, now)
+    [one] = verdict.features
+    assert (one.state, one.drifted) == (state, drifted)
+    assert all(map(math.isfinite, _numbers(asdict(replace(verdict, features=())))))
+    shown = replace(one, distribution=None)  # type: ignore[arg-type]
+    assert all(map(math.isfinite, _numbers(asdict(shown))))
+
+
+@pytest.mark.parametrize(
+    ("type_", "now", "strange"),
+    [
+        ("float", [0.5] * 960 + [np.nan] * 40, "missing"),
+        ("float", [0.5] * 960 + [40.0] * 40, "out_of_range"),
+        ("str", [1.0] * 480 + [2.0] * 480 + [0.0] * 40, "unseen"),
+    ],
+)
+def test_a_few_strange_values_are_a_drift_though_few_rows_moved(type_: FeatureType, now: Any, strange: str) -> None:
+    before = column(1, 2).repeat(1000) if type_ == "str" else column(0, *[0.5] * 1999)
+    one = only(type_, before, column(*now))
+    assert (one.strange, one.drifted, one.calm) == ((strange,), True, False)
+    assert one.effect < 0.1
+    [rate] = [rate for rate in one.rates if rate.kind == strange]
+    assert (rate.reference, rate.current) == (0.0, 0.04)
+
+
+def test_strange_values_as_frequent_as_in_training_are_none() -> None:
+    before, now = column(0, 1, 1, 2, 2, 2).repeat(300), column(0, 1, 1, 2, 2, 2).repeat(100)
+    assert only("str", before, now).strange == ()
+    assert only("float", NORMAL, np.append(NORMAL[:996], column(9, 9, -9, 9))).strange == ()
+
+
+def test_after_a_training_of_few_rows_values_out_of_its_range_are_no_news() -> None:
+    """Of 30 rows the extremes leave a fifteenth of the same distribution outside."""
+    random, alarms = np.random.default_rng(31), 0
+    for _ in range(200):
+        rows = random.normal(size=330).astype(np.float32)
+        one = only("float", rows[:30], rows[30:])
+        alarms += bool(one.strange)
+    assert alarms == 0
+
+
+@pytest.mark.parametrize(("shift", "expected"), [(0.0, None), (0.35, "info"), (0.7, "warning"), (2.0, "critical")])
+def test_severity_follows_the_share_of_rows_that_moved(shift: float, expected: str | None) -> None:
+    assert judged("float", NORMAL, NORMAL + np.float32(shift)).severity == expected
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for part in value:
+            yield from _numbers(part)
+    elif isinstance(value, float):
+        yield value
