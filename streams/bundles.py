@@ -3,7 +3,8 @@
 import numpy as np
 
 from infra import artifacts
-from models.bundle import Bundle, read_bundle
+from models.bundle import MANIFEST, Bundle, read_bundle
+from models.manifest import Manifest
 from schemas.errors import BadSettings, BundleRefused, Unavailable
 
 WARM_ROWS = 500
@@ -27,6 +28,14 @@ class BundleStore:
     def versions(self, name: str) -> list[str]:
         """Every version of a model, oldest first. Raises Unavailable."""
         return artifacts.versions(self._url, name)
+
+    def manifest(self, name: str, version: str) -> Manifest:
+        """What a version says of itself, without the model. Raises BundleRefused, Unavailable."""
+        try:
+            files = artifacts.fetch(self._url, name, version, only=(MANIFEST,))
+        except BadSettings as error:
+            raise Unavailable("model store", str(error)) from error
+        return Manifest.from_bytes(files.get(MANIFEST, b""))
 
     def load(self, name: str, version: str) -> Bundle:
         """A version that may serve: fetched, verified, tried on its smoke rows, and warm.

@@ -94,6 +94,16 @@ class Settings(BaseModel):
         float, Field(gt=0, description="Mirrored requests that have waited longer are not tried, in seconds.")
     ] = 300
 
+    drift_window_records: Annotated[
+        int, Field(ge=50, le=10_000_000, description="Rows of a model version that are tested for drift together.")
+    ] = 1000
+    drift_window_s: Annotated[
+        float, Field(ge=0, description="How long a window is at least, in seconds, though it be full before.")
+    ] = 60
+    drift_alpha: Annotated[
+        float, Field(gt=0, lt=1, description="Risk that a window without drift has any alarm, all features together.")
+    ] = 0.05
+
     weir_host: Annotated[Literal["faust", "bare"], Field(description="What drives the stages.")] = "faust"
     batch_records: Annotated[int, Field(ge=1, le=10_000, description="Most records a stage is given at once.")] = 1000
     batches_in_flight: Annotated[

@@ -61,12 +61,18 @@ MODEL_REGISTRY = Topic("model-registry", "model/version", 1, None, ordered=True)
 ROUTING_EVENTS = Topic("routing-events", "model", 1, 30 * DAY_MS)
 SHADOW_REQUESTS = Topic("shadow-requests", "entity", 6, 7 * DAY_MS)
 SHADOW_RESULTS = Topic("shadow-results", "entity", 6, 7 * DAY_MS)
+FEATURE_SKETCHES = Topic("feature-sketches", "model/version", 3, 7 * DAY_MS)
+DRIFT_EVENTS = Topic("drift-events", "model:feature", 3, 30 * DAY_MS)
+DRIFT_WINDOWS = Topic("drift-windows", "model/version", 1, 30 * DAY_MS)
+# What a restart reads whole: only segments that are closed are compacted.
+MONITOR_STATE = Topic("monitor-state", "model/version", 1, None, {"segment.bytes": str(32 * 1024 * 1024)})
 AUDIT_EVENTS = Topic("audit-events", "actor", 1, 365 * DAY_MS)
 DEAD_LETTERS = Topic("dead-letters", "the original record's", 3, 30 * DAY_MS)
 
 TOPICS = (
     PREDICTION_REQUESTS, PREDICTION_RESULTS, PREDICTION_REPLIES, SHADOW_REQUESTS, SHADOW_RESULTS, FEEDBACK,
     API_KEYS, CONTROL_COMMANDS, MODEL_ROUTES, MODEL_REGISTRY, ROUTING_EVENTS, AUDIT_EVENTS, DEAD_LETTERS,
+    FEATURE_SKETCHES, DRIFT_EVENTS, DRIFT_WINDOWS, MONITOR_STATE,
 )  # fmt: skip
 
 TAKEN_BYTES = {

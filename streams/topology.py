@@ -7,6 +7,7 @@ shadow-results      --sink----> Postgres, dead-letters
 feedback            --sink----> Postgres, dead-letters
 api-keys            --sink----> Postgres, dead-letters        (scorer, sink, control and gateway follow it, as a view)
 control-commands    --control-> model-routes, model-registry, audit-events, routing-events, prediction-replies
+prediction-results  --monitor-> feature-sketches --monitor-> drift-events, drift-windows, monitor-state
 model-routes                    (scorer and gateway follow it, as a view)
 """
 
@@ -42,6 +43,7 @@ from streams.topics import (
     AUDIT_EVENTS,
     CONTROL_COMMANDS,
     DEAD_LETTERS,
+    FEATURE_SKETCHES,
     FEEDBACK,
     MODEL_REGISTRY,
     MODEL_ROUTES,
@@ -64,6 +66,7 @@ READS = {
     "shadow": (SHADOW_REQUESTS,),
     "sink": (PREDICTION_RESULTS, SHADOW_RESULTS, FEEDBACK, API_KEYS),
     "control": (CONTROL_COMMANDS,),
+    "monitor": (PREDICTION_RESULTS, FEATURE_SKETCHES),
 }
 """Role -> topics it reads; the roles that exist."""
 

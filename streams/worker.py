@@ -111,6 +111,10 @@ async def _build(role: str, shared: Shared) -> Built:
 
         memory.first_to_go()
         return await shadow.build(shared)
+    if role == "monitor":
+        from streams.roles import monitor
+
+        return await monitor.build(shared)
     if role == "control":
         from streams.roles import control
 

@@ -17,7 +17,9 @@ LONGEST_FIRST = (
 TOGETHER = ("tests/e2e/",)
 """One process starts the roles once for all of them."""
 ALONE = (
+    "tests/e2e/test_arms.py",
     "tests/e2e/test_csv_model.py",
+    "tests/e2e/test_drift.py",
     "tests/e2e/test_hosts_e2e.py",
     "tests/e2e/test_judged.py",
     "tests/e2e/test_key_lifecycle.py",

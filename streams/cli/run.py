@@ -28,7 +28,7 @@ class Processes(click.IntRange):
 
 
 @click.command()
-@click.argument("role", type=click.Choice(["gateway", "scorer", "shadow", "sink", "control"]))
+@click.argument("role", type=click.Choice(["gateway", "scorer", "shadow", "sink", "control", "monitor"]))
 @click.option(
     "--processes",
     type=Processes(1, MOST),

@@ -48,13 +48,20 @@ class Shared:
     logs: Mapping[str, str]
 
     def pipelines(
-        self, role: str, steps: Sequence[Step], redis: Any, *, singly: bool = False, fetch_bytes: int = 1
+        self,
+        role: str,
+        steps: Sequence[Step],
+        redis: Any,
+        *,
+        singly: bool = False,
+        fetch_bytes: int = 1,
+        in_flight: int | None = None,
     ) -> list[Pipeline]:
-        """One for each step, with the settings' limits. singly, fetch_bytes: see `streams.loops.Limits`."""
+        """One for each step, with the settings' limits but where others are given: see `streams.loops.Limits`."""
         settings = self.settings
         attempts = RedisAttempts(redis, self.logs, settings.topic(role))
         limits = Limits(
-            in_flight=1 if singly else settings.batches_in_flight * settings.batch_records,
+            in_flight=1 if singly else in_flight or settings.batches_in_flight * settings.batch_records,
             batch_timeout_s=settings.batch_timeout_s,
             max_attempts=settings.max_attempts,
             singly=singly,

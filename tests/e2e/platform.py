@@ -26,6 +26,7 @@ ROLES = ("scorer", "sink", "gateway")
 READS = {
     "control": ["control-commands"],
     "scorer": ["prediction-requests"],
+    "monitor": ["prediction-results", "feature-sketches"],
     "shadow": ["shadow-requests"],
     "sink": ["prediction-results", "shadow-results", "feedback", "api-keys"],
 }
@@ -71,6 +72,7 @@ class Platform:
         self.upstream = Upstream(self.bootstrap, self.topic)
         self.workers: list[Worker] = []
         self.secrets: list[str] = [self.environment["WEIR_MASTER_SECRET"]]
+        self.expected_errors: list[str] = []
         self._folder = folder
         self._taps: dict[str, Tap] = {}
         self._offsets: dict[str, Offsets] = {}

@@ -1,0 +1,42 @@
+"""The monitor's metrics."""
+
+from collections.abc import Sequence
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge
+
+
+class MonitorMetrics:
+    """`agents.ports.MonitorCounters` count here."""
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self._rows = Counter(
+            "monitored_rows", "Rows whose features were counted.", ["model_version"], registry=registry
+        )
+        self._left_out = Counter("unmonitored_rows", "Rows that were not, by why.", ["reason"], registry=registry)
+        self._fill = Gauge(
+            "drift_window_fill_ratio",
+            "How full the present window is; it is judged when it is full and old enough.",
+            ["model", "model_version"],
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
+        self._windows = Counter("drift_windows", "Windows judged.", ["model", "model_version"], registry=registry)
+        self._phases = Counter(
+            "drift_events", "Drifts that opened, got worse and ended.", ["model", "phase"], registry=registry
+        )
+        self._detected = Counter("drift_detected", "Drifts that opened.", registry=registry)
+
+    def sketched(self, model_version: str, count: int) -> None:
+        self._rows.labels(model_version).inc(count)
+
+    def unsketched(self, reason: str, count: int) -> None:
+        self._left_out.labels(reason).inc(count)
+
+    def filled(self, model: str, model_version: str, fill: float) -> None:
+        self._fill.labels(model, model_version).set(fill)
+
+    def judged(self, model: str, model_version: str, phases: Sequence[str]) -> None:
+        self._windows.labels(model, model_version).inc()
+        for phase in phases:
+            self._phases.labels(model, phase).inc()
+        self._detected.inc(phases.count("opened"))

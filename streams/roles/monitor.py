@@ -1,0 +1,69 @@
+"""The monitor as it is put together: references of model versions and saved states behind its two stages."""
+
+import asyncio
+from collections.abc import Mapping
+
+from agents.sketching import Sketching
+from agents.watching import Watching, WatchOutlets
+from infra.compacted import read_records
+from infra.kafka import client_options
+from infra.rate_limit import connect
+from models.drift import Rules
+from streams.bundles import BundleStore
+from streams.monitor_metrics import MonitorMetrics
+from streams.references import BundleReferences
+from streams.roles.shared import Built, Shared
+from streams.settings import Settings
+from streams.ticks import Ticks
+from streams.topics import DRIFT_EVENTS, DRIFT_WINDOWS, FEATURE_SKETCHES, MONITOR_STATE, PREDICTION_RESULTS
+from streams.topology import Step
+
+GATHERED_BYTES = 256 * 1024
+"""Nobody waits for a sketch: read one by one, results would be sketched one by one."""
+SLOT_MS = 10_000
+STATES_S = 30.0
+
+
+async def build(shared: Shared) -> Built:
+    """Raises BadSettings."""
+    settings = shared.settings
+    redis = connect(settings.redis_url)
+    shared.things.push_async_callback(redis.aclose)
+    sketches, saved = settings.topic(FEATURE_SKETCHES.name), settings.topic(MONITOR_STATE.name)
+    references, counters = BundleReferences(BundleStore(settings.model_store).manifest), MonitorMetrics()
+
+    async def states() -> Mapping[bytes, bytes]:
+        return await asyncio.to_thread(_read_states, settings, saved)
+
+    sketching = Sketching(references, counters, sketches, SLOT_MS)
+    watching = Watching(
+        references,
+        states,
+        counters,
+        Rules(window_rows=settings.drift_window_records, alpha=settings.drift_alpha),
+        int(settings.drift_window_s * 1000),
+        SLOT_MS,
+        WatchOutlets(settings.topic(DRIFT_EVENTS.name), settings.topic(DRIFT_WINDOWS.name), saved),
+    )
+    ticks = Ticks(sketches, shared.partitions[sketches], shared.producer)
+    ticks.begin(shared.things)
+    reading = [Step(PREDICTION_RESULTS, sketching, sketching.give_up)]
+    judging = [Step(FEATURE_SKETCHES, watching, watching.give_up)]
+    return [
+        *shared.pipelines("monitor", reading, redis, fetch_bytes=GATHERED_BYTES),
+        # One batch after the other: a state is saved once all that it led to is delivered.
+        *shared.pipelines("monitor", judging, redis, fetch_bytes=GATHERED_BYTES, in_flight=1),
+    ], [ticks]
+
+
+def _read_states(settings: Settings, topic: str) -> dict[bytes, bytes]:
+    found: dict[bytes, bytes] = {}
+
+    def note(key: bytes, value: bytes | None) -> None:
+        if value is None:
+            found.pop(key, None)
+        else:
+            found[key] = value
+
+    read_records(client_options(settings), topic, note, STATES_S)
+    return found
