@@ -24,7 +24,7 @@ def platform_on(
         for worker in platform.workers:
             if worker.running:
                 worker.stop()
-        check_logs(platform.workers, platform.secrets)
+        check_logs(platform.workers, platform.secrets, platform.expected_errors)
     except BaseException:
         for worker in platform.workers:
             print(f"--- {worker.log.name}\n{worker.log.read_text()[-8000:]}")

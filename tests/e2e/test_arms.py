@@ -1,89 +1,42 @@
-"""Ten thousand entities through the broker, a canary's share of them, and what is counted of each arm (T1)."""
+"""What arms answer on the broker: a canary its share of the entities, one colour of two everything (T1, T3)."""
 
+import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
+import numpy as np
 import pytest
 
 from infra import artifacts
 from infra.local.stack import RunningStack
-from tests.e2e.platform import Platform, wait_for
+from models.bundle import GRAPH, read_bundle
+from models.publishing import bundled
+from schemas.answers import Task
+from tests.e2e.arms import ENTITIES, FEW, PATIENCE_S, Canary
+from tests.e2e.platform import wait_for
 from tests.e2e.running import platform_on
 from tests.e2e.test_shadow import CALM, publish
-from tests.models.graphs import graph_of
+from tests.models.graphs import CLASSES, NOW, declared, graph_of
 from tests.stack import fresh_database
 
 pytestmark = pytest.mark.real_broker
 
-ENTITIES = [f"c-{number}" for number in range(10_000)]
-FEW = ENTITIES[:500]
-PATIENCE_S = 60.0
 
-
-class Canary:
-    """A platform with two versions of churn, and whoever asks and commands it."""
-
-    def __init__(self, platform: Platform) -> None:
-        self.platform = platform
-        key = platform.create_key(permissions=["admin", "monitor", "predict"], rate_limit=10_000_000, burst=1_000_000)
-        self.key, self._headers = key, {"X-API-Key": key.api_key}
-        store = platform.environment["MODEL_STORE"]
-        publish(store, graph_of("binary", width=1, seed=1), 1)
-        self.older, self.newer = artifacts.versions(store, "churn")
-
-    def put(self, weight: float) -> httpx.Response:
-        arms = [
-            {"name": "champion", "version": self.older, "weight": 1 - weight},
-            {"name": "canary", "version": self.newer, "weight": weight},
-        ]
-        plan = {"strategy": "canary", "arms": arms}
-        return self.platform.http.put("/router/churn", json=plan, headers=self._headers, timeout=30)
-
-    def weigh(self, weight: float) -> None:
-        """Returns when the scorer goes by it."""
-        put = self.put(weight)
-        assert put.status_code == 200, put.text
-        epoch = put.json()["route"]["epoch"]
-        one = ENTITIES[0]
-        wait_for(lambda: self.answers([one])[one]["route_epoch"] == epoch, f"epoch {epoch} is in force")
-
-    def answers(self, entities: Sequence[str]) -> Mapping[str, Any]:
-        """The result of each entity, asked once."""
-        tap = self.platform.tap("prediction-results")
-        before = len(tap.to_end())
-        for entity in entities:
-            self.platform.upstream.ask(self.key, CALM, entity=entity)
-        self.platform.upstream.flush()
-
-        def all_answered(events: Sequence[Any]) -> Sequence[Any]:
-            return events[before:] if len(events) >= before + len(entities) else []
-
-        found = tap.until(all_answered, f"{len(entities)} results", PATIENCE_S)
-        return {event.body["entity"]: event.body for event in found}
-
-    def arms(self, entities: Sequence[str]) -> Mapping[str, str]:
-        return {entity: answer["arm"] for entity, answer in self.answers(entities).items()}
-
-    def counted(self) -> list[dict[str, Any]]:
-        """What each arm did, as the gateway tells it."""
-        shown = self.platform.http.get("/router/metrics", headers=self._headers)
-        assert "NaN" not in shown.text
-        arms: list[dict[str, Any]] = shown.json()["arms"]
-        return arms
-
-
-@pytest.fixture
-def canary(stack: RunningStack, tmp_path: Path) -> Iterator[Canary]:
+@pytest.fixture(scope="module")
+def canary(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Canary]:
+    folder = tmp_path_factory.mktemp("arms")
     with (
         fresh_database(stack.environment["DATABASE_URL"]) as database,
-        platform_on(stack.environment, database, tmp_path / "models", tmp_path) as platform,
+        platform_on(stack.environment, database, folder / "models", folder) as platform,
     ):
         publish(platform.environment["MODEL_STORE"], graph_of("binary", width=1), 0)
         platform.up("control", "scorer", "gateway", "sink")
         wait_for(lambda: platform.tap("model-routes").to_end(), "the older version is adopted")
+        platform.expected_errors.append("is not the file the manifest was written for")
         yield Canary(platform)
 
 
@@ -124,3 +77,92 @@ def test_a_canary_answers_its_share_of_the_same_entities_and_each_arm_counts_its
     assert moved == {("champion", "champion"), ("champion", "canary"), ("canary", "canary")}, "one way only"
     canary.weigh(1.0)
     assert set(canary.arms(FEW).values()) == {"canary"}
+
+
+@pytest.mark.contract("T3")
+def test_a_promotion_of_the_other_colour_switches_all_entities_at_once(canary: Canary) -> None:
+    colours = ("blue", canary.older, 1.0), ("green", canary.newer, 0.0)
+    epoch = canary.in_force(canary.plan("blue_green", *colours))
+    assert set(canary.arms(FEW).values()) == {"blue"}
+    tap, upstream = canary.platform.tap("prediction-results"), canary.platform.upstream
+    before = len(tap.to_end())
+    for entity in FEW:
+        upstream.ask(canary.key, CALM, entity=entity)
+    canary.in_force(canary.call("POST", "/router/promote", {"model": "churn"}))
+    for entity in FEW:
+        upstream.ask(canary.key, CALM, entity=entity)
+    upstream.flush()
+    tap.until(lambda events: len(events) >= before + 2 * len(FEW), "all are answered", PATIENCE_S)
+    canary.platform.settle("scorer")
+    found = [event.body for event in tap.to_end()[before:]]
+    assert {(one["route_epoch"] - epoch, one["arm"], one["model_version"]) for one in found} == {
+        (0, "blue", canary.older),
+        (1, "green", canary.newer),
+    }
+    scored = {arm: [one["scored_at"] for one in found if one["arm"] == arm] for arm in ("blue", "green")}
+    assert max(scored["blue"]) <= min(scored["green"]), "nobody is answered by blue once one is by green"
+    assert {answer["arm"] for answer in canary.answers(FEW).values()} == {"green"}
+
+
+def test_a_version_that_is_altered_after_it_was_announced_is_refused_and_the_one_before_answers_on(
+    canary: Canary,
+) -> None:
+    epoch = canary.in_force(canary.plan("champion", ("champion", canary.newer, 1.0)))
+    store = canary.platform.environment["MODEL_STORE"]
+    altered = publish(store, graph_of("binary", width=1, seed=2), 2)
+    announced = canary.platform.cli("models", "announce", "churn", altered, "--json")
+    assert json.loads(announced.stdout)["entry"]["status"] == "ready", announced.stderr
+    graph = Path(urlsplit(store).path) / "churn" / altered / GRAPH
+    graph.write_bytes(graph.read_bytes()[:-1] + b"\0")
+
+    put = canary.plan("champion", ("champion", altered, 1.0))
+    assert (put.status_code, put.json()["route"]["epoch"]) == (200, epoch + 1), put.text
+
+    def refusals(events: Sequence[Any]) -> list[Any]:
+        told = [event.body for event in events if event.body["version"] == altered]
+        return [entry for entry in told if entry["status"] == "refused"]
+
+    [entry] = canary.platform.tap("model-registry").until(refusals, "the scorer refuses it")
+    assert (entry["actor"].split(":")[0], "the manifest was written for" in entry["reason"]) == ("scorer", True)
+    answered = canary.answers(FEW).values()
+    assert {(one["status"], one["model_version"], one["route_epoch"]) for one in answered} == {
+        ("ok", canary.newer, epoch)
+    }
+    versions = canary.call("GET", "/models/churn/versions").json()["versions"]
+    assert {one["version"]: one["reason"] for one in versions}[altered] == entry["reason"]
+
+    canary.in_force(canary.call("POST", "/router/rollback", {"model": "churn"}))
+    again = canary.plan("champion", ("champion", altered, 1.0))
+    assert (again.status_code, again.json()["error"]["code"]) == (409, "model_refused")
+    assert entry["reason"] in again.json()["error"]["message"]
+
+
+@pytest.mark.contract("R5")
+@pytest.mark.parametrize("task", ["multiclass", "regression"])
+def test_models_of_several_classes_and_of_a_number_answer_over_http_and_kafka(canary: Canary, task: Task) -> None:
+    platform, row = canary.platform, {"f0": 1.0, "f1": -0.5, "f2": 2.0}
+    files = bundled(graph_of(task).SerializeToString(), declared(task), name=task, published_at=NOW)
+    bundle = read_bundle(files)
+    artifacts.publish(platform.environment["MODEL_STORE"], task, bundle.version, files)
+    arms = [{"name": "champion", "version": bundle.version}]
+    put = canary.call("PUT", f"/router/{task}", {"strategy": "champion", "arms": arms})
+    assert put.status_code == 200, put.text
+
+    body = {"entity": "c-42", "model": task, "features": row}
+    served = wait_for(lambda: _ok(canary.call("POST", "/predict", body)), f"{task} is served")
+    asked = platform.upstream.ask(canary.key, body=json.dumps(body).encode())
+    platform.upstream.flush()
+    [score] = bundle.score(np.array([list(row.values())], dtype=np.float32)).tolist()
+    for answer in (served, platform.result(asked)):
+        assert (answer["status"], answer["model"], answer["model_version"]) == ("ok", task, bundle.version)
+        if task == "regression":
+            assert (answer["predictions"], answer["outcome_value"], "label" in answer) == ([score], score, False)
+            continue
+        assert answer["predictions"] == pytest.approx(score)
+        likeliest = int(np.argmax(score))
+        told = answer["label"], answer["outcome_probability"]
+        assert told == ((CLASSES[task] or [])[likeliest], pytest.approx(score[likeliest]))
+
+
+def _ok(answer: httpx.Response) -> Any:
+    return answer.json() if answer.status_code == 200 else None
