@@ -41,14 +41,21 @@ class ControlState(BaseModel):
 
 
 class RouteTable:
-    """Model -> route, fed record by record from `model-routes`; an older epoch never takes a newer one's place.
+    """Model -> route, fed record by record from `model-routes`; an older epoch never takes a newer one's place, and of
+    one epoch the first stays.
 
-    removed: the routes of models that are served no more.
+    removed: the routes of models that are served no more. overtaken: the models whose last record is another than the
+    one that holds, as an agent wrote it that had lost its place: compaction would keep it and forget the other.
     """
 
     def __init__(self) -> None:
         self.routes: dict[str, Route] = {}
         self.removed: dict[str, Route] = {}
+        self.overtaken: set[str] = set()
+
+    def last(self, model: str) -> Route | None:
+        """The route of a model, also where it is removed."""
+        return self.routes.get(model) or self.removed.get(model)
 
     def update(self, model: str, value: bytes | None) -> bool:
         """Takes over one record, a route as JSON, or None, which removes it. False where it changes nothing."""
@@ -57,14 +64,16 @@ class RouteTable:
         route = _read(Route, model, value)
         if route is None or route.model != model:
             return False
-        known = self.routes.get(model) or self.removed.get(model)
+        known = self.last(model)
         if known is not None and known.epoch >= route.epoch:
+            (self.overtaken.discard if known == route else self.overtaken.add)(model)
             return False
         self._forget(model)
         (self.removed if route.is_removed else self.routes)[model] = route
         return True
 
     def _forget(self, model: str) -> Route | None:
+        self.overtaken.discard(model)
         return self.routes.pop(model, None) or self.removed.pop(model, None)
 
 

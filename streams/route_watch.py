@@ -1,5 +1,5 @@
-"""Looks at every route with a candidate again and again: tells a verdict that changed, rolls back past a guardrail, and
-re-weighs bandits."""
+"""Looks at every route again and again: tells a verdict on a candidate that changed, rolls back past a guardrail,
+re-weighs bandits, and writes a route once more whose record is not the last."""
 
 import asyncio
 import logging
@@ -75,15 +75,24 @@ class RouteWatch(Following):
             # A Postgres that is slow is asked by others too.
             await asyncio.sleep(min(max(1.0, took_s), MOST_RESTS) * self._every_s)
             began = time.monotonic()
-            for route in list(self._table.routes.values()):
+            for model in sorted({*self._table.routes, *self._table.overtaken}):
                 try:
-                    await self._look(route)
+                    await self._restore(model)
+                    await self._look(model)
                 except Unavailable as error:
-                    log.warning("the route of %s is not watched: %s", route.model, error)
+                    log.warning("the route of %s is not watched: %s", model, error)
             took_s = time.monotonic() - began
 
-    async def _look(self, route: Route) -> None:
-        if not self._looks.watches(route):
+    async def _restore(self, model: str) -> None:
+        """Whoever does this may have lost its place as well: what it overtakes then is written once more too."""
+        if model in self._table.overtaken and (route := self._table.last(model)) is not None:
+            log.warning("epoch %d of %s is written once more: an older record came after it", route.epoch, model)
+            topic = self._settings.topic(MODEL_ROUTES.name)
+            await self._sender.send([Emission(topic, model.encode(), route.model_dump_json().encode(), _HEADERS)])
+
+    async def _look(self, model: str) -> None:
+        route = self._table.routes.get(model)
+        if route is None or not self._looks.watches(route):
             return
         seen = await self._looks.look(route)
         outcomes = {(route.model, route.epoch, each["candidate"]): each["outcome"] for each in seen.verdicts}

@@ -11,13 +11,14 @@ import pytest
 
 from infra.kafka import publish
 from schemas.control import Reweigh, Rollback, read_command
+from schemas.control_state import RouteTable
 from schemas.errors import Unavailable
 from schemas.message import Emission
 from schemas.routes import Route
 from streams.look import Look
 from streams.route_watch import RouteWatch
 from streams.settings import Settings
-from tests.kafka import make_topic, until
+from tests.kafka import make_topic, read_all, until
 from tests.streams.test_route_view import then
 
 
@@ -153,6 +154,61 @@ async def test_two_watches_ask_for_the_same_under_one_id(settings: Settings) -> 
         if item.topic.endswith("control-commands")
     }
     assert len(ids) == 1
+
+
+@pytest.mark.contract("T3")
+@pytest.mark.parametrize("removed", [False, True])
+async def test_a_route_that_an_older_record_came_after_is_written_once_more(
+    settings: Settings, bootstrap: str, removed: bool
+) -> None:
+    """Compaction keeps the last record: a restart would find what an agent wrote that had lost its partition."""
+    first = then(None, "v1")
+    won, lost = then(first, "v2"), then(first, "v3")
+    if removed:
+        last = won.current.model_copy(update={"epoch": 3, "action": "removed", "command_id": "gone"})
+        won = won.then(last)
+    topic, found = settings.topic("model-routes"), RouteTable()
+    written = [(b"churn", route.model_dump_json().encode(), ()) for route in (won, first, lost)]
+    publish({"bootstrap.servers": bootstrap}, topic, written)
+    watches = [Watched(sent=OnTopic(bootstrap)) for _ in range(2)]
+    async with AsyncExitStack() as things:
+        for one in watches:
+            await RouteWatch(settings, one.looks, one.sent, every_s=0.05).start(things)
+        await until(lambda: kept(bootstrap, topic) == won, "the route that holds is the last")
+        publish({"bootstrap.servers": bootstrap}, topic, written[2:])
+        await until(lambda: kept(bootstrap, topic) == won, "and again")
+    for message in read_all(bootstrap, topic):
+        found.update("churn", message.value())
+    assert (found.last("churn"), found.overtaken) == (won, set())
+
+
+async def test_a_record_that_comes_twice_is_not_written_again(settings: Settings, bootstrap: str) -> None:
+    topic = settings.topic("model-routes")
+    publish({"bootstrap.servers": bootstrap}, topic, [(b"churn", then(None, "v1").model_dump_json().encode(), ())])
+    watched = Watched()
+    async with AsyncExitStack() as things:
+        await RouteWatch(settings, watched.looks, watched.sent, every_s=0.01).start(things)
+        await watched.looks_more()
+    assert {item.topic for item in watched.sent.records} == {settings.topic("routing-events")}
+
+
+class OnTopic(Sent):
+    """Brings routes to their topic as well."""
+
+    def __init__(self, bootstrap: str) -> None:
+        super().__init__()
+        self._options = {"bootstrap.servers": bootstrap}
+
+    async def send(self, emissions: Sequence[Emission]) -> None:
+        await super().send(emissions)
+        for item in emissions:
+            if item.topic.endswith("model-routes"):
+                await asyncio.to_thread(publish, self._options, item.topic, [(item.key, item.value, ())])
+
+
+def kept(bootstrap: str, topic: str) -> Route:
+    """What compaction keeps of the only key."""
+    return Route.model_validate_json(read_all(bootstrap, topic)[-1].value() or b"")
 
 
 async def test_while_postgres_is_away_the_watch_goes_on(watched: Watched, caplog: pytest.LogCaptureFixture) -> None:
