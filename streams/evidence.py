@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 from infra.database.arms import ArmCounts, ShadowCounts, count_arms, count_shadows
 from infra.database.shadows import shadow_analysis
 from infra.database.transaction import in_transaction
-from models.evidence import ArmTally, Late, Pairs, judge, passed
+from models.evidence import ArmTally, Late, Lately, Pairs, judge
 from models.evidence.guardrail import RISK
 from models.routing import STRATEGIES
 from models.routing.bandit import weights as bandit_weights
@@ -135,6 +135,7 @@ class StoredEvidence:
     def __init__(self, engine: Engine, patience_s: float = PATIENCE_S) -> None:
         self._engine = engine
         self._patience_s = patience_s
+        self._lately = Lately()
 
     def watches(self, route: Route) -> bool:
         """Whether the route has a candidate to look at."""
@@ -150,7 +151,7 @@ class StoredEvidence:
         candidates = dict.fromkeys(arm.version for arm in route.plan.arms[1:]) if needs else ()
         return Look(
             [await _verdict(route, version, counted) for version in candidates],
-            await asyncio.to_thread(_passed, route, counted),
+            await asyncio.to_thread(_passed, self._lately, route, counted),
             await asyncio.to_thread(_weights, counted) if route.plan.strategy == "bandit" else None,
         )
 
@@ -165,7 +166,7 @@ async def _verdict(route: Route, version: str, counted: Sequence[Counted]) -> Ma
     return {**judged.to_json(), "epoch": route.epoch}
 
 
-def _passed(route: Route, counted: Sequence[Counted]) -> str | None:
+def _passed(lately: Lately, route: Route, counted: Sequence[Counted]) -> str | None:
     """Why the route has to be rolled back, or None."""
     guardrail, candidates = route.plan.guardrail, counted[1:]
     if guardrail is None:
@@ -173,7 +174,8 @@ def _passed(route: Route, counted: Sequence[Counted]) -> str | None:
     for found in candidates:
         latencies = found.served.latencies if found.served.served else found.shadowed.latencies
         late = Late(0 if guardrail.p99_ms is None else latencies.slower(guardrail.p99_ms), latencies.count)
-        if (why := passed(guardrail, found.tally(), late, RISK / len(candidates))) is not None:
+        whose = route.model, first_epoch(route), found.arm.name
+        if (why := lately.passed(whose, guardrail, found.tally(), late, RISK / len(candidates))) is not None:
             return why
     return None
 

@@ -25,12 +25,15 @@ def passed(guardrail: Guardrail, candidate: ArmTally, late: Late, risk: float = 
     if candidate.requests < guardrail.requests:
         return None
     who, each = f"{candidate.arm} ({candidate.version})", risk / 2
-    if guardrail.error_ratio is not None:
+    # What is surely past a bound is past it by its ratio, which is asked first: it costs nothing.
+    if guardrail.error_ratio is not None and candidate.error_ratio > guardrail.error_ratio:
         surely = lower(candidate.requests, candidate.errors, each)
         if surely > guardrail.error_ratio:
             seen = f"{candidate.errors} errors in {candidate.requests} requests, a ratio of {candidate.error_ratio:.4f}"
             return f"{who} has {seen} and surely of {surely:.4f}; {guardrail.error_ratio:g} is allowed"
-    if guardrail.p99_ms is not None and lower(late.of, late.slower, each) > SLOWEST:
+    if guardrail.p99_ms is None or late.slower <= SLOWEST * late.of:
+        return None
+    if lower(late.of, late.slower, each) > SLOWEST:
         seen = f"{late.slower} of {late.of} requests took longer than {guardrail.p99_ms:g} ms"
         return f"{who} is past its p99: {seen}, where one in a hundred may"
     return None
