@@ -52,6 +52,14 @@ def test_counts_that_begin_anew_are_no_stretch_of_less_than_nothing() -> None:
     assert lately.passed(PLAN, GUARDRAIL, canary(300, 140), Late(0, 300)) is not None
 
 
+def test_the_more_stretches_there_were_the_more_is_asked_of_each() -> None:
+    """Else the risk of all together would grow with them."""
+    few, many = after_a_good_time(2000, 5), after_a_good_time(1_000_000, 500)
+    assert few.passed(PLAN, GUARDRAIL, canary(2200, 20 + 32), Late(0, 0)) is not None
+    assert many.passed(PLAN, GUARDRAIL, canary(1_000_200, 10_000 + 32), Late(0, 0)) is None
+    assert many.passed(PLAN, GUARDRAIL, canary(1_000_400, 10_000 + 72), Late(0, 0)) is not None
+
+
 def test_a_candidate_at_its_bound_is_ever_rolled_back_in_no_more_runs_than_the_risk() -> None:
     """Looked at every hundred requests, for ten thousand of them."""
     draws, guardrail = generator(), Guardrail(error_ratio=0.05, requests=100)
