@@ -22,6 +22,7 @@ VERBS = {
     "replay": "streams.cli.replay:replay",
     "keys": "streams.cli.keys:keys",
     "limits": "streams.cli.limits:limits",
+    "simulate": "streams.cli.simulate:simulate",
     "produce": "streams.cli.produce:produce",
     "db": "streams.cli.db:db",
 }
