@@ -10,10 +10,24 @@ from schemas.errors import Undecodable
 from schemas.result import SCHEMA_VERSION
 
 
+class Bins(Struct, frozen=True, gc=False, omit_defaults=True):
+    """Rows of both samples by bin.
+
+    edges: of a number, rising; bin i holds `edges[i-1] < x <= edges[i]`, the first what is below the reference's range,
+    the last what is above it. labels: of a text, categories, shortened; then bins of all others and of unseen ones.
+    """
+
+    reference: tuple[Count, ...]
+    current: tuple[Count, ...]
+    edges: tuple[float, ...] = ()
+    labels: tuple[str, ...] = ()
+
+
 class FeatureWindow(Struct, frozen=True, gc=False):
     """One feature of a window, or the predictions; what could not be measured is null.
 
     state: `tested`, `constant`, `all_missing` or `no_reference`. distances: by every test that compares such a feature.
+    bins: null without a reference, and in windows that older monitors judged.
     """
 
     feature: str
@@ -25,6 +39,7 @@ class FeatureWindow(Struct, frozen=True, gc=False):
     effect: Share
     distances: Mapping[str, float]
     drifted: bool
+    bins: Bins | None = None
 
 
 class DriftWindow(Struct, frozen=True, gc=False):

@@ -1,7 +1,7 @@
 """Whether what comes in and goes out still looks like the training data. One test each file; `TESTS` names them all."""
 
 from models.drift.base import Distribution, DriftTest, FeatureReference, Measured
-from models.drift.bins import bins
+from models.drift.bins import bins, few_bins
 from models.drift.cause import Sources
 from models.drift.correction import CORRECTIONS, Correction, correction
 from models.drift.episode import DriftState, Episode
@@ -35,6 +35,7 @@ __all__ = [
     "bins",
     "correction",
     "drift_test",
+    "few_bins",
     "judge",
     "merged",
     "read_sketch",

@@ -1,20 +1,51 @@
 """The histogram of a feature as people look at it: few bins, both samples side by side."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from models.drift.base import Distribution
 from models.grid import Counts
 from schemas.drift_events import Bin
+from schemas.drift_windows import Bins
 
 MOST_BINS = 10
+MOST_LABELS = 12
+MOST_CHARACTERS = 24
+"""Of a label where there are few bins."""
 
 
 def bins(current: Distribution) -> tuple[Bin, ...]:
     """Of a number up to 10 of about as many rows of the reference, and what lies outside; of a text its categories."""
     found = _numbers(current) if current.reference.kind == "number" else _categories(current)
     return tuple(found)
+
+
+def few_bins(current: Distribution) -> Bins | None:
+    """The same in little space, however many categories there are; None where the reference holds no rows."""
+    reference = current.reference
+    if not reference.rows:
+        return None
+    found = bins(current)
+    if reference.kind == "number":
+        return Bins(*_counted(found), edges=tuple(piece.high for piece in found if piece.high is not None))
+    *categories, unseen = found
+    shown = _most_frequent(categories, max(current.rows, 1) / reference.rows)
+    others = [piece for piece in categories if piece not in shown]
+    other = Bin("category", sum(one.reference for one in others), sum(one.current for one in others))
+    labels = tuple((piece.label or "")[:MOST_CHARACTERS] for piece in shown)
+    return Bins(*_counted([*shown, other, unseen]), labels=labels)
+
+
+def _most_frequent(categories: Sequence[Bin], ratio: float) -> list[Bin]:
+    """Those with the largest share in either sample, in the order that they have."""
+    shares = sorted((max(piece.reference * ratio, piece.current) for piece in categories), reverse=True)
+    least = shares[min(MOST_LABELS, len(shares)) - 1]
+    return [piece for piece in categories if max(piece.reference * ratio, piece.current) >= least][:MOST_LABELS]
+
+
+def _counted(pieces: Sequence[Bin]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    return tuple(piece.reference for piece in pieces), tuple(piece.current for piece in pieces)
 
 
 def _categories(current: Distribution) -> Iterator[Bin]:

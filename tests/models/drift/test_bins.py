@@ -1,7 +1,7 @@
 import numpy as np
 
-from models.drift import bins
-from tests.models.drift.worlds import column, compared
+from models.drift import Distribution, FeatureReference, bins, few_bins
+from tests.models.drift.worlds import LETTERS, column, compared
 
 RANDOM = np.random.default_rng(9)
 
@@ -42,3 +42,36 @@ def test_a_text_has_its_categories_and_unseen_ones() -> None:
         (None, 1, 1),
     ]
     assert [piece.where for piece in found] == ["category"] * 4 + ["unseen"]
+
+
+def test_few_bins_of_a_number_are_its_bins() -> None:
+    current = compared("float", RANDOM.normal(size=500).astype(np.float32), column(-9, 0, 0, 9))
+    few = few_bins(current)
+    assert few is not None
+    assert few.reference == tuple(piece.reference for piece in bins(current))
+    assert few.current == tuple(piece.current for piece in bins(current))
+    assert few.edges == tuple(piece.high for piece in bins(current)[:-1])
+    assert few.labels == ()
+
+
+def test_few_bins_of_a_text_end_with_other_and_unseen_ones() -> None:
+    few = few_bins(compared("str", column(1, 1, 2, 0), column(2, 4, 0)))
+    assert few is not None
+    assert (few.labels, few.reference, few.current) == (LETTERS, (2, 1, 0, 0, 0, 1), (0, 1, 0, 1, 0, 1))
+
+
+def test_of_many_categories_few_bins_hold_the_frequent_ones_of_both_samples() -> None:
+    names = tuple(f"{'long' * 20} {i}" if i == 7 else f"c{i}" for i in range(100))
+    reference = FeatureReference("x", "feature", "category", np.arange(101), np.zeros(0, np.float32), names)
+    counts = np.zeros(101, dtype=np.int64)
+    counts[8] = 50
+    few = few_bins(Distribution(reference, counts))
+    assert few is not None
+    assert few.labels == (("long" * 20)[:24], *(f"c{i}" for i in range(89, 100)))
+    assert sum(few.reference) == reference.rows
+    assert few.current == (50, *[0] * 13)
+
+
+def test_there_are_no_few_bins_without_a_reference() -> None:
+    without = FeatureReference("x", "feature", "number", np.zeros(2, dtype=np.int64), column(0))
+    assert few_bins(Distribution(without, np.zeros(2, dtype=np.int64))) is None
