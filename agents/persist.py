@@ -1,6 +1,5 @@
 """The sink's stages: results, labels and keys as they lie on their topics become rows."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -10,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from agents.label import read_label
 from agents.ports import Counters, KeyRing, Store
+from agents.storable import storable
 from schemas.dead_letter import dead_letter
 from schemas.errors import InvalidRequest, Refused, Undecodable
 from schemas.headers import read_headers
@@ -23,7 +23,6 @@ Lost = tuple[Record, str, str]
 """What cannot be stored, the reason's code, and the reason for people."""
 Message = TypeVar("Message", bound=BaseModel)
 
-_ESCAPED_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 MAX_ENTITY = 256
 BINARY = 2
 """Predictions that a binary model gives; its row holds the second, as the first follows from it."""
@@ -72,10 +71,7 @@ def read_result(record: Record) -> PredictionResult:
     Not held to a request's size limit: a result repeats its request's features. A NUL character, which
     Postgres stores nowhere, reads as U+FFFD.
     """
-    value = record.value or b""
-    if b"\\u0000" in value:
-        value = _ESCAPED_NUL.sub(rb"\1\\ufffd", value)
-    return _parse(PredictionResult, value)
+    return _parse(PredictionResult, storable(record.value or b""))
 
 
 def read_key(record: Record) -> ApiKey:

@@ -9,7 +9,7 @@ from schemas.control_state import ControlState
 from schemas.keys import ApiKey, Credential
 from schemas.quota import Charge, Decision
 from schemas.routes import Route
-from schemas.stored import Position, ReceivedLabel, RefusedRow, StoredPrediction, StoredShadow
+from schemas.stored import Position, ReceivedLabel, RefusedRow, StoredEvent, StoredPrediction, StoredShadow
 
 Clock = Callable[[], datetime]
 """Now, in UTC."""
@@ -88,6 +88,10 @@ class Store(Protocol):
     async def save_shadows(
         self, rows: Sequence[StoredShadow], positions: Sequence[Position]
     ) -> Sequence[RefusedRow]: ...
+
+    async def save_events(self, events: Sequence[StoredEvent], positions: Sequence[Position]) -> Sequence[RefusedRow]:
+        """events: all of one topic's."""
+        ...
 
     async def save_keys(
         self, keys: Sequence[ApiKey], deleted: Sequence[str], positions: Sequence[Position]

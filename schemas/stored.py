@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from schemas.drift_events import DriftEvent
+from schemas.drift_windows import DriftWindow
 from schemas.feedback import Feedback
+from schemas.outlier_events import OutlierEvent, OutlierRateEvent
+
+StoredEvent = DriftEvent | DriftWindow | OutlierEvent | OutlierRateEvent
+"""What is stored as it comes: its fields are the columns of its table."""
 
 
 @dataclass(frozen=True, slots=True)

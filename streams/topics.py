@@ -64,6 +64,7 @@ SHADOW_RESULTS = Topic("shadow-results", "entity", 6, 7 * DAY_MS)
 FEATURE_SKETCHES = Topic("feature-sketches", "model/version", 3, 7 * DAY_MS)
 DRIFT_EVENTS = Topic("drift-events", "model:feature", 3, 30 * DAY_MS)
 DRIFT_WINDOWS = Topic("drift-windows", "model/version", 1, 30 * DAY_MS)
+OUTLIER_EVENTS = Topic("outlier-events", "entity", 3, 30 * DAY_MS)
 # What a restart reads whole: only segments that are closed are compacted.
 MONITOR_STATE = Topic("monitor-state", "model/version", 1, None, {"segment.bytes": str(32 * 1024 * 1024)})
 AUDIT_EVENTS = Topic("audit-events", "actor", 1, 365 * DAY_MS)
@@ -72,7 +73,7 @@ DEAD_LETTERS = Topic("dead-letters", "the original record's", 3, 30 * DAY_MS)
 TOPICS = (
     PREDICTION_REQUESTS, PREDICTION_RESULTS, PREDICTION_REPLIES, SHADOW_REQUESTS, SHADOW_RESULTS, FEEDBACK,
     API_KEYS, CONTROL_COMMANDS, MODEL_ROUTES, MODEL_REGISTRY, ROUTING_EVENTS, AUDIT_EVENTS, DEAD_LETTERS,
-    FEATURE_SKETCHES, DRIFT_EVENTS, DRIFT_WINDOWS, MONITOR_STATE,
+    FEATURE_SKETCHES, DRIFT_EVENTS, DRIFT_WINDOWS, OUTLIER_EVENTS, MONITOR_STATE,
 )  # fmt: skip
 
 TAKEN_BYTES = {

@@ -5,6 +5,7 @@ shadow-requests     --shadow--> shadow-results, dead-letters
 prediction-results  --sink----> Postgres, dead-letters
 shadow-results      --sink----> Postgres, dead-letters
 feedback            --sink----> Postgres, dead-letters
+drift-events, drift-windows, outlier-events --sink--> Postgres, dead-letters
 api-keys            --sink----> Postgres, dead-letters        (scorer, sink, control and gateway follow it, as a view)
 control-commands    --control-> model-routes, model-registry, audit-events, routing-events, prediction-replies
 prediction-results  --monitor-> feature-sketches --monitor-> drift-events, drift-windows, monitor-state
@@ -14,12 +15,14 @@ model-routes                    (scorer and gateway follow it, as a view)
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from agents.answer import Scorer
 from agents.challenger import Patience
 from agents.control import Controller, ControlOutlets
 from agents.ending import Outlets
 from agents.persist import persist_keys, persist_labels, persist_results
+from agents.persist_events import persist_events
 from agents.persist_shadows import persist_shadows
 from agents.ports import (
     Clock,
@@ -35,7 +38,10 @@ from agents.ports import (
 )
 from agents.shadow import Load, Shadow
 from schemas.dead_letter import dead_letter
+from schemas.drift_events import read_drift
+from schemas.drift_windows import read_window
 from schemas.message import Emission, Record
+from schemas.outlier_events import read_outlier
 from streams.loops import Stage
 from streams.settings import Settings
 from streams.topics import (
@@ -43,10 +49,13 @@ from streams.topics import (
     AUDIT_EVENTS,
     CONTROL_COMMANDS,
     DEAD_LETTERS,
+    DRIFT_EVENTS,
+    DRIFT_WINDOWS,
     FEATURE_SKETCHES,
     FEEDBACK,
     MODEL_REGISTRY,
     MODEL_ROUTES,
+    OUTLIER_EVENTS,
     PREDICTION_REPLIES,
     PREDICTION_REQUESTS,
     PREDICTION_RESULTS,
@@ -64,7 +73,7 @@ READS = {
     "gateway": (PREDICTION_REPLIES, API_KEYS),
     "scorer": (PREDICTION_REQUESTS,),
     "shadow": (SHADOW_REQUESTS,),
-    "sink": (PREDICTION_RESULTS, SHADOW_RESULTS, FEEDBACK, API_KEYS),
+    "sink": (PREDICTION_RESULTS, SHADOW_RESULTS, FEEDBACK, API_KEYS, DRIFT_EVENTS, DRIFT_WINDOWS, OUTLIER_EVENTS),
     "control": (CONTROL_COMMANDS,),
     "monitor": (PREDICTION_RESULTS, FEATURE_SKETCHES),
 }
@@ -128,25 +137,18 @@ def shadow(settings: Settings, *, load: Load, clock: Clock, counters: Counters) 
 def sink(settings: Settings, *, keys: KeyRing, store: Store, counters: Counters) -> list[Step]:
     """The steps of the sink."""
     dead_letters = settings.topic(DEAD_LETTERS.name)
-    bury = partial(_bury, dead_letters, counters)
-    return [
-        Step(
-            PREDICTION_RESULTS,
-            partial(persist_results, store=store, counters=counters, dead_letters=dead_letters),
-            bury,
-        ),
-        Step(
-            FEEDBACK,
-            partial(persist_labels, keys=keys, store=store, counters=counters, dead_letters=dead_letters),
-            bury,
-        ),
-        Step(
-            SHADOW_RESULTS,
-            partial(persist_shadows, store=store, counters=counters, dead_letters=dead_letters),
-            bury,
-        ),
-        Step(API_KEYS, partial(persist_keys, store=store, counters=counters, dead_letters=dead_letters), bury),
+    given: dict[str, Any] = {"store": store, "counters": counters, "dead_letters": dead_letters}
+    stages: list[tuple[Topic, Stage]] = [
+        (PREDICTION_RESULTS, partial(persist_results, **given)),
+        (FEEDBACK, partial(persist_labels, keys=keys, **given)),
+        (SHADOW_RESULTS, partial(persist_shadows, **given)),
+        (API_KEYS, partial(persist_keys, **given)),
+        (DRIFT_EVENTS, partial(persist_events, read=read_drift, **given)),
+        (DRIFT_WINDOWS, partial(persist_events, read=read_window, **given)),
+        (OUTLIER_EVENTS, partial(persist_events, read=read_outlier, **given)),
     ]
+    bury = partial(_bury, dead_letters, counters)
+    return [Step(topic, stage, bury) for topic, stage in stages]
 
 
 def control(

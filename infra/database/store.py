@@ -8,13 +8,14 @@ from sqlalchemy import Connection, Engine
 from infra.database import statements as sql
 from infra.database.delivered import EncodedRequest, as_delivered, by_preference, encode_best, write_requests
 from infra.database.engine import PATIENCE_S
+from infra.database.events import encode_event, insert_of
 from infra.database.isolate import as_array, encode_each, write_isolating
 from infra.database.shadows import INSERT_SHADOWS
 from infra.database.taken import taken_ids
 from infra.database.transaction import in_transaction
 from schemas.errors import BadSettings
 from schemas.keys import ApiKey
-from schemas.stored import Position, ReceivedLabel, RefusedRow, StoredPrediction, StoredShadow
+from schemas.stored import Position, ReceivedLabel, RefusedRow, StoredEvent, StoredPrediction, StoredShadow
 from schemas.wire import encode
 
 _log = logging.getLogger("weir.store")
@@ -89,6 +90,18 @@ class PostgresStore:
             )
 
         return [*formless, *await self._save(positions, write)]
+
+    async def save_events(self, events: Sequence[StoredEvent], positions: Sequence[Position]) -> list[RefusedRow]:
+        """Store what is new of the monitor's events, all of one topic's."""
+        encoded = [(index, encode_event(event)) for index, event in enumerate(events)]
+        insert = insert_of(events)
+
+        def write(connection: Connection, is_behind: bool) -> list[RefusedRow]:
+            return write_isolating(
+                connection, encoded, lambda some: connection.execute(insert, {"rows": as_array(some)})
+            )
+
+        return await self._save(positions, write)
 
     async def save_keys(
         self, keys: Sequence[ApiKey], deleted: Sequence[str], positions: Sequence[Position]

@@ -9,7 +9,7 @@ from typing import Any
 from schemas.errors import Unavailable
 from schemas.keys import ApiKey
 from schemas.message import Batch, Emission, Record
-from schemas.stored import Position, ReceivedLabel, RefusedRow, StoredPrediction, StoredShadow
+from schemas.stored import Position, ReceivedLabel, RefusedRow, StoredEvent, StoredPrediction, StoredShadow
 from schemas.wire import encode
 
 MOMENT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
@@ -24,6 +24,7 @@ class KeptInMemory:
     predictions: list[StoredPrediction] = field(default_factory=list)
     labels: list[ReceivedLabel] = field(default_factory=list)
     shadows: list[StoredShadow] = field(default_factory=list)
+    events: list[StoredEvent] = field(default_factory=list)
     keys: list[ApiKey] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     positions: list[Position] = field(default_factory=list)
@@ -44,6 +45,11 @@ class KeptInMemory:
 
     async def save_shadows(self, rows: Sequence[StoredShadow], positions: Sequence[Position]) -> Sequence[RefusedRow]:
         self.shadows.extend(rows)
+        self.positions.extend(positions)
+        return self.refuse
+
+    async def save_events(self, events: Sequence[StoredEvent], positions: Sequence[Position]) -> Sequence[RefusedRow]:
+        self.events.extend(events)
         self.positions.extend(positions)
         return self.refuse
 

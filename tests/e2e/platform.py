@@ -14,6 +14,7 @@ import httpx
 import psycopg
 
 from infra.auth import get_key_manager
+from streams import topology
 from streams.settings import Settings
 from streams.topics import TOPICS, create_topics
 from tests.e2e.groups import shares
@@ -28,7 +29,7 @@ READS = {
     "scorer": ["prediction-requests"],
     "monitor": ["prediction-results", "feature-sketches"],
     "shadow": ["shadow-requests"],
-    "sink": ["prediction-results", "shadow-results", "feedback", "api-keys"],
+    "sink": [topic.name for topic in topology.READS["sink"]],
 }
 
 
