@@ -5,7 +5,6 @@ from schemas.drift_events import DriftEvent, encode_drift
 from schemas.drift_windows import DriftWindow, FeatureWindow, encode_window
 from schemas.headers import CURRENT_SCHEMA, SCHEMA_VERSION
 from schemas.message import Emission
-from schemas.outlier_events import OutlierRateEvent, RateResult, encode_outlier, rate_id
 
 HEADERS = ((SCHEMA_VERSION, CURRENT_SCHEMA),)
 
@@ -24,27 +23,6 @@ def event_record(topic: str, event: DriftEvent) -> Emission:
 
 def window_record(topic: str, version: Version, window: Window, verdict: Verdict, late: int) -> Emission:
     return Emission(topic, version_key(version), encode_window(drift_window(version, window, verdict, late)), HEADERS)
-
-
-def rate_records(
-    topic: str, version: Version, window: Window, said: Outliers | None, flagged: tuple[int, int]
-) -> list[Emission]:
-    """An event where too many rows of a window are outliers. flagged: rows that were looked at, outliers."""
-    rows, outliers = flagged
-    if said is None or not rate_alert(outliers, rows, said.contamination):
-        return []
-    result = RateResult(
-        detector=said.detector,
-        rows=rows,
-        outliers=outliers,
-        rate=outliers / rows,
-        contamination=said.contamination,
-        p_value=chance(outliers, rows, said.contamination),
-        first=window.start,
-        last=window.end,
-    )
-    event = OutlierRateEvent(rate_id(*version, window.id), *version, window.end, result)
-    return [Emission(topic, version_key(version), encode_outlier(event), HEADERS)]
 
 
 def drift_window(version: Version, window: Window, verdict: Verdict, late: int) -> DriftWindow:

@@ -167,6 +167,14 @@ class MonitorCounters(Protocol):
         """Rows that were not. reason: `no_reference`, `other_features`, `crashed`."""
         ...
 
+    def scored(self, model_version: str, rows: int, outliers: int) -> None:
+        """Rows that an outlier detector looked at, and those among them that it flags."""
+        ...
+
+    def unscored(self, reason: str, count: int) -> None:
+        """Counted rows that none looked at. reason: `no_detector`, `refused`."""
+        ...
+
     def filled(self, model: str, model_version: str, fill: float) -> None:
         """How full a version's present window is, 0..1."""
         ...

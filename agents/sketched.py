@@ -1,6 +1,7 @@
 """Results as the monitor reads them: rows of one model version, with the times and keys they came with."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
@@ -10,6 +11,8 @@ from msgspec.json import Decoder
 from schemas.message import Record
 
 Moment = Annotated[datetime, Meta(tz=True)]
+Place = tuple[int, int]
+"""A cell: (partition, which multiple of `schemas.sketches.SKETCHED` it begins at)."""
 
 
 class ScoredRow(Struct, frozen=True, gc=False):
@@ -22,8 +25,11 @@ class ScoredRow(Struct, frozen=True, gc=False):
 class Scored(Struct, frozen=True, gc=False):
     """What the monitor reads of a result."""
 
+    request_id: str
+    entity: str | None
     status: str
     requested_at: Moment
+    scored_at: Moment
     model: str | None = None
     model_version: str | None = None
     key_id: str | None = None
@@ -38,6 +44,18 @@ class Scored(Struct, frozen=True, gc=False):
     def answers(self) -> Sequence[ScoredRow]:
         """Its rows, be there one or several."""
         return (ScoredRow(self.predictions, self.features),) if self.rows is None else self.rows
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a result, by its number there, and where it counts."""
+
+    place: Place
+    slot_ms: int
+    key_id: str
+    number: int
+    answer: ScoredRow
+    result: Scored
 
 
 _decode = Decoder(Scored).decode

@@ -8,26 +8,27 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.drift_messages import HEADERS, Version, version_key
+from agents.outliers import Spotting
 from agents.ports import MonitorCounters
-from agents.sketched import ScoredRow, read_scored
+from agents.sketched import Place, Row, read_scored
 from models.drift import Reference, Sketch, sketch_bytes
-from models.features import encode
+from models.features import Encoded, encode
+from models.outliers import Detector
 from models.profile import answer_column
 from models.signature import Signature
 from models.tasks import columns_of, scores_of
 from schemas.message import Batch, Emission, Record
 from schemas.sketches import OTHERS, SKETCHED, CellSketch, encode_sketch
 
-Place = tuple[int, int]
-"""A cell: (partition, which multiple of `SKETCHED` it begins at)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A model version whose features are watched."""
+    """A model version whose features are watched. undetected: why its outliers are not."""
 
     signature: Signature
     reference: Reference
+    detector: Detector | None = None
+    undetected: str = "no_detector"
 
 
 References = Callable[[str, str], Awaitable[Watched | None]]
@@ -36,10 +37,14 @@ References = Callable[[str, str], Awaitable[Watched | None]]
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Rows of one version. rows: by the key that sent them. times: how many by the slot that they were asked for in."""
+    """Rows of one version. rows: by the key that sent them. times: how many by the slot that they were asked for in.
+
+    flagged: how many are outliers, and how many are none.
+    """
 
     rows: dict[str, Sketch] = field(default_factory=dict)
     times: Counter[int] = field(default_factory=Counter)
+    flagged: Counter[bool] = field(default_factory=Counter)
 
     def add(self, other: "Counted") -> None:
         for key_id, sketch in other.rows.items():
@@ -48,6 +53,7 @@ class Counted:
             else:
                 self.rows[key_id] = sketch
         self.times.update(other.times)
+        self.flagged.update(other.flagged)
 
 
 @dataclass(slots=True)
@@ -60,16 +66,8 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    place: Place
-    slot_ms: int
-    key_id: str
-    answer: ScoredRow
-
-
-@dataclass(frozen=True, slots=True)
 class Sketching:
-    """The stage: for each place of the batch and each version there, a sketch of all that was read of it.
+    """The stage: for each place of the batch and each version there, a sketch of all that was read of it, and outliers.
 
     After a restart places are read again from their beginnings: what was counted then is counted again, and once.
     slot_ms: how long a slot of time is.
@@ -79,18 +77,19 @@ class Sketching:
     counters: MonitorCounters
     sketches: str
     slot_ms: int
+    spotting: Spotting
     _open: dict[int, Cell] = field(default_factory=dict)
 
     async def __call__(self, batch: Batch) -> list[Emission]:
         rows, ends = self._read(batch.records)
         # All that may fail comes before anything is kept: the batch may be asked again.
         found: dict[Place, list[tuple[Version, Counted]]] = {place: [] for place in ends}
-        for asked, some in rows.items():
-            for place, version, counted in await self._count(asked, some):
+        emissions: list[Emission] = []
+        for version, some in rows.items():
+            for place, counted in await self._count(version, some, emissions):
                 found[place].append((version, counted))
-        emissions = [
-            emission for place, some in found.items() for emission in self._keep(batch.topic, place, ends[place], some)
-        ]
+        for place, parts in found.items():
+            emissions += self._keep(batch.topic, place, ends[place], parts)
         batch.needed.update({partition: cell.number * SKETCHED for partition, cell in self._open.items()})
         return emissions
 
@@ -120,28 +119,50 @@ class Sketching:
             return
         slot_ms = result.requested_ms // self.slot_ms * self.slot_ms
         some, key_id = rows[result.model, result.model_version], result.key_id or OTHERS
-        some.extend(Row(place, slot_ms, key_id, answer) for answer in result.answers())
+        some.extend(Row(place, slot_ms, key_id, i, answer, result) for i, answer in enumerate(result.answers()))
 
-    async def _count(self, version: Version, rows: Sequence[Row]) -> list[tuple[Place, Version, Counted]]:
+    async def _count(
+        self, version: Version, rows: Sequence[Row], events: list[Emission]
+    ) -> list[tuple[Place, Counted]]:
         watched = await self.references(*version)
         if watched is None:
             self.counters.unsketched("no_reference", len(rows))
             return []
         encoded = encode(watched.signature, [row.answer.features for row in rows])
         answers = _answers(watched.signature, rows)
+        flags = self._flags(version, watched, rows, encoded, events)
         by_place: dict[tuple[Place, str], list[int]] = defaultdict(list)
         for i, row in enumerate(rows):
             if i not in encoded.errors:
                 by_place[row.place, row.key_id].append(i)
-        found: list[tuple[Place, Version, Counted]] = []
+        found: list[tuple[Place, Counted]] = []
         for (place, key_id), some in by_place.items():
             sketch = Sketch(watched.reference)
             sketch.add(encoded.matrix[some], answers[some])
-            found.append((place, version, Counted({key_id: sketch}, Counter(rows[i].slot_ms for i in some))))
+            times, flagged = Counter(rows[i].slot_ms for i in some), Counter(flags[i] for i in some if i in flags)
+            found.append((place, Counted({key_id: sketch}, times, flagged)))
         self.counters.sketched(version[1], len(rows) - len(encoded.errors))
         if encoded.errors:
             self.counters.unsketched("other_features", len(encoded.errors))
         return found
+
+    def _flags(
+        self, version: Version, watched: Watched, rows: Sequence[Row], encoded: Encoded, events: list[Emission]
+    ) -> dict[int, bool]:
+        """For each row that the detector looked at whether it is an outlier; those that are become events."""
+        places = [i for i in range(len(rows)) if i not in encoded.errors]
+        if watched.detector is None:
+            self.counters.unscored(watched.undetected, len(places))
+            return {}
+        told = {
+            (partition, cell.number): cell.versions[version].flagged[True]
+            for partition, cell in self._open.items()
+            if version in cell.versions
+        }
+        some = [rows[i] for i in places]
+        flags, found = self.spotting(watched.signature, watched.detector, some, encoded.matrix[places], told)
+        events += found
+        return dict(zip(places, flags, strict=True))
 
     def _keep(self, topic: str, place: Place, end: int, found: Sequence[tuple[Version, Counted]]) -> list[Emission]:
         """Add what was found of a place to what is kept of it, and say what is known of it now."""
@@ -157,7 +178,8 @@ class Sketching:
     def _emission(self, topic: str, partition: int, cell: Cell, version: Version) -> Emission:
         counted = cell.versions[version]
         rows = {key_id: sketch_bytes(sketch) for key_id, sketch in counted.rows.items()}
-        message = CellSketch(*version, topic, partition, cell.number, cell.last, rows, counted.times)
+        scored, outliers = counted.flagged.total(), counted.flagged[True]
+        message = CellSketch(*version, topic, partition, cell.number, cell.last, rows, counted.times, scored, outliers)
         return Emission(self.sketches, version_key(version), encode_sketch(message), HEADERS)
 
 

@@ -24,6 +24,7 @@ class SavedPart(Struct, frozen=True, array_like=True):
     last: int
     rows: Mapping[str, bytes]
     times: Mapping[int, int]
+    flagged: tuple[int, int] = (0, 0)
 
 
 class SavedWatch(Struct, frozen=True):
@@ -37,6 +38,7 @@ class SavedWatch(Struct, frozen=True):
     late: int
     before: Mapping[str, int]
     drift: DriftState
+    flagged: tuple[int, int] = (0, 0)
 
 
 encode_saved = Encoder().encode
@@ -51,6 +53,7 @@ class Part:
     last: int
     rows: Rows
     times: Mapping[int, int]
+    flagged: tuple[int, int]
 
 
 @dataclass(slots=True)
@@ -59,6 +62,7 @@ class Watch:
 
     offset: of the last sketch that was counted. times: rows by the slot that they were asked for in. ended_ms: rows
     from before are late, as the last window was judged. before: rows by key in earlier windows, old ones for less.
+    flagged: rows that the outlier detector looked at, outliers among them.
     """
 
     reference: Reference
@@ -70,6 +74,7 @@ class Watch:
     ended_ms: int = 0
     late: int = 0
     before: Counter[str] = field(default_factory=Counter)
+    flagged: tuple[int, int] = (0, 0)
 
     def take(self, said: CellSketch) -> None:
         """Count what is new in it. Raises Undecodable where it holds no sketches of this version."""
@@ -78,16 +83,18 @@ class Watch:
         if part is not None and (said.cell, said.last) <= (part.cell, part.last):
             return
         rows = {key_id: read_sketch(self.reference, content) for key_id, content in said.rows.items()}
+        times, scored, outliers = Counter(said.times), said.scored, said.outliers
         if part is not None and part.cell == said.cell and (new := _without(rows, part.rows)) is not None:
-            times = Counter(said.times)
             times.subtract(part.times)
+            scored, outliers = scored - part.flagged[0], outliers - part.flagged[1]
         else:
-            new, times = rows, Counter(said.times)
+            new = rows
         for key_id, sketch in new.items():
             self._whose(key_id).merge(sketch)
         self.times.update(times)
+        self.flagged = self.flagged[0] + scored, self.flagged[1] + outliers
         self.late += sum(count for slot_ms, count in times.items() if slot_ms < self.ended_ms)
-        self.parts[place] = Part(said.cell, said.last, rows, said.times)
+        self.parts[place] = Part(said.cell, said.last, rows, said.times, (said.scored, said.outliers))
 
     @property
     def count(self) -> int:
@@ -113,7 +120,7 @@ class Watch:
         self.before = Counter({key_id: count // 2 for key_id, count in self.before.items() if count > 1})
         self.before.update(now)
         self.drift, self.ended_ms, self.late = drift, max(ended_ms, self.ended_ms), 0
-        self.rows, self.times = {}, Counter()
+        self.rows, self.times, self.flagged = {}, Counter(), (0, 0)
 
     def _whose(self, key_id: str) -> Sketch:
         if key_id not in self.rows and len(self.rows) >= MOST_KEYS:
@@ -123,7 +130,7 @@ class Watch:
     def saved(self) -> bytes:
         """All of it, for `resumed`."""
         parts = tuple(
-            SavedPart(*place, part.cell, part.last, _written(part.rows), part.times)
+            SavedPart(*place, part.cell, part.last, _written(part.rows), part.times, part.flagged)
             for place, part in self.parts.items()
         )
         return encode_saved(
@@ -136,6 +143,7 @@ class Watch:
                 self.late,
                 self.before,
                 self.drift,
+                self.flagged,
             )
         )
 
@@ -144,7 +152,7 @@ def resumed(reference: Reference, content: bytes) -> Watch:
     """The watch that was saved. Raises Undecodable, DecodeError where it is none of this reference's."""
     saved = _decode(content)
     parts = {
-        (part.topic, part.partition): Part(part.cell, part.last, _read(reference, part.rows), part.times)
+        (part.topic, part.partition): Part(part.cell, part.last, _read(reference, part.rows), part.times, part.flagged)
         for part in saved.parts
     }
     return Watch(
@@ -157,6 +165,7 @@ def resumed(reference: Reference, content: bytes) -> Watch:
         saved.ended_ms,
         saved.late,
         Counter(saved.before),
+        saved.flagged,
     )
 
 

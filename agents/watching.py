@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from agents.drift_messages import HEADERS, Version, event_record, version_key, window_record
+from agents.outliers import rate_records
 from agents.ports import MonitorCounters
 from agents.sketching import References, Watched
 from agents.watch import Watch, resumed
 from models.drift import DriftState, Rules, Sources, Window, advance, judge
+from models.outliers import Outliers
 from schemas.errors import Undecodable
 from schemas.message import Batch, Emission, Record
 from schemas.sketches import CellSketch, Tick, read_sketched
@@ -27,6 +29,7 @@ class WatchOutlets:
     events: str
     windows: str
     states: str
+    outliers: str
 
 
 @dataclass(slots=True)
@@ -38,6 +41,7 @@ class _Followed:
 
     partition: int
     watch: Watch
+    detector: Outliers | None = None
     unsaved: int | None = None
     saving: bytes | None = None
     after: int | None = None
@@ -110,9 +114,9 @@ class Watching:
             return
         watched = await self.references(*version)
         if watched is not None:
-            self._followed[version] = _Followed(
-                partition, _watch(version, watched, self._known.get(version_key(version)))
-            )
+            watch = _watch(version, watched, self._known.get(version_key(version)))
+            said = watched.detector.said if watched.detector else None
+            self._followed[version] = _Followed(partition, watch, said)
 
     def _saved(self) -> Iterator[Emission]:
         """The states that the last batch led to, now that its events are delivered."""
@@ -160,12 +164,13 @@ class Watching:
         verdict = judge(watch.reference, watch.whole(), self.rules)
         sources = Sources(watch.rows, {key_id: sketch.rows for key_id, sketch in watch.rows.items()}, watch.before)
         drift, events = advance(watch.drift, window, verdict, self.rules, sources)
-        late = watch.late
+        late, flagged = watch.late, watch.flagged
         watch.next(drift, ended_ms)
         watch.offset = record.offset
         followed.save()
         self.counters.judged(*version, [event.phase for event in events])
         told = [event_record(self.outlets.events, event) for event in events]
+        told += rate_records(self.outlets.outliers, version, window, followed.detector, flagged)
         return [*told, window_record(self.outlets.windows, version, window, verdict, late)]
 
     def _keep(self, batch: Batch) -> None:

@@ -93,6 +93,11 @@ def outlier_id(request_id: str, row: int, model_version: str) -> str:
     return str(uuid5(_OUTLIERS, f"{request_id} {row} {model_version}"))
 
 
+def rate_id(model: str, version: str, window: str) -> str:
+    """The id of the event of a window's rate."""
+    return str(uuid5(_OUTLIERS, " ".join(map(repr, (model, version, window)))))
+
+
 def read_outlier(value: bytes | None) -> OutlierEvent | OutlierRateEvent:
     """The event in a record. Raises Undecodable."""
     try:

@@ -20,7 +20,8 @@ class CellSketch(Struct, frozen=True, tag="cell"):
     same, as what it counts is read again from the beginning of its place.
 
     rows: by the id of the API key that sent them, each a sketch as `models.drift` writes it. times: how many rows were
-    asked for in each slot of time, by when it begins, epoch milliseconds.
+    asked for in each slot of time, by when it begins, epoch milliseconds. scored: rows that the version's outlier
+    detector looked at; outliers: of them.
     """
 
     model: str
@@ -31,6 +32,8 @@ class CellSketch(Struct, frozen=True, tag="cell"):
     last: int
     rows: Mapping[str, bytes]
     times: Mapping[int, int]
+    scored: int = 0
+    outliers: int = 0
 
 
 class Tick(Struct, frozen=True, tag="tick"):

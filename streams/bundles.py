@@ -3,8 +3,10 @@
 import numpy as np
 
 from infra import artifacts
-from models.bundle import MANIFEST, Bundle, read_bundle
+from models.bundle import MANIFEST, OUTLIERS, Bundle, read_bundle
+from models.bundle_detector import read_detector
 from models.manifest import Manifest
+from models.outliers import Detector
 from schemas.errors import BadSettings, BundleRefused, Unavailable
 
 WARM_ROWS = 500
@@ -36,6 +38,16 @@ class BundleStore:
         except BadSettings as error:
             raise Unavailable("model store", str(error)) from error
         return Manifest.from_bytes(files.get(MANIFEST, b""))
+
+    def detector(self, manifest: Manifest) -> Detector | None:
+        """The outlier detector beside a model, without the model. Raises BundleRefused, Unavailable."""
+        if manifest.outliers is None:
+            return None
+        try:
+            files = artifacts.fetch(self._url, manifest.name, manifest.version, only=(OUTLIERS,))
+        except BadSettings as error:
+            raise Unavailable("model store", str(error)) from error
+        return read_detector(manifest, files)
 
     def load(self, name: str, version: str) -> Bundle:
         """A version that may serve: fetched, verified, tried on its smoke rows, and warm.

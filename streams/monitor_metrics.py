@@ -13,6 +13,13 @@ class MonitorMetrics:
             "monitored_rows", "Rows whose features were counted.", ["model_version"], registry=registry
         )
         self._left_out = Counter("unmonitored_rows", "Rows that were not, by why.", ["reason"], registry=registry)
+        self._scored = Counter(
+            "outlier_scored_rows", "Rows that an outlier detector looked at.", ["model_version"], registry=registry
+        )
+        self._outliers = Counter("outliers", "Rows among them that it flags.", ["model_version"], registry=registry)
+        self._unscored = Counter(
+            "outlier_unscored_rows", "Rows that no outlier detector looked at, by why.", ["reason"], registry=registry
+        )
         self._fill = Gauge(
             "drift_window_fill_ratio",
             "How full the present window is; it is judged when it is full and old enough.",
@@ -31,6 +38,13 @@ class MonitorMetrics:
 
     def unsketched(self, reason: str, count: int) -> None:
         self._left_out.labels(reason).inc(count)
+
+    def scored(self, model_version: str, rows: int, outliers: int) -> None:
+        self._scored.labels(model_version).inc(rows)
+        self._outliers.labels(model_version).inc(outliers)
+
+    def unscored(self, reason: str, count: int) -> None:
+        self._unscored.labels(reason).inc(count)
 
     def filled(self, model: str, model_version: str, fill: float) -> None:
         self._fill.labels(model, model_version).set(fill)

@@ -3,11 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from time import monotonic
 
 from agents.sketching import Watched
 from models.drift import reference_of
 from models.manifest import Manifest
+from models.outliers import Detector
 from schemas.errors import BundleRefused
 
 log = logging.getLogger("weir.drift")
@@ -18,11 +20,13 @@ AGAIN_S = 60.0
 class BundleReferences:
     """The references of versions, each loaded once; what cannot be loaded is asked for again after a minute.
 
-    load: (model, version) -> its manifest. Raises BundleRefused, Unavailable; in a thread.
+    load: (model, version) -> its manifest. detector: of that manifest, if it has one.
+    Both raise BundleRefused, Unavailable; in a thread.
     """
 
-    def __init__(self, load: Callable[[str, str], Manifest]) -> None:
+    def __init__(self, load: Callable[[str, str], Manifest], detector: Callable[[Manifest], Detector | None]) -> None:
         self._load = load
+        self._detector = detector
         self._known: dict[tuple[str, str], Watched | None] = {}
         self._missed: dict[tuple[str, str], float] = {}
 
@@ -31,13 +35,20 @@ class BundleReferences:
         name = model, version
         if name not in self._known and monotonic() - self._missed.get(name, -AGAIN_S) >= AGAIN_S:
             try:
-                manifest = await asyncio.to_thread(self._load, model, version)
+                self._known[name] = await asyncio.to_thread(self._watched, model, version)
             except BundleRefused as error:
                 log.warning("%s %s is not watched for drift: %s", model, version, error)
                 self._missed[name] = monotonic()
-            else:
-                self._known[name] = watched(manifest)
         return self._known.get(name)
+
+    def _watched(self, model: str, version: str) -> Watched | None:
+        manifest = self._load(model, version)
+        found = watched(manifest)
+        try:
+            return found and replace(found, detector=self._detector(manifest))
+        except BundleRefused as error:
+            log.warning("outliers of %s %s are not told: %s", model, version, error)
+            return found and replace(found, undetected="refused")
 
 
 def watched(manifest: Manifest) -> Watched | None:

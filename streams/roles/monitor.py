@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 
+from agents.outliers import Spotting
 from agents.sketching import Sketching
 from agents.watching import Watching, WatchOutlets
 from infra.compacted import read_records
@@ -15,7 +16,14 @@ from streams.references import BundleReferences
 from streams.roles.shared import Built, Shared
 from streams.settings import Settings
 from streams.ticks import Ticks
-from streams.topics import DRIFT_EVENTS, DRIFT_WINDOWS, FEATURE_SKETCHES, MONITOR_STATE, PREDICTION_RESULTS
+from streams.topics import (
+    DRIFT_EVENTS,
+    DRIFT_WINDOWS,
+    FEATURE_SKETCHES,
+    MONITOR_STATE,
+    OUTLIER_EVENTS,
+    PREDICTION_RESULTS,
+)
 from streams.topology import Step
 
 GATHERED_BYTES = 256 * 1024
@@ -30,12 +38,14 @@ async def build(shared: Shared) -> Built:
     redis = connect(settings.redis_url)
     shared.things.push_async_callback(redis.aclose)
     sketches, saved = settings.topic(FEATURE_SKETCHES.name), settings.topic(MONITOR_STATE.name)
-    references, counters = BundleReferences(BundleStore(settings.model_store).manifest), MonitorMetrics()
+    outliers = settings.topic(OUTLIER_EVENTS.name)
+    bundles, counters = BundleStore(settings.model_store), MonitorMetrics()
+    references = BundleReferences(bundles.manifest, bundles.detector)
 
     async def states() -> Mapping[bytes, bytes]:
         return await asyncio.to_thread(_read_states, settings, saved)
 
-    sketching = Sketching(references, counters, sketches, SLOT_MS)
+    sketching = Sketching(references, counters, sketches, SLOT_MS, Spotting(outliers, counters))
     watching = Watching(
         references,
         states,
@@ -43,7 +53,7 @@ async def build(shared: Shared) -> Built:
         Rules(window_rows=settings.drift_window_records, alpha=settings.drift_alpha),
         int(settings.drift_window_s * 1000),
         SLOT_MS,
-        WatchOutlets(settings.topic(DRIFT_EVENTS.name), settings.topic(DRIFT_WINDOWS.name), saved),
+        WatchOutlets(settings.topic(DRIFT_EVENTS.name), settings.topic(DRIFT_WINDOWS.name), saved, outliers),
     )
     ticks = Ticks(sketches, shared.partitions[sketches], shared.producer)
     ticks.begin(shared.things)

@@ -18,6 +18,7 @@ from schemas.message import Batch, Emission, Record
 from schemas.sketches import Tick, encode_sketch
 from tests.agents.watched import (
     NOON_MS,
+    OUTLIERS,
     SKETCHES,
     SLOT_MS,
     FakeMonitorCounters,
@@ -64,7 +65,7 @@ class Told:
 
 
 def monitor(states: FakeStates, counters: FakeMonitorCounters | None = None, window_ms: int = 30_000) -> Watching:
-    outlets = WatchOutlets(EVENTS, WINDOWS, STATES)
+    outlets = WatchOutlets(EVENTS, WINDOWS, STATES, OUTLIERS)
     counted = counters or FakeMonitorCounters()
     return Watching(FakeReferences(VERSIONS), states, counted, RULES, window_ms, SLOT_MS, outlets)
 

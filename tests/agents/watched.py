@@ -2,22 +2,24 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
 import numpy as np
 
+from agents.outliers import Spotting
 from agents.sketching import Sketching, Watched
 from models.drift import reference_of
+from models.outliers import Order, fitted, load
 from models.profile import reference_profile
 from models.signature import Feature, Signature
 from schemas.message import Batch, Emission, Record
 from schemas.sketches import CellSketch, read_sketched
 from schemas.wire import encode
 
-TOPIC, SKETCHES = "prediction-results", "feature-sketches"
+TOPIC, SKETCHES, OUTLIERS = "prediction-results", "feature-sketches", "outlier-events"
 SLOT_MS = 10_000
 NOON_MS = int(datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp() * 1000)
 METHODS = ("card", "cash")
@@ -47,6 +49,8 @@ class FakeMonitorCounters:
 
     rows: Counter[str] = field(default_factory=Counter)
     lost: Counter[str] = field(default_factory=Counter)
+    flagged: Counter[str] = field(default_factory=Counter)
+    undetected: Counter[str] = field(default_factory=Counter)
     fill: dict[str, float] = field(default_factory=dict)
     phases: Counter[str] = field(default_factory=Counter)
 
@@ -55,6 +59,12 @@ class FakeMonitorCounters:
 
     def unsketched(self, reason: str, count: int) -> None:
         self.lost[reason] += count
+
+    def scored(self, model_version: str, rows: int, outliers: int) -> None:
+        self.flagged[model_version] += outliers
+
+    def unscored(self, reason: str, count: int) -> None:
+        self.undetected[reason] += count
 
     def filled(self, model: str, model_version: str, fill: float) -> None:
         self.fill[model_version] = fill
@@ -89,10 +99,12 @@ def result(offset: int, partition: int = 0, *, at_ms: int = NOON_MS, **more: Any
     """A record of the results topic; `more` takes the place of, or comes to, what a result of one row has."""
     body = {
         "request_id": f"r-{partition}-{offset}",
+        "entity": "c-1",
         "status": "ok",
         "model": "m",
         "model_version": "v1",
         "requested_at": datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(),
+        "scored_at": datetime.fromtimestamp(at_ms / 1000 + 0.004, UTC).isoformat(),
         "key_id": "aaaaaaaaaaa",
         **more,
     }
@@ -101,7 +113,18 @@ def result(offset: int, partition: int = 0, *, at_ms: int = NOON_MS, **more: Any
 
 def stage(references: FakeReferences | None = None, counters: FakeMonitorCounters | None = None) -> Sketching:
     known = references or FakeReferences({("m", "v1"): watched()})
-    return Sketching(known, counters or FakeMonitorCounters(), SKETCHES, SLOT_MS)
+    counts = counters or FakeMonitorCounters()
+    return Sketching(known, counts, SKETCHES, SLOT_MS, Spotting(OUTLIERS, counts))
+
+
+def detected(seed: int = 1) -> Watched:
+    """A version whose detector knows rows of orders below 20, spent below 500, and hardly any method but card."""
+    random = np.random.default_rng(seed)
+    methods = random.choice([1, 2], 4000, p=[0.99, 0.01])
+    columns = [random.integers(0, 20, 4000), random.uniform(0, 500, 4000), methods]
+    matrix = np.array(columns, dtype=np.float32).T
+    said, graph = fitted(Order(contamination=0.02), SIGNATURE, matrix[:2000], matrix[2000:], None, seed)
+    return replace(watched(seed), detector=load(graph, said, SIGNATURE, None))
 
 
 def batch(records: Sequence[Record]) -> Batch:
@@ -110,6 +133,8 @@ def batch(records: Sequence[Record]) -> Batch:
 
 def cells(emissions: Sequence[Emission]) -> Iterator[CellSketch]:
     for emission in emissions:
+        if emission.topic != SKETCHES:
+            continue
         read = read_sketched(emission.value)
         assert isinstance(read, CellSketch)
         yield read

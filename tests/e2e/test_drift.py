@@ -101,7 +101,7 @@ async def undisturbed(monitored: Monitored) -> list[DriftWindow]:
     async def states() -> dict[bytes, bytes]:
         return {}
 
-    rules, outlets = Rules(window_rows=WINDOW), WatchOutlets("events", "windows", "states")
+    rules, outlets = Rules(window_rows=WINDOW), WatchOutlets("events", "windows", "states", "outliers")
     watching = Watching(references, states, FakeMonitorCounters(), rules, 0, SLOT_MS, outlets)
     records = [Record("t", e.partition, e.offset, 0, e.key, e.value, ()) for e in monitored.sketches()]
     emissions = await watching(Batch("t", records))
