@@ -48,6 +48,11 @@ class DriftStep(Base):
         Index("ix_drift_latest", "timestamp"),
     )
 
+    @property
+    def event_type(self) -> str:
+        """As the topic has it."""
+        return "drift_resolved" if self.phase == "resolved" else "drift_detected"
+
 
 class DriftWindowRow(Base):
     """What one window of a model version was judged to be; features: each of them, and the predictions."""

@@ -1,6 +1,6 @@
 """/router and /models: what is served, and the commands that change it."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from schemas.wire import decode
 from streams.gateway.answers import error_response, json_response
 from streams.gateway.ask import read_request_id
 from streams.gateway.outcomes import answer
+from streams.gateway.query import only_known
 from streams.gateway.security import read_body, require
 
 MAX_BYTES = 64 * 1024
@@ -82,7 +83,7 @@ async def history(request: Request, *, served: Served) -> Response:
 async def figures(request: Request, *, served: Served, ask: Figures) -> Response:
     """What was counted on the route that `?model=` names, or on the only one."""
     require(request, "monitor")
-    named = _known(request.query_params, ("model",)).get("model")
+    named = only_known(request.query_params, ("model",)).get("model")
     route = served.state.routes.get(_model(served.state, named))
     return _no_route(served.state) if route is None else json_response(await ask(route))
 
@@ -110,7 +111,7 @@ async def set_route(request: Request, *, served: Served, give: Give) -> Response
     """Another plan for a model: strategy and arms, with `if_epoch` and `reason` beside them."""
     credential = require(request, "admin")
     request.state.request_id = request_id = read_request_id(request.headers)
-    _known(request.query_params, ())
+    only_known(request.query_params, ())
     body = _object(await read_body(request, MAX_BYTES))
     beside: dict[str, Any] = {name: body.pop(name) for name in ("if_epoch", "reason") if name in body}
     command = command_from({"command": "set_route", "model": request.path_params["name"], "plan": body, **beside})
@@ -121,7 +122,7 @@ async def remove_route(request: Request, *, served: Served, give: Give) -> Respo
     """The model is served no more; a second time changes nothing."""
     credential = require(request, "admin")
     request.state.request_id = request_id = read_request_id(request.headers)
-    fields: dict[str, Any] = dict(_known(request.query_params, ("if_epoch", "reason")))
+    fields: dict[str, Any] = dict(only_known(request.query_params, ("if_epoch", "reason")))
     with suppress(KeyError, ValueError):  # a query is text; what is no number is told by the command
         fields["if_epoch"] = int(fields["if_epoch"])
     command = command_from({"command": "remove_route", "model": request.path_params["name"], **fields})
@@ -140,9 +141,9 @@ async def change(request: Request, *, served: Served, give: Give, verb: str) -> 
     """Promote, roll back or ramp the route of `model`, or the only one; a second time changes nothing."""
     credential = require(request, "admin")
     request.state.request_id = request_id = read_request_id(request.headers)
-    _known(request.query_params, ())
+    only_known(request.query_params, ())
     body = _object(await read_body(request, MAX_BYTES) or b"{}")
-    _known(body, VERBS[verb])
+    only_known(body, VERBS[verb])
     model = body.pop("model", None)
     fields: dict[str, Any] = {"command": verb, "model": _model(served.state, model), **body}
     command = command_from(fields)
@@ -154,15 +155,6 @@ def _object(body: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidRequest("the body is no object", [FieldError("body", "must be an object", describe(value))])
     return value
-
-
-def _known(given: Mapping[str, Any], known: Sequence[str]) -> Mapping[str, Any]:
-    """The same. Raises InvalidRequest naming every field that is not known."""
-    reason = f"unknown field; known are {', '.join(known) or 'none'}"
-    wrong = [FieldError(name, reason, describe(given[name])) for name in sorted(given.keys() - set(known))]
-    if wrong:
-        raise InvalidRequest("the request is not of the expected form", wrong)
-    return given
 
 
 def _model(state: ControlState, named: Any) -> Any:

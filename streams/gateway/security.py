@@ -28,7 +28,9 @@ Clock = Callable[[], datetime]
 Observe = Callable[[str, int, float], None]
 """Told of each response: route, status, seconds."""
 
-ROUTES = frozenset({"predict", "predictions", "feedback", "keys", "router", "models", "healthz", "readyz", "metrics"})
+ROUTES = frozenset(
+    {"predict", "predictions", "feedback", "keys", "router", "models", "drift", "healthz", "readyz", "metrics"}
+)
 
 
 class Keys(Protocol):

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 
 import uvloop
 from redis.asyncio import Redis
@@ -23,9 +24,11 @@ from streams.commands import command_body, outcome_of
 from streams.evidence import figures
 from streams.gateway.administration import Administration
 from streams.gateway.app import create_app
+from streams.gateway.drift import drift_routes
 from streams.gateway.feeds import Feeds
 from streams.gateway.http import http_server, listen
 from streams.gateway.lease import Lease
+from streams.gateway.live import LiveTopic
 from streams.gateway.metrics import GatewayMetrics
 from streams.gateway.pending import Pending, RateState
 from streams.gateway.quota import Peek
@@ -36,7 +39,8 @@ from streams.observe import metrics_text
 from streams.producer import Producer
 from streams.requests import ReplyTo, signed_request
 from streams.settings import Settings
-from streams.topics import CONTROL_COMMANDS, PREDICTION_REPLIES
+from streams.stored_drift import StoredDrift
+from streams.topics import CONTROL_COMMANDS, DRIFT_EVENTS, PREDICTION_REPLIES
 
 log = logging.getLogger("weir.gateway")
 
@@ -67,7 +71,7 @@ async def run(settings: Settings, stop: asyncio.Event, metrics: GatewayMetrics) 
     listening = listen(settings.host, settings.port)
     async with AsyncExitStack() as stack:
         stack.callback(listening.close)
-        app, feeds, producer = await stack.enter_async_context(_gateway(settings, metrics))
+        app, feeds, producer, live = await stack.enter_async_context(_gateway(settings, metrics))
         server = http_server(app)
         serving = asyncio.create_task(server.serve(sockets=[listening]), name="http")
         feeding = asyncio.create_task(feeds.run(), name="feeds")
@@ -78,6 +82,7 @@ async def run(settings: Settings, stop: asyncio.Event, metrics: GatewayMetrics) 
             await asyncio.wait({serving, feeding, sending, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             server.should_exit = True
+            live.end()
             await serving
             stopping.cancel()
         for fed in (feeding, sending):
@@ -88,7 +93,9 @@ async def run(settings: Settings, stop: asyncio.Event, metrics: GatewayMetrics) 
 
 
 @asynccontextmanager
-async def _gateway(settings: Settings, metrics: GatewayMetrics) -> AsyncIterator[tuple[Starlette, Feeds, Producer]]:
+async def _gateway(
+    settings: Settings, metrics: GatewayMetrics
+) -> AsyncIterator[tuple[Starlette, Feeds, Producer, LiveTopic]]:
     """The application over the real things, and what feeds it; all of it closed afterwards."""
     pending = Pending(settings.max_pending, metrics.late_reply)
     producer = Producer(client_options(settings))
@@ -100,6 +107,8 @@ async def _gateway(settings: Settings, metrics: GatewayMetrics) -> AsyncIterator
         stack.callback(administration.close)
         await producer.start()
         stack.push_async_callback(producer.stop)
+
+        live = LiveTopic(aiokafka_options(settings), settings.topic(DRIFT_EVENTS.name))
 
         def text() -> bytes:
             metrics.pending.set(len(pending))
@@ -120,11 +129,14 @@ async def _gateway(settings: Settings, metrics: GatewayMetrics) -> AsyncIterator
                 "producer": lambda: producer.broken,
             },
             metrics_text=text,
-            more=router_routes(feeds, _commands(settings, producer, feeds.replies), *figures(engine)),
+            more=[
+                *router_routes(feeds, _commands(settings, producer, feeds.replies), *figures(engine)),
+                *drift_routes(StoredDrift(engine), live, feeds, lambda: datetime.now(UTC)),
+            ],
             peek=_peek(settings, stack) if settings.rate_limit_enabled else None,
             observe=metrics.response,
         )
-        yield app, feeds, producer
+        yield app, feeds, producer, live
 
 
 def _commands(settings: Settings, producer: Producer, replies: ReplyReader) -> Give:
