@@ -15,6 +15,7 @@ from schemas.signing import signature, signing_key
 from streams.cli import VERBS
 from streams.gateway.answers import HTTP_STATUS
 from streams.gateway.app import create_app
+from streams.gateway.drift import drift_routes
 from streams.gateway.metrics import GatewayMetrics
 from streams.observe import Metrics
 from streams.settings import Settings
@@ -134,7 +135,8 @@ def test_the_page_on_http_has_every_route_and_every_status_of_a_result() -> None
     page = (ROOT / "docs/http.md").read_text()
     nothing: Any = None
     needs = ("keys", "producer", "replies", "predictions", "administer", "checks", "metrics_text")
-    app = create_app(Settings(), **dict.fromkeys(needs, nothing))
+    more = drift_routes(nothing, nothing, nothing, nothing)
+    app = create_app(Settings(), **dict.fromkeys(needs, nothing), more=more)
     found = [(route.methods, route.path) for route in app.routes if isinstance(route, Route)]
     named = {
         f"{method} {re.sub(r'{.*?}', '{id}', path)}" for methods, path in found for method in (methods or {}) - {"HEAD"}
