@@ -4,7 +4,7 @@ prediction-requests --scorer--> prediction-results, prediction-replies, shadow-r
 shadow-requests     --shadow--> shadow-results, dead-letters
 prediction-results  --sink----> Postgres, dead-letters
 shadow-results      --sink----> Postgres, dead-letters
-feedback            --sink----> Postgres, dead-letters
+feedback            --sink----> Postgres, dead-letters        (both met there: labelled-predictions, by an outbox)
 drift-events, drift-windows, outlier-events --sink--> Postgres, dead-letters
 api-keys            --sink----> Postgres, dead-letters        (scorer, sink, control and gateway follow it, as a view)
 control-commands    --control-> model-routes, model-registry, audit-events, routing-events, prediction-replies

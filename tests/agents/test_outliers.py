@@ -144,6 +144,7 @@ async def test_windows_of_more_than_twice_the_contamination_are_told_and_no_othe
     assert len({event.event_id for event in told}) == 3
     for event in told:
         found = event.rate_result
+        assert found.rows == 300
         assert found.rate > 0.1
         assert found.outliers == pytest.approx(found.rate * found.rows)
         assert found.p_value < 0.001

@@ -1,0 +1,53 @@
+"""What lies on `labelled-predictions`: an answer, of whoever gave it, beside the truth."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from msgspec import DecodeError, Meta, Struct, ValidationError
+from msgspec.json import Decoder
+
+from schemas.errors import Undecodable
+from schemas.result import SCHEMA_VERSION
+
+Moment = Annotated[datetime, Meta(tz=True)]
+Binary = Annotated[int, Meta(ge=0, le=1)]
+Role = Literal["served", "shadow"]
+
+
+class LabelledPrediction(Struct, frozen=True, gc=False):
+    """One row's answer whose truth is known. number: of its model version's, 1, 2, 3 and so on within a series; a
+    record that comes again has the same one.
+
+    role: `served` to the caller, or a challenger's beside it. probability: the positive class's; predicted: the class
+    that was answered, as text. former_label: what was said before, of a truth that was revised, else null.
+    """
+
+    series: str
+    number: int
+    request_id: str
+    row: int
+    entity: str | None
+    model: str
+    model_version: str
+    role: Role
+    probability: float | None
+    predicted: str | None
+    label: Binary
+    former_label: Binary | None
+    label_source: str | None
+    labelled_at: Moment | None
+    requested_at: Moment
+    scored_at: Moment
+    schema_version: int = SCHEMA_VERSION
+
+
+_decode = Decoder(LabelledPrediction).decode
+
+
+def read_labelled(value: bytes | None) -> LabelledPrediction:
+    """The labelled prediction in a record. Raises Undecodable."""
+    try:
+        return _decode(value or b"")
+    except (ValidationError, DecodeError, UnicodeDecodeError, RecursionError) as error:
+        reason = "invalid" if isinstance(error, ValidationError) else "not_json"
+        raise Undecodable(reason, f"not a labelled prediction: {error}") from None
