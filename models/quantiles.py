@@ -60,7 +60,7 @@ class Quantiles:
         for bucket in sorted(self._buckets):
             left -= self._buckets[bucket]
             if left <= 0:
-                return min(self.largest, math.exp((bucket - 0.5) * _GROWTH))
+                return min(self.largest, math.exp(bucket * _GROWTH) * (1 - ACCURACY))
         return self.largest
 
     def summary(self, *shares: int) -> Mapping[str, float]:
