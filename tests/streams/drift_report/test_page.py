@@ -17,7 +17,7 @@ from schemas.drift_windows import encode_window, read_window
 from streams.drift_report.page import page
 from streams.drift_report.shown import shown
 from streams.drift_report.svg import nice_top, number, percent, time_ticks
-from tests.streams.drift_report.windows import DRIFTING, NOON, heard, reference, reported, values
+from tests.streams.drift_report.windows import DRIFTING, NOON, ROWS, heard, reference, reported, values
 
 LIFE = (0.0, 1.0, 3.0, 0.0, 0.0, 0.0)
 
@@ -53,8 +53,9 @@ def test_what_drifts_now_is_said_first(lines: Sequence[tuple[str, bytes]]) -> No
 
 
 def test_every_feature_has_a_row_a_histogram_and_its_psi(lines: Sequence[tuple[str, bytes]]) -> None:
-    report = reported(heard(lines))
+    report = reported(heard(reversed(lines)))
     html = page(report)
+    assert f"12:05:00 to 2026-03-01 12:06:00 UTC, {ROWS} rows" in html
     assert len(cards(html)) == len(report.features) == 22
     for card in cards(html):
         assert len(pictures(card)) == 2
