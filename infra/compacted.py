@@ -47,11 +47,16 @@ def read_records(options: Mapping[str, Any], topic: str, on_record: OnRecord, ti
 
 def spans(consumer: Consumer, topic: str, deadline: float) -> dict[int, tuple[int, int]]:
     """Partition -> first offset and end, of the partitions that hold anything. Raises Unavailable, KafkaException."""
+    found = watermarks(consumer, topic, deadline)
+    return {partition: (low, high) for partition, (low, high) in found.items() if high > low}
+
+
+def watermarks(consumer: Consumer, topic: str, deadline: float) -> dict[int, tuple[int, int]]:
+    """Partition -> first offset and end. Raises Unavailable, KafkaException."""
     known = consumer.list_topics(topic, timeout=_left(deadline)).topics[topic]
     if known.error is not None:
         raise Unavailable("kafka", f"topic {topic}: {known.error.str()}; make it with `weir topics create`")
-    found = {partition: _span(consumer, TopicPartition(topic, partition), deadline) for partition in known.partitions}
-    return {partition: (low, high) for partition, (low, high) in found.items() if high > low}
+    return {partition: _span(consumer, TopicPartition(topic, partition), deadline) for partition in known.partitions}
 
 
 def _span(consumer: Consumer, partition: TopicPartition, deadline: float) -> tuple[int, int]:

@@ -3,6 +3,8 @@
 import click
 
 from streams.cli.drift_report import report
+from streams.cli.drift_show import show
+from streams.cli.drift_tail import tail
 
 
 @click.group()
@@ -10,4 +12,5 @@ def drift() -> None:
     """Look at what drifted."""
 
 
-drift.add_command(report)
+for verb in (tail, show, report):
+    drift.add_command(verb)
