@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import get_args
 
 from msgspec import convert
-from sqlalchemy import Connection, Tuple, exists, select, text, tuple_
+from sqlalchemy import Connection, Tuple, case, exists, select, text, tuple_
 from sqlalchemy.orm import aliased
 
 from infra.database.engine import create_db_session
 from infra.database.monitored import DriftStep, DriftWindowRow
-from schemas.drift_events import DriftEvent
+from schemas.drift_events import DriftEvent, Phase
 from schemas.drift_windows import DriftWindow
 
 
@@ -53,8 +54,10 @@ def episode_steps(connection: Connection, event_id: str) -> list[DriftEvent]:
 
 
 def _place(step: type[DriftStep]) -> Tuple:
-    """Of a step in its episode: the count of windows that drifted never falls, and the end comes after all."""
-    return tuple_(step.windows, step.phase == "resolved")
+    """Of a step in its episode: the count of windows that drifted never falls, and between two of them it may get worse
+    more than once."""
+    rank = case({phase: rank for rank, phase in enumerate(get_args(Phase))}, value=step.phase)
+    return tuple_(step.windows, rank, step.timestamp)
 
 
 # From version to version, each found in the index: windows are many, versions few.

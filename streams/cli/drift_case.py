@@ -21,7 +21,7 @@ def print_episode(steps: Sequence[DriftEvent]) -> None:
     """All steps, then the case of the last one that drifted: that of a resolved one shows that nothing is left."""
     last, worst = steps[-1], [step for step in steps if step.phase != "resolved"][-1:] or steps[-1:]
     state = "is over" if last.phase == "resolved" else "goes on"
-    what = "the answers" if last.subject == "prediction" else f"feature {last.feature}"
+    what = "the answers" if last.subject == "prediction" else f"{last.subject} {last.feature}"
     click.echo(printable(f"{last.event_id}: {what} of {last.model} {last.model_version}, {last.severity}, {state}"))
     console = Console()
     console.print(_steps(steps))

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Sequence
+from typing import get_args
 
 import click
 import orjson
@@ -12,7 +13,7 @@ from infra.bootstrap import await_listener
 from infra.compacted import read_records
 from infra.database import create_db_engine
 from infra.kafka import client_options
-from schemas.drift_events import DriftEvent, read_drift
+from schemas.drift_events import DriftEvent, Phase, read_drift
 from schemas.errors import BadSettings, Unavailable, Undecodable
 from schemas.masked import masked
 from streams.bring_up import local_settings
@@ -73,4 +74,5 @@ def _told(settings: Settings, event_id: str) -> Sequence[DriftEvent]:
             found[value] = event
 
     read_records(client_options(settings), settings.topic(DRIFT_EVENTS.name), note, PATIENCE_S)
-    return sorted(found.values(), key=lambda event: (event.windows, event.phase == "resolved"))
+    phases = get_args(Phase)
+    return sorted(found.values(), key=lambda event: (event.windows, phases.index(event.phase), event.timestamp))

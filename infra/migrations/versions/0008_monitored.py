@@ -34,7 +34,7 @@ def upgrade() -> None:
         sa.Column("created_at", MOMENT, server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("phase IN ('opened', 'worsened', 'resolved')", name="ck_drift_phase"),
         sa.CheckConstraint(SEVERITY, name="ck_drift_severity"),
-        sa.CheckConstraint("subject IN ('feature', 'prediction')", name="ck_drift_subject"),
+        sa.CheckConstraint("subject IN ('feature', 'prediction', 'concept')", name="ck_drift_subject"),
         sa.CheckConstraint("cause IN ('schema_change', 'single_producer', 'broad_shift')", name="ck_drift_cause"),
         sa.CheckConstraint("windows >= 1", name="ck_drift_windows"),
         sa.PrimaryKeyConstraint("event_id", "phase", "timestamp", "windows"),

@@ -23,12 +23,14 @@ def model(unique: Callable[..., str]) -> str:
 
 @pytest.fixture
 async def episodes(engine: Engine, topic: str, model: str) -> dict[str, list[DriftEvent]]:
-    """Two that go on and one that is over; of `worse`, two steps and of `over`, two have the same moment."""
+    """Two that go on and one that is over; steps of theirs have the same moment, or the same count of windows."""
     ids = {name: str(uuid4()) for name in ("plain", "worse", "over")}
     told = {
         "plain": [step(ids["plain"], minute=1, model=model, feature="orders")],
         "worse": [
             step(ids["worse"], minute=2, model=model),
+            step(ids["worse"], "worsened", 3, model=model),
+            step(ids["worse"], "worsened", 4, model=model),
             step(ids["worse"], "worsened", 5, 2, model=model),
             step(ids["worse"], "worsened", 5, 3, model=model, severity="critical"),
         ],

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, get_args
 from uuid import uuid4
 
 import pytest
@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from agents.persist_events import Read, persist_events
 from infra.database import PostgresStore
 from infra.database.events import encode_event
-from schemas.drift_events import Bin, read_drift
+from schemas.drift_events import Bin, Cause, Phase, Severity, Subject, read_drift
 from schemas.drift_windows import read_window
 from schemas.message import Batch, Record
 from schemas.outlier_events import read_outlier
@@ -61,6 +61,17 @@ async def test_two_steps_of_one_moment_are_two_rows(engine: Engine, topic: str, 
     steps = [step(event_id, "worsened", 5, windows) for windows in (2, 3)]
     assert await save(engine, topic, read_drift, steps) == []
     assert steps_of(engine, event_id) == [("worsened", 2), ("worsened", 3)]
+
+
+@pytest.mark.contract("F3")
+async def test_every_kind_of_step_that_there_is_can_be_stored(engine: Engine, topic: str) -> None:
+    kinds = [
+        *({"phase": phase} for phase in get_args(Phase)),
+        *({"severity": severity} for severity in get_args(Severity)),
+        *({"subject": subject} for subject in get_args(Subject)),
+        *({"cause": cause} for cause in get_args(Cause)),
+    ]
+    assert await save(engine, topic, read_drift, [step(str(uuid4()), **kind) for kind in kinds]) == []
 
 
 @pytest.mark.contract("R9", "D3")
