@@ -1,6 +1,6 @@
 """One pipeline for the whole package: its processes start once for many small tests."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,16 @@ from models.simulate import customer_rows
 from tests.e2e.platform import ROLES, Platform
 from tests.e2e.running import platform_on, trained_store
 from tests.stack import fresh_database
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+    """A test that failed shows what the roles said meanwhile."""
+    report = yield
+    platform = getattr(item, "funcargs", {}).get("platform")
+    if report.when == "call" and report.failed and platform is not None:
+        report.sections += [(f"end of {w.log.name}", w.log.read_text()[-4000:]) for w in platform.workers]
+    return report
 
 
 @pytest.fixture(scope="session")
