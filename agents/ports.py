@@ -182,3 +182,15 @@ class MonitorCounters(Protocol):
     def judged(self, model: str, model_version: str, phases: Sequence[str]) -> None:
         """A window was judged; what it did to episodes of drift."""
         ...
+
+    def graded(self, model_version: str, role: str, count: int) -> None:
+        """Answers whose truth is known that were counted."""
+        ...
+
+    def ungraded(self, reason: str, count: int) -> None:
+        """Those that were not. reason: `repeated`, `revised`, `not_a_labelled_prediction`, `crashed`."""
+        ...
+
+    def concept(self, model: str, phases: Sequence[str]) -> None:
+        """What became of a drift of what a model gets wrong."""
+        ...

@@ -18,7 +18,8 @@ Moment = Annotated[datetime, Meta(tz=True)]
 Severity = Literal["info", "warning", "critical"]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=0)]
-Subject = Literal["feature", "prediction"]
+Subject = Literal["feature", "prediction", "concept"]
+"""What drifts: what a model is given, what it answers, or how often it is wrong."""
 Phase = Literal["opened", "worsened", "resolved"]
 Cause = Literal["schema_change", "single_producer", "broad_shift"]
 
@@ -82,10 +83,10 @@ class DriftResult(Struct, frozen=True, gc=False):
 class DriftEvent(Struct, frozen=True, gc=False):
     """One step of an episode. event_id: the episode's, the same in all its events, and after a replay.
 
-    event_type: `drift_resolved` of the last, else `drift_detected`. feature: its name, or the answer's of predictions.
-    severity: the worst so far. timestamp: the end of the window. first_seen: the beginning of the first that drifted;
-    windows: how many have. cause: the likely one, null where none stands out; source: whose rows they are, of a single
-    producer.
+    event_type: `drift_resolved` of the last, else `drift_detected`. feature: its name, or the answer's of predictions,
+    or whose errors, of a concept: `error (served)`. severity: the worst so far. timestamp: the end of the window.
+    first_seen: the beginning of the first that drifted; windows: how many have. cause: the likely one, null where none
+    stands out; source: whose rows they are, of a single producer.
     """
 
     event_id: str

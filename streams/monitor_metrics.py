@@ -20,6 +20,10 @@ class MonitorMetrics:
         self._unscored = Counter(
             "outlier_unscored_rows", "Rows that no outlier detector looked at, by why.", ["reason"], registry=registry
         )
+        self._graded = Counter(
+            "graded_rows", "Answers whose truth is known, counted.", ["model_version", "role"], registry=registry
+        )
+        self._ungraded = Counter("ungraded_rows", "Those that were not, by why.", ["reason"], registry=registry)
         self._fill = Gauge(
             "drift_window_fill_ratio",
             "How full the present window is; it is judged when it is full and old enough.",
@@ -51,6 +55,17 @@ class MonitorMetrics:
 
     def judged(self, model: str, model_version: str, phases: Sequence[str]) -> None:
         self._windows.labels(model, model_version).inc()
+        for phase in phases:
+            self._phases.labels(model, phase).inc()
+        self._detected.inc(phases.count("opened"))
+
+    def graded(self, model_version: str, role: str, count: int) -> None:
+        self._graded.labels(model_version, role).inc(count)
+
+    def ungraded(self, reason: str, count: int) -> None:
+        self._ungraded.labels(reason).inc(count)
+
+    def concept(self, model: str, phases: Sequence[str]) -> None:
         for phase in phases:
             self._phases.labels(model, phase).inc()
         self._detected.inc(phases.count("opened"))

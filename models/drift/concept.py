@@ -61,7 +61,8 @@ class Detection(NamedTuple):
     """A change. place: of the value at which it was found. since: of the value from which on it is likeliest to hold.
 
     Places are counted from 0 over all values that the detector was given. before, after: the means on both sides of
-    `since`, as far back as the detector remembers; a loss that rises is a model that got worse.
+    `since`, as far back as the detector remembers, which is so many `values`; a loss that rises is a model that got
+    worse.
     """
 
     detector: str
@@ -69,6 +70,7 @@ class Detection(NamedTuple):
     since: int
     before: float
     after: float
+    values: int
 
 
 class ConceptDetector:
@@ -128,7 +130,8 @@ class ConceptDetector:
         values = np.array(self._values)
         at = _likeliest_change(values)
         since = self.seen - len(values) + at
-        return Detection(self.name, self.seen - 1, since, float(values[:at].mean()), float(values[at:].mean()))
+        before, after = float(values[:at].mean()), float(values[at:].mean())
+        return Detection(self.name, self.seen - 1, since, before, after, len(values))
 
 
 def _likeliest_change(values: FloatVector) -> int:

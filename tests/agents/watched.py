@@ -66,6 +66,15 @@ class FakeMonitorCounters:
     def unscored(self, reason: str, count: int) -> None:
         self.undetected[reason] += count
 
+    def graded(self, model_version: str, role: str, count: int) -> None:
+        self.rows[f"{model_version} {role}"] += count
+
+    def ungraded(self, reason: str, count: int) -> None:
+        self.lost[reason] += count
+
+    def concept(self, model: str, phases: Sequence[str]) -> None:
+        self.phases.update(phases)
+
     def filled(self, model: str, model_version: str, fill: float) -> None:
         self.fill[model_version] = fill
 

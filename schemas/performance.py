@@ -1,0 +1,52 @@
+"""What lies on `model-performance`: how good a version's answers were in a window, or are estimated to have been."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import DecodeError, Meta, Struct, ValidationError
+from msgspec.json import Decoder, Encoder
+
+from schemas.errors import Undecodable
+from schemas.labelled import Role
+from schemas.result import SCHEMA_VERSION
+
+Moment = Annotated[datetime, Meta(tz=True)]
+Count = Annotated[int, Meta(ge=0)]
+
+
+class ModelPerformance(Struct, frozen=True, gc=False):
+    """A window of one version's answers. window: its id, the same after a replay. start, end: when the first and the
+    last were scored.
+
+    estimated: from the answers alone, before their truth is known. rows: usable ones; unusable: whose score or answer
+    says nothing; revised: truths that took the place of others meanwhile, which count in no window.
+    measures: by name, never NaN. missing: why others have none.
+    """
+
+    model: str
+    model_version: str
+    role: Role
+    estimated: bool
+    window: str
+    start: Moment
+    end: Moment
+    rows: Count
+    unusable: Count
+    revised: Count
+    measures: Mapping[str, float]
+    missing: Mapping[str, str]
+    schema_version: int = SCHEMA_VERSION
+
+
+encode_performance = Encoder().encode
+_decode = Decoder(ModelPerformance).decode
+
+
+def read_performance(value: bytes | None) -> ModelPerformance:
+    """The window in a record. Raises Undecodable."""
+    try:
+        return _decode(value or b"")
+    except (ValidationError, DecodeError, UnicodeDecodeError, RecursionError) as error:
+        reason = "invalid" if isinstance(error, ValidationError) else "not_json"
+        raise Undecodable(reason, f"not a model's performance: {error}") from None
