@@ -79,7 +79,7 @@ class Refused(WeirError):
 class Unavailable(WeirError):
     """A dependency does not answer.
 
-    dependency: `kafka`, `redis`, `postgres`, `secrets` or `model store`.
+    dependency: `kafka`, `redis`, `postgres`, `secrets`, `model store` or `webhook`.
     """
 
     def __init__(self, dependency: str, message: str) -> None:

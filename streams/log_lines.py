@@ -9,7 +9,17 @@ from typing import Any
 from schemas.masked import masked
 
 # At DEBUG botocore tells the session token too.
-NOISY = ("faust", "streams.faust_consumer", "aiokafka", "mode", "alembic", "httpx", "uvicorn.access", "botocore")
+NOISY = (
+    "faust",
+    "streams.faust_consumer",
+    "aiokafka",
+    "mode",
+    "alembic",
+    "httpx",
+    "httpcore",
+    "uvicorn.access",
+    "botocore",
+)
 
 
 class JsonLines(logging.Formatter):

@@ -37,6 +37,17 @@ class MonitorMetrics:
         )
         self._detected = Counter("drift_detected", "Drifts that opened.", registry=registry)
 
+        self._alerts = Counter("alerts", "Alerts that went out.", ["handler", "severity"], registry=registry)
+        self._unalerted = Counter(
+            "alerts_untold", "Alerts that did not, by why.", ["handler", "reason"], registry=registry
+        )
+
+    def alerted(self, handler: str, severity: str) -> None:
+        self._alerts.labels(handler, severity).inc()
+
+    def unalerted(self, handler: str, reason: str) -> None:
+        self._unalerted.labels(handler, reason).inc()
+
     def sketched(self, model_version: str, count: int) -> None:
         self._rows.labels(model_version).inc(count)
 

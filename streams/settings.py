@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from schemas.errors import BadSettings
 from schemas.routes import NewName
@@ -104,6 +105,16 @@ class Settings(BaseModel):
         float, Field(gt=0, lt=1, description="Risk that a window without drift has any alarm, all features together.")
     ] = 0.05
 
+    alert_severity: Annotated[
+        Literal["info", "warning", "critical"], Field(description="Least severity of a drift that is an alert.")
+    ] = "warning"
+    drift_webhook_url: Annotated[
+        SecretStr, Field(description="Where alerts are posted, as Slack's incoming webhooks take them; http or https.")
+    ] = SecretStr("")
+    drift_webhook_timeout_s: Annotated[
+        float, Field(gt=0, le=20, description="How long the webhook may take to answer, in seconds.")
+    ] = 5
+
     weir_host: Annotated[Literal["faust", "bare"], Field(description="What drives the stages.")] = "faust"
     batch_records: Annotated[int, Field(ge=1, le=10_000, description="Most records a stage is given at once.")] = 1000
     batches_in_flight: Annotated[
@@ -131,6 +142,14 @@ class Settings(BaseModel):
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="Least level logged.")] = (
         "INFO"
     )
+
+    @field_validator("drift_webhook_url")
+    @classmethod
+    def _is_a_webhook(cls, url: SecretStr) -> SecretStr:
+        parts = urlsplit(url.get_secret_value())
+        if url.get_secret_value() and (parts.scheme not in ("http", "https") or not parts.hostname):
+            raise ValueError("must be an http:// or https:// URL")
+        return url
 
     @model_validator(mode="after")
     def _production_has_no_development_defaults(self) -> Self:

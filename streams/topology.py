@@ -9,6 +9,7 @@ drift-events, drift-windows, outlier-events --sink--> Postgres, dead-letters
 api-keys            --sink----> Postgres, dead-letters        (scorer, sink, control and gateway follow it, as a view)
 control-commands    --control-> model-routes, model-registry, audit-events, routing-events, prediction-replies
 prediction-results  --monitor-> feature-sketches --monitor-> drift-events, drift-windows, monitor-state
+drift-events        --monitor-> alerts               (and on to a webhook, by a group of its own)
 model-routes                    (scorer and gateway follow it, as a view)
 """
 
@@ -75,7 +76,7 @@ READS = {
     "shadow": (SHADOW_REQUESTS,),
     "sink": (PREDICTION_RESULTS, SHADOW_RESULTS, FEEDBACK, API_KEYS, DRIFT_EVENTS, DRIFT_WINDOWS, OUTLIER_EVENTS),
     "control": (CONTROL_COMMANDS,),
-    "monitor": (PREDICTION_RESULTS, FEATURE_SKETCHES),
+    "monitor": (PREDICTION_RESULTS, FEATURE_SKETCHES, DRIFT_EVENTS),
 }
 """Role -> topics it reads; the roles that exist."""
 

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 
+from agents.alerting import Alerting
 from agents.outliers import Spotting
 from agents.sketching import Sketching
 from agents.watching import Watching, WatchOutlets
@@ -10,6 +12,9 @@ from infra.compacted import read_records
 from infra.kafka import client_options
 from infra.rate_limit import connect
 from models.drift import Rules
+from schemas.alerts import read_alert
+from schemas.errors import Undecodable
+from streams.alert_webhook import webhook
 from streams.bundles import BundleStore
 from streams.monitor_metrics import MonitorMetrics
 from streams.references import BundleReferences
@@ -17,6 +22,7 @@ from streams.roles.shared import Built, Shared
 from streams.settings import Settings
 from streams.ticks import Ticks
 from streams.topics import (
+    ALERTS,
     DRIFT_EVENTS,
     DRIFT_WINDOWS,
     FEATURE_SKETCHES,
@@ -55,15 +61,33 @@ async def build(shared: Shared) -> Built:
         SLOT_MS,
         WatchOutlets(settings.topic(DRIFT_EVENTS.name), settings.topic(DRIFT_WINDOWS.name), saved, outliers),
     )
+
+    async def told() -> set[str]:
+        return await asyncio.to_thread(_read_alerts, settings)
+
+    alerting = Alerting(told, counters, settings.alert_severity, settings.topic(ALERTS.name))
     ticks = Ticks(sketches, shared.partitions[sketches], shared.producer)
     ticks.begin(shared.things)
     reading = [Step(PREDICTION_RESULTS, sketching, sketching.give_up)]
     judging = [Step(FEATURE_SKETCHES, watching, watching.give_up)]
+    alarming = [Step(DRIFT_EVENTS, alerting, alerting.give_up)]
     return [
         *shared.pipelines("monitor", reading, redis, fetch_bytes=GATHERED_BYTES),
         # One batch after the other: a state is saved once all that it led to is delivered.
         *shared.pipelines("monitor", judging, redis, fetch_bytes=GATHERED_BYTES, in_flight=1),
-    ], [ticks]
+        *shared.pipelines("monitor", alarming, redis, fetch_bytes=GATHERED_BYTES, in_flight=1),
+    ], [ticks, *webhook(shared, redis, counters)]
+
+
+def _read_alerts(settings: Settings) -> set[str]:
+    found: set[str] = set()
+
+    def note(_: bytes, value: bytes | None) -> None:
+        with suppress(Undecodable):
+            found.add(read_alert(value).alert_id)
+
+    read_records(client_options(settings), settings.topic(ALERTS.name), note, STATES_S)
+    return found
 
 
 def _read_states(settings: Settings, topic: str) -> dict[bytes, bytes]:

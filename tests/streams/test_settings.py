@@ -79,3 +79,17 @@ def test_every_setting_is_read_somewhere() -> None:
     read = set(re.findall(r"\b_?(?:settings|self)\.(\w+)", code))
     only_checked = {"secrets_backend"}
     assert Settings.model_fields.keys() - only_checked <= read
+
+
+@pytest.mark.parametrize("url", ["hooks.slack.com/services/T0/SECRET", "ftp://host/SECRET", "https:///SECRET"])
+def test_a_webhook_is_an_address_on_the_web_and_is_repeated_by_no_error(url: str) -> None:
+    with pytest.raises(BadSettings, match=r"DRIFT_WEBHOOK_URL: .*http:// or https://") as caught:
+        Settings.read({"DRIFT_WEBHOOK_URL": url})
+    assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["https://hooks.slack.com/services/T0/SECRET", "http://127.0.0.1:9/SECRET"])
+def test_a_webhook_appears_in_no_representation(url: str) -> None:
+    settings = Settings.read({"DRIFT_WEBHOOK_URL": url})
+    assert settings.drift_webhook_url.get_secret_value() == url
+    assert "SECRET" not in repr(settings)

@@ -1,0 +1,53 @@
+import logging
+from collections.abc import Iterator
+
+import pytest
+from pydantic import SecretStr
+
+from infra.webhook import Webhook
+from schemas.errors import Unavailable
+from tests.hook import Hook, listening
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    with listening() as hook:
+        yield hook
+
+
+async def post(url: str, timeout_s: float = 5.0) -> int:
+    webhook = Webhook(SecretStr(url), timeout_s)
+    try:
+        return await webhook.post(b'{"text": "spent drifts"}')
+    finally:
+        await webhook.aclose()
+
+
+async def test_json_is_posted_and_the_status_told(hook: Hook) -> None:
+    assert await post(hook.url) == 200
+    assert hook.posted == [{"text": "spent drifts"}]
+
+
+@pytest.mark.parametrize("status", [302, 400, 404, 500, 503])
+async def test_other_answers_are_told_and_no_redirect_is_followed(hook: Hook, status: int) -> None:
+    hook.statuses = [status]
+    assert await post(hook.url) == status
+    assert hook.tries == 1
+
+
+async def test_a_hook_that_is_away_is_unavailable_and_its_address_in_no_error_or_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with listening() as gone:
+        url = gone.url
+    with caplog.at_level(logging.INFO), pytest.raises(Unavailable) as caught:
+        await post(url)
+    assert "ConnectError" in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert "SECRET" not in str(caught.value) + caplog.text
+
+
+async def test_a_hook_that_does_not_answer_is_unavailable_after_its_timeout(hook: Hook) -> None:
+    hook.silent.set()
+    with pytest.raises(Unavailable, match="ReadTimeout"):
+        await post(hook.url, timeout_s=0.2)
