@@ -9,8 +9,9 @@ from schemas.drift_events import DriftEvent
 from schemas.drift_windows import DriftWindow
 from schemas.feedback import Feedback
 from schemas.outlier_events import OutlierEvent, OutlierRateEvent
+from schemas.performance import ModelPerformance
 
-StoredEvent = DriftEvent | DriftWindow | OutlierEvent | OutlierRateEvent
+StoredEvent = DriftEvent | DriftWindow | OutlierEvent | OutlierRateEvent | ModelPerformance
 """What is stored as it comes: its fields are the columns of its table."""
 
 

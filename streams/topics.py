@@ -62,6 +62,7 @@ ROUTING_EVENTS = Topic("routing-events", "model", 1, 30 * DAY_MS)
 SHADOW_REQUESTS = Topic("shadow-requests", "entity", 6, 7 * DAY_MS)
 SHADOW_RESULTS = Topic("shadow-results", "entity", 6, 7 * DAY_MS)
 LABELLED_PREDICTIONS = Topic("labelled-predictions", "entity", 1, 30 * DAY_MS, ordered=True)
+MODEL_PERFORMANCE = Topic("model-performance", "model/version", 1, 30 * DAY_MS)
 FEATURE_SKETCHES = Topic("feature-sketches", "model/version", 3, 7 * DAY_MS)
 DRIFT_EVENTS = Topic("drift-events", "model:feature", 3, 30 * DAY_MS)
 DRIFT_WINDOWS = Topic("drift-windows", "model/version", 1, 30 * DAY_MS)
@@ -76,7 +77,7 @@ TOPICS = (
     PREDICTION_REQUESTS, PREDICTION_RESULTS, PREDICTION_REPLIES, SHADOW_REQUESTS, SHADOW_RESULTS, FEEDBACK,
     API_KEYS, CONTROL_COMMANDS, MODEL_ROUTES, MODEL_REGISTRY, ROUTING_EVENTS, AUDIT_EVENTS, DEAD_LETTERS,
     FEATURE_SKETCHES, DRIFT_EVENTS, DRIFT_WINDOWS, OUTLIER_EVENTS, MONITOR_STATE, ALERTS,
-    LABELLED_PREDICTIONS,
+    LABELLED_PREDICTIONS, MODEL_PERFORMANCE,
 )  # fmt: skip
 
 TAKEN_BYTES = {

@@ -5,10 +5,12 @@ shadow-requests     --shadow--> shadow-results, dead-letters
 prediction-results  --sink----> Postgres, dead-letters
 shadow-results      --sink----> Postgres, dead-letters
 feedback            --sink----> Postgres, dead-letters        (both met there: labelled-predictions, by an outbox)
-drift-events, drift-windows, outlier-events --sink--> Postgres, dead-letters
+drift-events, drift-windows, outlier-events, model-performance --sink--> Postgres, dead-letters
 api-keys            --sink----> Postgres, dead-letters        (scorer, sink, control and gateway follow it, as a view)
 control-commands    --control-> model-routes, model-registry, audit-events, routing-events, prediction-replies
 prediction-results  --monitor-> feature-sketches --monitor-> drift-events, drift-windows, monitor-state
+prediction-results  --monitor-> outlier-events
+labelled-predictions --monitor-> model-performance, drift-events, monitor-state
 drift-events        --monitor-> alerts               (and on to a webhook, by a group of its own)
 model-routes                    (scorer and gateway follow it, as a view)
 """
@@ -23,7 +25,7 @@ from agents.challenger import Patience
 from agents.control import Controller, ControlOutlets
 from agents.ending import Outlets
 from agents.persist import persist_keys, persist_labels, persist_results
-from agents.persist_events import persist_events
+from agents.persist_events import Read, persist_events
 from agents.persist_shadows import persist_shadows
 from agents.ports import (
     Clock,
@@ -43,6 +45,7 @@ from schemas.drift_events import read_drift
 from schemas.drift_windows import read_window
 from schemas.message import Emission, Record
 from schemas.outlier_events import read_outlier
+from schemas.performance import read_performance
 from streams.loops import Stage
 from streams.settings import Settings
 from streams.topics import (
@@ -54,6 +57,8 @@ from streams.topics import (
     DRIFT_WINDOWS,
     FEATURE_SKETCHES,
     FEEDBACK,
+    LABELLED_PREDICTIONS,
+    MODEL_PERFORMANCE,
     MODEL_REGISTRY,
     MODEL_ROUTES,
     OUTLIER_EVENTS,
@@ -70,13 +75,21 @@ from streams.topics import (
 GiveUp = Callable[[Record, int, str], Sequence[Emission]]
 """The emissions in place of a record that keeps crashing: (record, attempts, error id)."""
 
+TOLD: Sequence[tuple[Topic, Read]] = (
+    (DRIFT_EVENTS, read_drift),
+    (DRIFT_WINDOWS, read_window),
+    (OUTLIER_EVENTS, read_outlier),
+    (MODEL_PERFORMANCE, read_performance),
+)
+"""What the monitor tells, and how its messages are read."""
+
 READS = {
     "gateway": (PREDICTION_REPLIES, API_KEYS),
     "scorer": (PREDICTION_REQUESTS,),
     "shadow": (SHADOW_REQUESTS,),
-    "sink": (PREDICTION_RESULTS, SHADOW_RESULTS, FEEDBACK, API_KEYS, DRIFT_EVENTS, DRIFT_WINDOWS, OUTLIER_EVENTS),
+    "sink": (PREDICTION_RESULTS, SHADOW_RESULTS, FEEDBACK, API_KEYS, *(topic for topic, _ in TOLD)),
     "control": (CONTROL_COMMANDS,),
-    "monitor": (PREDICTION_RESULTS, FEATURE_SKETCHES, DRIFT_EVENTS),
+    "monitor": (PREDICTION_RESULTS, FEATURE_SKETCHES, LABELLED_PREDICTIONS, DRIFT_EVENTS),
 }
 """Role -> topics it reads; the roles that exist."""
 
@@ -144,9 +157,7 @@ def sink(settings: Settings, *, keys: KeyRing, store: Store, counters: Counters)
         (FEEDBACK, partial(persist_labels, keys=keys, **given)),
         (SHADOW_RESULTS, partial(persist_shadows, **given)),
         (API_KEYS, partial(persist_keys, **given)),
-        (DRIFT_EVENTS, partial(persist_events, read=read_drift, **given)),
-        (DRIFT_WINDOWS, partial(persist_events, read=read_window, **given)),
-        (OUTLIER_EVENTS, partial(persist_events, read=read_outlier, **given)),
+        *((topic, partial(persist_events, read=read, **given)) for topic, read in TOLD),
     ]
     bury = partial(_bury, dead_letters, counters)
     return [Step(topic, stage, bury) for topic, stage in stages]

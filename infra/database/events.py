@@ -7,10 +7,12 @@ from sqlalchemy import TextClause, inspect, text
 from sqlalchemy.dialects import postgresql
 
 from infra.database.monitored import DriftStep, DriftWindowRow, OutlierRow
+from infra.database.performance import Performance
 from infra.database.tables import Base
 from schemas.drift_events import DriftEvent
 from schemas.drift_windows import DriftWindow
 from schemas.outlier_events import OutlierEvent, OutlierRateEvent
+from schemas.performance import ModelPerformance
 from schemas.stored import StoredEvent
 
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
@@ -34,6 +36,7 @@ _INSERTS: Mapping[type, TextClause] = {
     DriftWindow: _insert(DriftWindowRow),
     OutlierEvent: _insert(OutlierRow),
     OutlierRateEvent: _insert(OutlierRow),
+    ModelPerformance: _insert(Performance),
 }
 
 encode_event = Encoder().encode

@@ -16,6 +16,7 @@ from schemas.alerts import read_alert
 from schemas.errors import Undecodable
 from streams.alert_webhook import webhook
 from streams.bundles import BundleStore
+from streams.grading import grading_step
 from streams.monitor_metrics import MonitorMetrics
 from streams.references import BundleReferences
 from streams.roles.shared import Built, Shared
@@ -69,7 +70,7 @@ async def build(shared: Shared) -> Built:
     ticks = Ticks(sketches, shared.partitions[sketches], shared.producer)
     ticks.begin(shared.things)
     reading = [Step(PREDICTION_RESULTS, sketching, sketching.give_up)]
-    judging = [Step(FEATURE_SKETCHES, watching, watching.give_up)]
+    judging = [Step(FEATURE_SKETCHES, watching, watching.give_up), grading_step(settings, states, counters)]
     alarming = [Step(DRIFT_EVENTS, alerting, alerting.give_up)]
     return [
         *shared.pipelines("monitor", reading, redis, fetch_bytes=GATHERED_BYTES),

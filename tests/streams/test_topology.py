@@ -9,7 +9,7 @@ from tests.agents.sink import KeptInMemory, batch_of
 
 
 @pytest.mark.contract("O1", "R9")
-@pytest.mark.parametrize("place", range(7))
+@pytest.mark.parametrize("place", range(len(topology.READS["sink"])))
 async def test_each_step_of_the_sink_counts_its_dead_letters_and_what_it_gives_up(place: int) -> None:
     counters = FakeCounters()
     step = topology.sink(Settings(), keys=FakeKeys(), store=KeptInMemory(), counters=counters)[place]
