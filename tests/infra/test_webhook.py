@@ -1,3 +1,4 @@
+import asyncio
 import logging
 from collections.abc import Iterator
 
@@ -50,4 +51,5 @@ async def test_a_hook_that_is_away_is_unavailable_and_its_address_in_no_error_or
 async def test_a_hook_that_does_not_answer_is_unavailable_after_its_timeout(hook: Hook) -> None:
     hook.silent.set()
     with pytest.raises(Unavailable, match="ReadTimeout"):
-        await post(hook.url, timeout_s=0.2)
+        async with asyncio.timeout(10):
+            await post(hook.url, timeout_s=0.2)
