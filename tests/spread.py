@@ -24,6 +24,7 @@ ALONE = (
     "tests/e2e/test_judged.py",
     "tests/e2e/test_key_lifecycle.py",
     "tests/e2e/test_plaintext_keys.py",
+    "tests/e2e/test_quality.py",
     "tests/e2e/test_routes.py",
     "tests/e2e/test_shadow.py",
 )
