@@ -1,7 +1,13 @@
-"""A monitor that is killed in the middle of its windows, on the broker: what it counts and tells is as without that."""
+"""A monitor that is killed in the middle of its windows, on the broker: what it counts and tells is as without that.
 
+What it tells comes to who looks at the table, asks over HTTP or listens.
+"""
+
+import json
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +18,7 @@ from agents.watching import Watching, WatchOutlets
 from infra.local.stack import RunningStack
 from models.drift import Rules
 from models.simulate import customer_rows
-from schemas.drift_events import DriftEvent, read_drift
+from schemas.drift_events import DriftEvent, encode_drift, read_drift
 from schemas.drift_windows import DriftWindow, read_window
 from schemas.message import Batch, Record
 from schemas.sketches import CellSketch, read_sketched
@@ -33,7 +39,7 @@ DRIFTING = "avg_order_value"
 
 
 class Monitored:
-    """A platform with a scorer and a monitor, whose requests have fifty rows each."""
+    """A platform with a scorer, a monitor, a sink and a gateway, whose requests have fifty rows each."""
 
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
@@ -73,6 +79,10 @@ class Monitored:
     def events(self) -> list[DriftEvent]:
         return [read_drift(event.value) for event in self.platform.tap("drift-events").to_end()]
 
+    def episodes(self) -> dict[str, DriftEvent]:
+        """The last step of each by its id."""
+        return {event.event_id: event for event in self.events()}
+
     def version(self) -> Watched:
         store, name = BundleStore(self.platform.environment["MODEL_STORE"]), "churn"
         found = watched(store.manifest(name, store.latest(name)))
@@ -87,7 +97,7 @@ def monitored(stack: RunningStack, models: Path, tmp_path_factory: pytest.TempPa
         platform_on(stack.environment, database, models, tmp_path_factory.mktemp("drift")) as platform,
     ):
         platform.environment |= {"DRIFT_WINDOW_RECORDS": str(WINDOW), "DRIFT_WINDOW_S": "0"}
-        platform.up("scorer", "monitor")
+        platform.up("scorer", "monitor", "sink", "gateway")
         yield Monitored(platform)
 
 
@@ -136,3 +146,50 @@ async def test_a_drift_is_told_with_its_feature_though_monitors_are_killed_in_th
 def _enough(windows: Sequence[DriftWindow]) -> Sequence[DriftWindow]:
     rows = sum({window.window: window.rows for window in windows}.values())
     return windows if rows > 4200 - WINDOW else []
+
+
+@pytest.mark.contract("D3", "F3")
+def test_a_drift_comes_to_its_table_and_to_who_asks_or_listens(monitored: Monitored) -> None:
+    platform = monitored.platform
+    looking = {"X-API-Key": platform.create_key(permissions=["monitor"]).api_key}
+    wait_for(lambda: platform.http.get("/drift", headers=looking).status_code == 200, "the gateway knows the key")
+    seeds = count(40)
+
+    def is_over() -> bool:
+        """Whatever drifted before."""
+        monitored.ask(500, seed=next(seeds))
+        return all(event.phase == "resolved" for event in monitored.episodes().values())
+
+    wait_for(is_over, "calm", 90)
+    known = monitored.episodes()
+    with platform.http.stream("GET", "/drift/events", headers=looking) as live:
+        lines = live.iter_lines()
+        assert next(lines).startswith("retry: ")
+        monitored.ask(1500, seed=next(seeds), shift=60.0)
+        event = wait_for(lambda: next((e for e in monitored.events() if e.event_id not in known), None), "a drift", 60)
+        told = next(read_drift(line[6:].encode()) for line in lines if line.startswith("data: "))
+        assert (told, told.feature, told.phase) == (event, DRIFTING, "opened")
+
+        platform.settle("sink")
+        assert platform.stored("SELECT phase FROM drift_events WHERE event_id = %s", event.event_id)[0] == ("opened",)
+        judged = {window.window for window in monitored.windows()}
+        assert {name for (name,) in platform.stored('SELECT "window" FROM drift_windows')} == judged
+        _seen(platform, event, looking)
+
+        [gateway] = [worker for worker in platform.workers if worker.role == "gateway"]
+        before = time.monotonic()
+        gateway.stop()
+        assert time.monotonic() - before < 10, "the gateway waited for who listens"
+
+
+def _seen(platform: Platform, event: DriftEvent, looking: dict[str, str]) -> None:
+    """Over HTTP, and by the verb."""
+    found = platform.http.get("/drift?open=true&model=churn", headers=looking).json()
+    [episode] = [one for one in found["episodes"] if one["event_id"] == event.event_id]
+    assert (episode["feature"], episode["open"]) == (DRIFTING, True)
+    [window] = found["windows"]
+    assert (window["outcome"], window["drift"], window["drifted"]) == ("tested", True, [DRIFTING])
+    whole = platform.http.get(f"/drift/{event.event_id}", headers=looking).json()
+    assert whole["steps"][0] == json.loads(encode_drift(event))
+    shown = platform.cli("drift", "show", event.event_id, "--json")
+    assert read_drift(json.dumps(json.loads(shown.stdout)[0]).encode()) == event, shown.stderr
