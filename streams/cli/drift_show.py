@@ -15,11 +15,9 @@ from infra.database import create_db_engine
 from infra.kafka import client_options
 from schemas.drift_events import DriftEvent, Phase, read_drift
 from schemas.errors import BadSettings, Unavailable, Undecodable
-from schemas.masked import masked
 from streams.bring_up import local_settings
 from streams.cli.drift_case import print_episode
 from streams.cli.key_output import json_option
-from streams.cli.printable import printable
 from streams.settings import Settings
 from streams.stored_drift import StoredDrift
 from streams.topics import DRIFT_EVENTS
@@ -39,8 +37,7 @@ def show(event_id: str, as_json: bool) -> None:
     steps = _stored(settings, event_id) or _told(settings, event_id)
     if not steps:
         raise click.ClickException(
-            f"no episode of drift {printable(masked(event_id))[:100]!r}: `weir drift tail --from 30d` shows the ids of "
-            "what was told"
+            f"no episode of drift {event_id[:100]!r}: `weir drift tail --from 30d` shows the ids of what was told"
         )
     if as_json:
         click.echo(orjson.dumps([to_builtins(step) for step in steps]))

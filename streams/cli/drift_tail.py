@@ -52,12 +52,13 @@ def line(event: DriftEvent) -> str:
     """An event in one line: when, what, how much, since when, why, and its id for `weir drift show`."""
     case = event.drift_result
     measured = f"({case.test}{_number('distance', case.distance)}{_number('p', case.p_value)})"
+    moved = "more answers are wrong" if event.subject == "concept" else "of the rows moved"
     facts = [
         moment(event.timestamp),
         click.style(f"{event.phase:<8}", fg=PHASES[event.phase]),
         f"{event.severity:<8}",
         printable(f"{event.model} {event.model_version} {event.feature}:"),
-        f"{case.effect:.0%} of the rows moved {printable(measured)},",
+        f"{case.effect:.0%} {moved} {printable(measured)},",
         f"since {moment(event.first_seen)}{cause(event)};",
         printable(event.event_id),
     ]
