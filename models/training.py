@@ -10,8 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from models import outliers
+from models.base import Scorer
 from models.bundle import derived_version, write_bundle
 from models.features import encode
+from models.importance import importance
 from models.manifest import Manifest, Training, check_name
 from models.metrics import best_threshold, quality
 from models.onnx import load
@@ -66,7 +68,7 @@ def train(
     threshold = best_threshold(truth[validation], scorer.score(matrix[validation]))
     metrics = quality(truth[held_out], scorer.score(matrix[held_out]), threshold)
     learned, others = matrix[fitting], matrix[np.concatenate([validation, held_out])]
-    profile = reference_profile(signature, learned, scorer.score(others))
+    profile = _weighed(reference_profile(signature, learned, scorer.score(others)), signature, scorer, others, seed)
     progress("outliers")
     said, detector = outliers.fitted(wanted, signature, learned, others, profile, seed)
     progress("seal")
@@ -84,6 +86,15 @@ def train(
         outliers=said,
     )
     return write_bundle(manifest, graph, detector=detector)
+
+
+def _weighed(
+    profile: dict[str, dict[str, Any]], signature: Signature, scorer: Scorer, others: Matrix, seed: int
+) -> dict[str, dict[str, Any]]:
+    """The profile with each feature's importance."""
+    for name, value in zip(signature.names, importance(signature, scorer.score, others, seed).tolist(), strict=True):
+        profile[name]["importance"] = value
+    return profile
 
 
 def _encoded(frame: pd.DataFrame, label: str, signature: Signature) -> tuple[Matrix, Truth]:
