@@ -1,7 +1,6 @@
 """Results as the monitor reads them: rows of one model version, with the times and keys they came with."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
@@ -46,8 +45,7 @@ class Scored(Struct, frozen=True, gc=False):
         return (ScoredRow(self.predictions, self.features),) if self.rows is None else self.rows
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True, gc=False):
     """A row of a result, by its number there, and where it counts."""
 
     place: Place

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.drift.base import FeatureReference, Subject
+from models.drift.layout import Layout
 from models.grid import Floats, below
 from models.profile import ANSWERS, Profile, answer_feature
 from models.signature import Feature, Signature
@@ -27,6 +28,10 @@ class Reference:
     @cached_property
     def columns(self) -> tuple[FeatureReference, ...]:
         return self.features if self.answer is None else (*self.features, self.answer)
+
+    @cached_property
+    def layout(self) -> Layout:
+        return Layout(self.columns)
 
     @cached_property
     def digest(self) -> bytes:
