@@ -11,7 +11,7 @@ from msgspec.msgpack import Decoder, Encoder
 
 from models.drift.concept import KINDS, MOST, ConceptDetector
 from models.drift.concept_episode import ConceptEpisode, Graded, concept_event, detected, judged
-from models.quality import BinaryQuality
+from models.quality import Answered, BinaryQuality, corrected, estimate
 from models.signature import FloatVector
 from schemas.drift_events import DriftEvent, Phase
 from schemas.labelled import LabelledPrediction, Role
@@ -25,6 +25,7 @@ class SavedGrades(Struct, frozen=True):
     """Grades as they lie on `monitor-state`."""
 
     quality: dict[str, Any]
+    answered: dict[str, Any]
     count: int
     revised: int
     start: datetime | None
@@ -41,6 +42,7 @@ class Grades:
     whose: Graded
     window_rows: int
     quality: BinaryQuality = field(default_factory=BinaryQuality)
+    answered: Answered = field(default_factory=Answered)
     count: int = 0
     revised: int = 0
     start: datetime | None = None
@@ -65,6 +67,7 @@ class Grades:
         answers = np.array([_ANSWERS.get(row.predicted or "", np.nan) for row in rows])
         truth = np.array([row.label for row in rows], dtype=np.float64)
         self.quality += BinaryQuality.of(scores, answers, truth)
+        self.answered += Answered.of(scores, answers)
         self.count += len(rows)
         times = [row.scored_at for row in rows]
         self.start = min(times) if self.start is None else min(self.start, *times)
@@ -99,11 +102,13 @@ class Grades:
             revised=self.revised,
             measures=found.values,
             missing=found.missing,
+            corrections=corrected(estimate(self.answered), found),
         )
         if self.episode is not None and found.rows:
             self.episode, phase = judged(self.episode, 1.0 - found.values["accuracy"], found.rows)
             yield from self._told(phase, last)
-        self.quality, self.count, self.revised, self.start, self.end = BinaryQuality(), 0, 0, None, None
+        self.quality, self.answered = BinaryQuality(), Answered()
+        self.count, self.revised, self.start, self.end = 0, 0, None, None
 
     def _told(self, phase: Phase | None, row: LabelledPrediction) -> Iterator[DriftEvent]:
         if phase is None or self.episode is None:
@@ -115,6 +120,7 @@ class Grades:
     def saved(self) -> SavedGrades:
         return SavedGrades(
             self.quality.to_json(),
+            self.answered.to_json(),
             self.count,
             self.revised,
             self.start,
@@ -134,6 +140,7 @@ def resumed(whose: Graded, window_rows: int, saved: SavedGrades) -> Grades:
         whose,
         window_rows,
         BinaryQuality.from_json(saved.quality),
+        Answered.from_json(saved.answered),
         saved.count,
         saved.revised,
         saved.start,

@@ -11,7 +11,7 @@ from agents.drift_messages import HEADERS, Version, version_key
 from agents.ports import MonitorCounters
 from agents.sketched import Place, Row
 from models.drift import Window
-from models.outliers import Detector, Outliers, StandOut, chance, rate_alert
+from models.outliers import Detector, StandOut, chance, rate_alert
 from models.outliers.base import Matrix
 from models.signature import Signature
 from schemas.message import Emission
@@ -80,12 +80,13 @@ class Spotting:
 
 
 def rate_records(
-    topic: str, version: Version, window: Window, said: Outliers | None, flagged: tuple[int, int]
+    topic: str, version: Version, window: Window, detector: Detector | None, flagged: tuple[int, int]
 ) -> list[Emission]:
     """An event where too many rows of a window are outliers. flagged: rows that were looked at, outliers."""
     rows, outliers = flagged
-    if said is None or not rate_alert(outliers, rows, said.contamination):
+    if detector is None or not rate_alert(outliers, rows, detector.said.contamination):
         return []
+    said = detector.said
     result = RateResult(
         detector=said.detector,
         rows=rows,

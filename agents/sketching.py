@@ -23,12 +23,16 @@ from schemas.sketches import OTHERS, SKETCHED, CellSketch, encode_sketch
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A model version whose features are watched. undetected: why its outliers are not."""
+    """A model version whose features are watched.
+
+    undetected: why its outliers are not. threshold: from which score on a binary model answers yes.
+    """
 
     signature: Signature
     reference: Reference
     detector: Detector | None = None
     undetected: str = "no_detector"
+    threshold: float | None = None
 
 
 References = Callable[[str, str], Awaitable[Watched | None]]

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from agents.drift_messages import HEADERS, Version, event_record, version_key, window_record
+from agents.estimates import estimate_records
 from agents.outliers import rate_records
 from agents.ports import MonitorCounters
 from agents.sketching import References, Watched
 from agents.watch import Watch, resumed
 from models.drift import DriftState, Rules, Sources, Window, advance, judge
-from models.outliers import Outliers
 from schemas.errors import Undecodable
 from schemas.message import Batch, Emission, Record
 from schemas.sketches import CellSketch, Tick, read_sketched
@@ -30,6 +30,8 @@ class WatchOutlets:
     windows: str
     states: str
     outliers: str
+    performance: str | None = None
+    """Of estimates, where they are wanted."""
 
 
 @dataclass(slots=True)
@@ -41,7 +43,7 @@ class _Followed:
 
     partition: int
     watch: Watch
-    detector: Outliers | None = None
+    watched: Watched
     unsaved: int | None = None
     saving: bytes | None = None
     after: int | None = None
@@ -115,8 +117,7 @@ class Watching:
         watched = await self.references(*version)
         if watched is not None:
             watch = _watch(version, watched, self._known.get(version_key(version)))
-            said = watched.detector.said if watched.detector else None
-            self._followed[version] = _Followed(partition, watch, said)
+            self._followed[version] = _Followed(partition, watch, watched)
 
     def _saved(self) -> Iterator[Emission]:
         """The states that the last batch led to, now that its events are delivered."""
@@ -170,7 +171,8 @@ class Watching:
         followed.save()
         self.counters.judged(*version, [event.phase for event in events])
         told = [event_record(self.outlets.events, event) for event in events]
-        told += rate_records(self.outlets.outliers, version, window, followed.detector, flagged)
+        told += rate_records(self.outlets.outliers, version, window, followed.watched.detector, flagged)
+        told += estimate_records(self.outlets.performance, version, window, verdict, followed.watched.threshold)
         return [*told, window_record(self.outlets.windows, version, window, verdict, late)]
 
     def _keep(self, batch: Batch) -> None:

@@ -21,7 +21,8 @@ class ModelPerformance(Struct, frozen=True, gc=False):
 
     estimated: from the answers alone, before their truth is known. rows: usable ones; unusable: whose score or answer
     says nothing; revised: truths that took the place of others meanwhile, which count in no window.
-    measures: by name, never NaN. missing: why others have none.
+    measures: by name, never NaN. missing: why others have none. corrections: by how much the truth moved each measure
+    from the estimate for the same rows, where it is known.
     """
 
     model: str
@@ -36,6 +37,7 @@ class ModelPerformance(Struct, frozen=True, gc=False):
     revised: Count
     measures: Mapping[str, float]
     missing: Mapping[str, str]
+    corrections: Mapping[str, float] = {}
     schema_version: int = SCHEMA_VERSION
 
 

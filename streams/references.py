@@ -57,4 +57,4 @@ def watched(manifest: Manifest) -> Watched | None:
     if reference is None:
         log.warning("%s %s has no reference profile: its drift cannot be told", manifest.name, manifest.version)
         return None
-    return Watched(manifest.signature, reference)
+    return Watched(manifest.signature, reference, threshold=manifest.threshold)

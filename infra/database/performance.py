@@ -27,6 +27,7 @@ class Performance(Base):
     revised: Mapped[int] = mapped_column(BigInteger)
     measures: Mapped[dict[str, Any]]
     missing: Mapped[dict[str, Any]]
+    corrections: Mapped[dict[str, Any]]
     schema_version: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

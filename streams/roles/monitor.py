@@ -27,6 +27,7 @@ from streams.topics import (
     DRIFT_EVENTS,
     DRIFT_WINDOWS,
     FEATURE_SKETCHES,
+    MODEL_PERFORMANCE,
     MONITOR_STATE,
     OUTLIER_EVENTS,
     PREDICTION_RESULTS,
@@ -46,6 +47,7 @@ async def build(shared: Shared) -> Built:
     shared.things.push_async_callback(redis.aclose)
     sketches, saved = settings.topic(FEATURE_SKETCHES.name), settings.topic(MONITOR_STATE.name)
     outliers = settings.topic(OUTLIER_EVENTS.name)
+    told_on = (DRIFT_EVENTS, DRIFT_WINDOWS, MONITOR_STATE, OUTLIER_EVENTS, MODEL_PERFORMANCE)
     bundles, counters = BundleStore(settings.model_store), MonitorMetrics()
     references = BundleReferences(bundles.manifest, bundles.detector)
 
@@ -60,7 +62,7 @@ async def build(shared: Shared) -> Built:
         Rules(window_rows=settings.drift_window_records, alpha=settings.drift_alpha),
         int(settings.drift_window_s * 1000),
         SLOT_MS,
-        WatchOutlets(settings.topic(DRIFT_EVENTS.name), settings.topic(DRIFT_WINDOWS.name), saved, outliers),
+        WatchOutlets(*(settings.topic(topic.name) for topic in told_on)),
     )
 
     async def told() -> set[str]:

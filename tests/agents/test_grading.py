@@ -11,7 +11,7 @@ import pytest
 
 from agents import grading
 from agents.grading import Grading, GradingOutlets
-from models.quality import BinaryQuality
+from models.quality import Answered, BinaryQuality, corrected, estimate
 from schemas.drift_events import DriftEvent, read_drift
 from schemas.errors import Unavailable
 from schemas.message import Batch, Emission, Record
@@ -153,6 +153,8 @@ async def test_a_window_has_the_measures_of_its_rows_for_champions_and_challenge
         scores = np.array([row["probability"] for row in of])
         expected = BinaryQuality.of(scores, scores > 0.5, np.array([row["label"] for row in of])).measures()
         assert (first.rows, first.measures, first.estimated) == (WINDOW, expected.values, False)
+        before = estimate(Answered.of(scores, scores > 0.5))
+        assert first.corrections == corrected(before, expected) != {}
         assert first.start.isoformat() == of[0]["scored_at"]
         assert first.end.isoformat() == of[-1]["scored_at"]
         assert {

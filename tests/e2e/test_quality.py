@@ -34,7 +34,7 @@ def platform(stack: RunningStack, models: Path, tmp_path: Path) -> Iterator[Plat
         fresh_database(stack.environment["DATABASE_URL"]) as database,
         platform_on(stack.environment, database, models, tmp_path) as platform,
     ):
-        platform.environment["DRIFT_WINDOW_RECORDS"] = str(WINDOW)
+        platform.environment |= {"DRIFT_WINDOW_RECORDS": str(WINDOW), "DRIFT_WINDOW_S": "0"}
         platform.up("scorer", "sink", "monitor")
         yield platform
 
@@ -131,6 +131,9 @@ async def test_each_answer_is_graded_once_though_sinks_and_monitors_are_killed(p
     query = "SELECT count(*) FROM model_performance WHERE NOT estimated"
     wait_for(lambda: platform.stored(query) == [(len(found),)], "the table has them", 60)
     assert platform.stored("SELECT count(*) FROM labelled_outbox") == [(0,)]
+    estimates = platform.stored("SELECT (measures->>'accuracy')::float FROM model_performance WHERE estimated")
+    assert estimates
+    assert all(0.5 < accuracy <= 1.0 for (accuracy,) in estimates)
 
 
 def _kill_while_at_work(platform: Platform, rows: int) -> None:

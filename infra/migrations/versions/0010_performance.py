@@ -29,6 +29,7 @@ def upgrade() -> None:
         sa.Column("revised", sa.BigInteger(), nullable=False),
         sa.Column("measures", JSON, nullable=False),
         sa.Column("missing", JSON, nullable=False),
+        sa.Column("corrections", JSON, nullable=False),
         sa.Column("schema_version", sa.Integer(), nullable=False),
         sa.Column("created_at", MOMENT, server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("role IN ('served', 'shadow')", name="ck_performance_role"),

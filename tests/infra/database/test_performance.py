@@ -30,13 +30,14 @@ async def test_each_window_is_one_row_however_often_it_comes(
         revised=1,
         measures={"accuracy": 0.875, "log_loss": 0.4},
         missing={"roc_auc": "one_class"},
+        corrections={"accuracy": -0.01},
     )
     windows = [known, replace(known, estimated=True), replace(known, role="shadow"), known]
     assert await save(engine, topic, read_performance, windows) == []
     assert await save(engine, topic, read_performance, windows) == []
-    columns = "role, estimated, measures, missing, rows, unusable, revised"
+    columns = "role, estimated, measures, missing, corrections, rows, unusable, revised"
     found = stored(engine, f"SELECT {columns} FROM model_performance WHERE model = :m ORDER BY 1, 2", m=model)
-    tail = (known.measures, known.missing, 1000, 2, 1)
+    tail = (known.measures, known.missing, known.corrections, 1000, 2, 1)
     assert found == [("served", False, *tail), ("served", True, *tail), ("shadow", False, *tail)]
 
 
