@@ -28,7 +28,7 @@ class Wanted:
 
 def latest_episodes(connection: Connection, wanted: Wanted) -> list[DriftEvent]:
     """The last step of each, the newest first."""
-    later, over = aliased(DriftStep), DriftStep.phase == "resolved"
+    later, ended = aliased(DriftStep), aliased(DriftStep)
     query = (
         select(DriftStep)
         .where(~exists().where(later.event_id == DriftStep.event_id, _place(later) > _place(DriftStep)))
@@ -39,7 +39,8 @@ def latest_episodes(connection: Connection, wanted: Wanted) -> list[DriftEvent]:
     for column, value in asked.items():
         query = query if value is None else query.where(column == value)
     if wanted.is_open is not None:
-        query = query.where(~over if wanted.is_open else over)
+        over = select(ended.event_id).where(ended.phase == "resolved")  # looked through once: most steps are of these
+        query = query.where(DriftStep.event_id.not_in(over) if wanted.is_open else DriftStep.phase == "resolved")
     if wanted.since is not None:
         query = query.where(DriftStep.timestamp >= wanted.since)
     with create_db_session(connection) as session:
