@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from time import monotonic
 
 from aiokafka.errors import KafkaError
@@ -57,20 +58,21 @@ class EventStream(StreamingResponse):
 
 
 async def _events(tail: Tail, is_welcome: Callable[[], bool], heartbeat_s: float) -> AsyncIterator[bytes]:
-    """An id alone comes first: who was told nothing yet can take up from there too."""
+    """An id alone comes first: who was told nothing yet can take up from there too.
+
+    Ends where the topic cannot be read: silence would be taken for calm. The listener comes back with its last id.
+    """
     yield b"retry: %d\nid: %b\n\n" % (RETRY_MS, _id(tail.positions))
     spoken = monotonic()
-    while is_welcome():
-        try:
-            heard = await tail.heard()
-        except KafkaError:
-            return  # the listener comes back, with the id that it was told last
-        told = b"".join(_event(value, positions) for value, positions in heard)
-        if not told and monotonic() - spoken >= heartbeat_s:
-            told = b": still here\n\n"
-        if told:
-            yield told
-            spoken = monotonic()
+    with suppress(KafkaError, TimeoutError):
+        while is_welcome():
+            told = b"".join(_event(value, positions) for value, positions in await tail.heard())
+            if not told and monotonic() - spoken >= heartbeat_s:
+                await tail.make_sure()
+                told = b": still here\n\n"
+            if told:
+                yield told
+                spoken = monotonic()
 
 
 def _event(value: bytes | None, positions: Positions) -> bytes:

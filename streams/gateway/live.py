@@ -43,6 +43,11 @@ class Tail:
                 found.append((record.value, dict(self.positions)))
         return found
 
+    async def make_sure(self) -> None:
+        """That nothing was heard because nothing was told. Raises KafkaError, TimeoutError where no broker answers."""
+        async with asyncio.timeout(OPEN_S):
+            await self._consumer.end_offsets(self._consumer.assignment())
+
     async def close(self) -> None:
         with suppress(KafkaError, TimeoutError):
             async with asyncio.timeout(CLOSE_S):

@@ -16,6 +16,7 @@ VERBS = {
     "topics create": ["topics", "create"],
     "keys list": ["keys", "list"],
     "keys create": ["keys", "create", "--name", "shop"],
+    "drift tail": ["drift", "tail"],
     "produce": ["produce", "one.jsonl", "--key-id", "A" * 11],
     "produce --wait": ["produce", "one.jsonl", "--key-id", "A" * 11, "--wait"],
     "run scorer": ["run", "scorer"],

@@ -174,3 +174,43 @@ async def test_who_asks_for_the_headers_alone_holds_nothing(feed: Feed) -> None:
     async with feed.gateway.client(feed.api_key) as client:
         answer = await client.head("/drift/events")
     assert (answer.status_code, feed.live.listeners) == (200, 0)
+
+
+class Silent:
+    """A place in a topic whose broker is gone."""
+
+    def __init__(self) -> None:
+        self.positions: dict[int, int] = {0: 5}
+        self.closed = False
+
+    async def heard(self) -> list[tuple[bytes | None, dict[int, int]]]:
+        await asyncio.sleep(0)
+        return []
+
+    async def make_sure(self) -> None:
+        raise TimeoutError
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+class Gone(LiveTopic):
+    """A topic that could be opened and is not heard from any more."""
+
+    def __init__(self) -> None:
+        super().__init__({}, "t", heartbeat_s=0.0)
+        self.tail: Any = Silent()
+
+    async def listen(self, after: Any) -> Any:
+        self.listeners += 1
+        return self.tail
+
+
+async def test_a_silence_that_is_no_calm_ends_the_stream(bootstrap: str) -> None:
+    feed = Feed(bootstrap, "t")
+    live = Gone()
+    feed.gateway.more = drift_routes(Kept(), live, feed.gateway.keys, lambda: datetime.now(UTC))
+    async with asyncio.timeout(WAIT_S), feed.gateway.client(feed.api_key) as client:
+        answer = await client.get("/drift/events")
+    assert answer.text == "retry: 3000\nid: 0:5\n\n"
+    assert (live.tail.closed, live.listeners) == (True, 0)
