@@ -33,9 +33,9 @@ class GradingOutlets:
 
 @dataclass(slots=True)
 class _Followed:
-    """A version. unsaved: the offset of the first row that no saved state counts; since: rows from there on.
+    """A version. unsaved: of each partition the offset of the first row that no saved state counts.
 
-    closed: whether a window ended among them.
+    since: rows from there on; closed: whether a window ended among them.
     """
 
     version: Version
@@ -44,7 +44,7 @@ class _Followed:
     following: int = 0
     skipped: set[int] = field(default_factory=set)
     roles: dict[Role, Grades] = field(default_factory=dict)
-    unsaved: int | None = None
+    unsaved: dict[int, int] = field(default_factory=dict)
     since: int = 0
     closed: bool = False
     saving: bytes | None = None
@@ -100,13 +100,8 @@ class Grading:
                 rows.setdefault(((row.model, row.model_version), row.role), []).append(row)
         for (version, role), some in rows.items():
             emissions += self._grade(self._followed[version], role, some)
-        for followed in self._followed.values():
-            if followed.closed or followed.since >= SAVED_EVERY:
-                followed.save()
         self._next.update({partition: last + 1 for partition, last in batch.last_offsets().items()})
-        unsaved = [one.unsaved for one in self._followed.values() if one.unsaved is not None]
-        if unsaved:
-            batch.needed.update(dict.fromkeys(batch.last_offsets(), min(unsaved)))
+        self._keep(batch)
         return emissions
 
     def give_up(self, record: Record, attempts: int, error_id: str) -> list[Emission]:
@@ -114,12 +109,20 @@ class Grading:
         self.counters.ungraded("crashed", 1)
         return []
 
+    def _keep(self, batch: Batch) -> None:
+        """Save what is due, and what a restart reads again: all that no saved state counts."""
+        for followed in self._followed.values():
+            if followed.closed or followed.since >= SAVED_EVERY:
+                followed.save()
+            for partition, offset in followed.unsaved.items():
+                batch.needed[partition] = min(offset, batch.needed.get(partition, offset))
+
     def _saved(self) -> Iterator[Emission]:
         """The states that the last batch led to, now that its events are delivered."""
         for version, followed in self._followed.items():
             if followed.saving is not None:
                 yield Emission(self.outlets.states, PREFIX + version_key(version), followed.saving, HEADERS)
-                followed.saving, followed.unsaved, followed.since = None, None, 0
+                followed.saving, followed.unsaved, followed.since = None, {}, 0
 
     def _new(self, record: Record) -> LabelledPrediction | None:
         """The row in a record, unless it was counted before."""
@@ -129,8 +132,7 @@ class Grading:
             self.counters.ungraded("not_a_labelled_prediction", 1)
             return None
         followed = self._follow((row.model, row.model_version))
-        if followed.unsaved is None:
-            followed.unsaved = record.offset
+        followed.unsaved.setdefault(record.partition, record.offset)
         followed.since += 1
         if followed.is_new(row):
             return row
