@@ -15,8 +15,10 @@ from models.pipelines import ALGORITHMS
 from schemas.errors import BadSettings, WeirError
 from tests.bench.admission import admission
 from tests.bench.drain import drains
+from tests.bench.drift_results import DriftResults, shown_drift
 from tests.bench.machine import machine
 from tests.bench.memory import memory
+from tests.bench.monitoring import measured
 from tests.bench.options import PARTS, QUICK, Options
 from tests.bench.place import Place, Report, measuring
 from tests.bench.results import Results
@@ -85,6 +87,12 @@ def measure_routed(place: Place, options: Options, results: RoutingResults) -> N
                 place.report(f"routing: {name} {drain.rate:,.0f} records/s")
 
 
+def measure_drift(place: Place, options: Options, results: DriftResults) -> None:
+    for what, value in measured(place.store, options):
+        results.add(what, value)
+        place.report(f"drift: {shown_drift(what, value)}")
+
+
 def measure(place: Place, options: Options, results: Results) -> None:
     parts = set(options.parts)
     place.train(options.model)
@@ -97,6 +105,8 @@ def measure(place: Place, options: Options, results: Results) -> None:
         measure_admission(place, options, results)
     if "memory" in parts:
         measure_memory(place, options, results)
+    if "drift" in parts:
+        measure_drift(place, options, results.drift)
     if parts & {"routing", "switch", "shadow"}:
         measure_routed(place, options, results.routed)
 
@@ -143,6 +153,8 @@ def whole(name: str, text: str) -> Callable[[Any], Any]:
 @whole("--forest-rows", "What the large model of the switches is trained on.")
 @whole("--shadow-rounds", "Pairs of times without and with a shadow.")
 @whole("--shadow-rate", "Requests a second beside a shadow.")
+@whole("--drift-rows", "Through the monitor's stages.")
+@whole("--drift-seeds", "Onsets of a drift.")
 @click.option(
     "--shadow-warm-up", type=click.FloatRange(min=0.1), help="Seconds at that rate before: a young broker compiles."
 )

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-PARTS = ("drain", "sink", "roundtrip", "memory", "admission", "routing", "switch", "shadow")
+PARTS = ("drain", "sink", "roundtrip", "memory", "admission", "routing", "switch", "shadow", "drift")
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class Options:
     routing_records, routing_rounds: in a drain under one route, and how often each route has its turn. switches: of
     each kind, and requests a second meanwhile. forest_rows: that the large model is trained on. shadow_rounds: pairs of
     `seconds` without and with a shadow, requests a second meanwhile, and for how many seconds before, with a shadow.
+    drift_rows: through the monitor's stages for their rate. drift_seeds: onsets of a drift, each of a feature's turn.
     """
 
     parts: tuple[str, ...] = PARTS
@@ -37,6 +38,8 @@ class Options:
     shadow_rounds: int = 9
     shadow_rate: int = 200
     shadow_warm_up: float = 40.0
+    drift_rows: int = 40_000
+    drift_seeds: int = 21
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -55,4 +58,6 @@ QUICK = Options(
     switches=4,
     shadow_rounds=3,
     shadow_warm_up=5,
+    drift_rows=4_000,
+    drift_seeds=3,
 )

@@ -8,6 +8,7 @@ from typing import Any
 from tests.bench.admission import Round, undisturbed
 from tests.bench.callers import Loops
 from tests.bench.drain import FAUST, FLEET, LOOP, STOCK, Drain
+from tests.bench.drift_results import DriftResults
 from tests.bench.memory import Sample
 from tests.bench.routing_results import RoutingResults
 from tests.bench.spread import Spread, spread
@@ -34,6 +35,7 @@ class Results:
     memory: list[Sample] = field(default_factory=list)
     admission: list[Round] = field(default_factory=list)
     routed: RoutingResults = field(default_factory=RoutingResults)
+    drift: DriftResults = field(default_factory=DriftResults)
 
     def ratios(self) -> dict[str, Spread]:
         """Ratios of drain rates, each taken within one repeat."""
@@ -80,6 +82,7 @@ class Results:
                 "flat_below": FLAT,
             },
             **self.routed.as_json(),
+            "drift": self.drift.as_json(),
         }
 
     def _admission(self) -> dict[str, Any]:

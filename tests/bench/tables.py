@@ -6,6 +6,7 @@ from rich.table import Column, Table
 
 from tests.bench.admission import undisturbed
 from tests.bench.drain import FAUST
+from tests.bench.drift_results import drift_tables
 from tests.bench.results import ADMISSION, FLAT, RATIOS, Results, cpu_us
 from tests.bench.routing_tables import routing_tables
 from tests.bench.spread import Spread, spread
@@ -25,6 +26,7 @@ def tables(results: Results) -> Iterator[Table]:
     if results.memory:
         yield _memory(results)
     yield from routing_tables(results.routed)
+    yield from drift_tables(results.drift)
 
 
 def line(facts: Mapping[str, str]) -> str:

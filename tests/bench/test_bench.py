@@ -19,7 +19,7 @@ COMMAND = [sys.executable, "-m", "tests.bench"]
 TINY = (
     "--quick --repeats 1 --requests 2000 --stock-records 200 --loop-records 4000 --seconds 0.2 --memory-records 1000 "
     "--admission-batches 3 --routing-records 100 --routing-rounds 1 --switches 1 --forest-rows 400 --shadow-rounds 1 "
-    "--shadow-warm-up 1"
+    "--shadow-warm-up 1 --drift-rows 1000 --drift-seeds 1"
 )
 
 
@@ -50,8 +50,22 @@ def test_one_run_measures_every_part_and_writes_its_figures(stack: RunningStack,
     assert all(rates["median"] > 0 for rates in admission.values())
     assert found["memory"]["growth"].keys() >= {"scorer", "sink", "gateway"}
     check_routing(found)
+    check_drift(found["drift"])
     assert found["machine"].keys() >= {"cores", "python", "faust-streaming", "onnxruntime", "kafka"}
     assert "round trip" in done.stdout
+
+
+def check_drift(found: Any) -> None:
+    assert found["rows_per_s"].keys() == {"scorer", "sketching", "watching"}
+    assert all(rate["median"] > 0 for rate in found["rows_per_s"].values())
+    assert (found["to_scorer"]["target"], found["merging_ms"]["target"], found["thousand_mib"]["target"]) == (
+        1,
+        50,
+        200,
+    )
+    assert all(found[name]["median"] > 0 for name in ("to_scorer", "merging_ms", "thousand_mib"))
+    assert found["onsets"] == 1
+    assert found["false_alarms_per_million"] >= 0
 
 
 def check_routing(found: Any) -> None:
