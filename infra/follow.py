@@ -13,6 +13,7 @@ from infra.kafka import ADVICE, QUIET
 from schemas.errors import Unavailable
 
 PATIENCE_S = 30.0
+SILENCE_S = 15.0
 POLL_S = 0.25
 """How soon Ctrl-C is heard."""
 
@@ -33,7 +34,7 @@ def following(
         kept = watermarks(consumer, topic, time.monotonic() + PATIENCE_S)
         is_passed_over = first_ms is not None and not knows_times
         consumer.assign(_placed(consumer, topic, kept, 0 if is_passed_over else first_ms))
-        yield (message for message in _messages(consumer) if message.timestamp()[1] >= (first_ms or 0))
+        yield (message for message in coming(consumer) if message.timestamp()[1] >= (first_ms or 0))
     except KafkaException as error:
         raise Unavailable("kafka", f"topic {topic} cannot be read: {error.args[0].str()}; {ADVICE}") from error
     finally:
@@ -55,13 +56,22 @@ def _placed(
     return found
 
 
-def _messages(consumer: Consumer) -> Iterator[Message]:
+def coming(consumer: Consumer, silence_s: float = SILENCE_S) -> Iterator[Message]:
+    """What the consumer reads, for ever.
+
+    Raises KafkaException, also where no broker answers after a silence, which would be taken for calm.
+    """
+    heard = time.monotonic()
     while True:
         message = consumer.poll(POLL_S)
         if message is None:
+            if time.monotonic() - heard >= silence_s:
+                consumer.get_watermark_offsets(consumer.assignment()[0], timeout=PATIENCE_S)
+                heard = time.monotonic()
             continue
         error = message.error()
         if error is None:
             yield message
         elif error.code() != KafkaError._PARTITION_EOF:
             raise KafkaException(error)
+        heard = time.monotonic()

@@ -3,11 +3,12 @@
 import time
 from collections.abc import Callable, Iterator
 from itertools import islice
+from typing import Any
 
 import pytest
-from confluent_kafka import Message
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
-from infra.follow import following
+from infra.follow import coming, following
 from infra.kafka import publish
 from schemas.errors import Unavailable
 from tests.kafka import make_topic, values
@@ -69,3 +70,29 @@ def test_a_topic_that_is_missing_is_said_to_be(bootstrap: str, unique: Callable[
         following({"bootstrap.servers": bootstrap}, unique("no")),
     ):
         pass
+
+
+class Lost:
+    """A consumer whose broker is gone after so many looks at it."""
+
+    def __init__(self, answers: int) -> None:
+        self.answers = answers
+
+    def poll(self, timeout: float) -> None:
+        return None
+
+    def assignment(self) -> list[TopicPartition]:
+        return [TopicPartition("t", 0)]
+
+    def get_watermark_offsets(self, partition: TopicPartition, timeout: float) -> tuple[int, int]:
+        if not self.answers:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+        self.answers -= 1
+        return 0, 7
+
+
+def test_a_silence_that_is_no_calm_ends_the_following() -> None:
+    consumer: Any = Lost(answers=3)
+    with pytest.raises(KafkaException):
+        next(coming(consumer, silence_s=0.0))
+    assert consumer.answers == 0
