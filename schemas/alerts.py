@@ -87,7 +87,7 @@ def slack_message(alert: Alert) -> dict[str, Any]:
         "Feature": feature,
         "Severity": alert.severity,
         "Phase": alert.phase,
-        "Rows that moved": f"{alert.effect:.0%}",
+        "Rise of wrong answers" if alert.subject == "concept" else "Rows that moved": f"{alert.effect:.0%}",
         "First seen": f"{alert.first_seen:%Y-%m-%d %H:%M:%S} UTC",
     }
     told = [{"type": "mrkdwn", "text": f"*{title}*\n{value}"} for title, value in fields.items()]
@@ -108,7 +108,8 @@ def _sentence(event: DriftEvent) -> str:
     if event.phase == "resolved":
         return f"{what} no longer drifts; it did {since} ({event.severity} at worst)"
     does = "drifts" if event.phase == "opened" else "drifts more"
-    moved = f"{event.drift_result.effect:.0%} of the rows moved"
+    share = f"{event.drift_result.effect * 100:.0f}"
+    moved = f"wrong answers rose by {share} points" if event.subject == "concept" else f"{share}% of the rows moved"
     cause = _CAUSES.get(event.cause)
     return f"{what} {does} ({event.severity}): {moved}, {since}{f'; likely cause: {cause}' if cause else ''}"
 

@@ -13,6 +13,7 @@ _STATES = {
     "all_missing": "no value in the window",
     "no_reference": "no reference in the bundle",
 }
+_SUBJECTS = {"prediction": "model's answer", "concept": "wrong answers"}
 _CAUSES = {
     "schema_change": "values that training did not have",
     "single_producer": "rows of one producer",
@@ -22,9 +23,10 @@ _CAUSES = {
 
 def card(one: Shown, times: Times | None) -> str:
     heading = f"<h3>{escape(one.name)}</h3>{_status(one)}<span class='soft'>{escape(_sentence(one))}</span>"
-    of = "training data alone" if one.at is None else f"training data against the window to {stamp(one.at)} UTC"
+    against = "before the drift against since" if one.concept else "training data against the window"
+    of = "training data alone" if one.at is None else f"{against}, to {stamp(one.at)} UTC"
     left = f"<figure><figcaption>Share of rows, {of}</figcaption>{histogram(one.bins, one.name)}</figure>"
-    if times is None:
+    if times is None or one.concept:
         return f'<section class="card"><header>{heading}</header>{left}</section>'
     caption = "PSI of each window by its end, UTC, on a square-root scale"
     right = f"<figure><figcaption>{caption}</figcaption>{psi_over_time(one, times)}</figure>"
@@ -42,7 +44,7 @@ def cause_of(span: Span) -> str:
 
 
 def _status(one: Shown) -> str:
-    said = pill("calm", "model's answer") if one.key[0] == "prediction" else ""
+    said = pill("calm", _SUBJECTS[one.key[0]]) if one.key[0] in _SUBJECTS else ""
     if one.open is not None:
         return said + pill(one.open.severity, f"drifts, {one.open.severity}")
     return said + pill("calm", "calm again" if one.spans else "calm" if one.verdict else "not judged yet")
@@ -54,6 +56,8 @@ def _sentence(one: Shown) -> str:
     verdict = one.verdict
     if verdict is not None:
         parts.append(_STATES.get(verdict.state) or f"{percent(verdict.effect)} of the rows moved")
+    if one.concept and one.spans:
+        parts.append(f"wrong answers rose by {one.spans[0].last.drift_result.effect * 100:.0f} points")
     if one.open is not None:
         parts.append(f"since {stamp(one.open.last.first_seen)} UTC")
         parts.append(cause_of(one.open))

@@ -51,10 +51,9 @@ def page(report: Report) -> str:
         f'<p class="verdict">{_sentence(report)}</p>{_facts(report)}',
     ]
     if report.points:
+        rows = [one for one in features if not one.concept]
         levels = f'<div class="key">PSI: {key_to_levels()}<span>{_dot()}drifted</span></div>'
-        parts.append(
-            f'<h2>All features over time</h2><div class="card">{levels}{overview(features, report.points)}</div>'
-        )
+        parts.append(f'<h2>All features over time</h2><div class="card">{levels}{overview(rows, report.points)}</div>')
     if report.spans:
         parts.append(f'<h2>Episodes</h2><div class="card scroll">{episodes(report.spans)}</div>')
     if report.latest is not None:

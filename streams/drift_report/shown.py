@@ -33,6 +33,11 @@ class Shown:
         return next((span for span in self.spans if span.resolved is None), None)
 
     @property
+    def concept(self) -> bool:
+        """Whether it is about wrong answers, of which windows tell nothing."""
+        return self.key[0] == "concept"
+
+    @property
     def weight(self) -> tuple[bool, bool, float]:
         """By which features are put in order: those that drift first."""
         drifted = self.verdict is not None and self.verdict.drifted
@@ -45,9 +50,10 @@ def shown(
     """Every feature that was told of, what drifts and what moved most first."""
     verdicts = {} if latest is None else {key_of(one): one for one in latest.features}
     trained = {} if reference is None else _trained(reference)
+    keys = dict.fromkeys([*(verdicts or trained), *(span.key for span in spans)])
     found = [
         _shown(key, verdicts.get(key), latest, trained.get(key), points, [span for span in spans if span.key == key])
-        for key in (verdicts or trained or {span.key: None for span in spans})
+        for key in keys
     ]
     return sorted(found, key=lambda one: one.weight, reverse=True)
 
@@ -82,5 +88,6 @@ def _event_bins(event: DriftEvent) -> Bins:
     edges = tuple(one.high for one in found if one.high is not None)
     labels = tuple(one.label for one in found if one.label is not None)
     if labels:  # as `few_bins` has them, with a bin of other ones before that of unseen ones
-        found = (*found[:-1], Bin("category", 0, 0), *found[-1:])
+        unseen = [one for one in found if one.where == "unseen"] or [Bin("unseen", 0, 0)]
+        found = (*(one for one in found if one.where == "category"), Bin("category", 0, 0), *unseen)
     return Bins(tuple(one.reference for one in found), tuple(one.current for one in found), edges, labels)

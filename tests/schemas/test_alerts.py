@@ -27,6 +27,12 @@ def test_the_sentence_tells_what_moved_by_how_much_and_since_when() -> None:
     assert alert_of(event(phase="resolved")).text.startswith("m v1: spent no longer drifts")
 
 
+def test_of_a_concept_it_tells_how_many_more_answers_are_wrong() -> None:
+    alert = alert_of(event(subject="concept", feature="error (served)"))
+    assert "error (served) drifts (warning): wrong answers rose by 40 points, since" in alert.text
+    assert "*Rise of wrong answers*\n40%" in [field["text"] for field in slack_message(alert)["blocks"][1]["fields"]]
+
+
 def test_slack_gets_text_and_blocks() -> None:
     message = slack_message(alert_of(event()))
     assert json.loads(json.dumps(message)) == message

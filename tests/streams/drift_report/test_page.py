@@ -12,11 +12,12 @@ from msgspec.structs import replace as changed
 
 from agents.drift_messages import window_record
 from models.drift import DriftState, Rules, Sketch, Window, advance, judge
-from schemas.drift_events import encode_drift
+from schemas.drift_events import Bin, encode_drift
 from schemas.drift_windows import encode_window, read_window
 from streams.drift_report.page import page
 from streams.drift_report.shown import shown
 from streams.drift_report.svg import nice_top, number, percent, time_ticks
+from tests.agents.alerts import RESULT, event
 from tests.streams.drift_report.windows import DRIFTING, NOON, ROWS, heard, reference, reported, values
 
 LIFE = (0.0, 1.0, 3.0, 0.0, 0.0, 0.0)
@@ -87,6 +88,21 @@ def test_a_drift_event_of_a_text_is_drawn_without_a_window() -> None:
     assert one.bins is not None
     assert one.bins.labels == ("bank_transfer", "credit_card", "debit_card", "gift_card", "paypal")
     assert "bank_transfer" in page(replace(reported(told), features=[one]))
+
+
+def test_a_concept_that_drifts_has_a_card_with_wrong_answers_before_and_since(
+    lines: Sequence[tuple[str, bytes]],
+) -> None:
+    bins = (Bin("category", 900, 300, label="right"), Bin("category", 100, 200, label="wrong"))
+    result = changed(RESULT, effect=0.3, bins=bins, test="adwin", p_value=None)
+    said = event(subject="concept", feature="error (served)", model="churn", drift_result=result)
+    html = page(reported(heard([*lines, ("event", encode_drift(said))])))
+    [card] = [card for card in cards(html) if "error (served)" in card]
+    assert "wrong answers rose by 30 points" in card
+    assert "wrong: 40% of the window" in card
+    assert "10% → 40%" in card
+    assert len(pictures(card)) == 1
+    assert html.split("All features over time")[1].split("Episodes")[0].count("error (served)") == 0
 
 
 def test_a_window_or_event_that_comes_again_counts_once(lines: Sequence[tuple[str, bytes]]) -> None:
