@@ -1,7 +1,7 @@
 """The monitor's first stage: results become sketches of their features, exact however often they are read."""
 
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,7 +25,8 @@ from schemas.sketches import OTHERS, SKETCHED, CellSketch, encode_sketch
 class Watched:
     """A model version whose features are watched.
 
-    undetected: why its outliers are not. threshold: from which score on a binary model answers yes.
+    undetected: why its outliers are not. threshold: from which score on a binary model answers yes. importance: of
+    features, see `models.importance`; None where they are all alike.
     """
 
     signature: Signature
@@ -33,6 +34,7 @@ class Watched:
     detector: Detector | None = None
     undetected: str = "no_detector"
     threshold: float | None = None
+    importance: Mapping[str, float] | None = None
 
 
 References = Callable[[str, str], Awaitable[Watched | None]]

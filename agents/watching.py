@@ -162,7 +162,7 @@ class Watching:
             return []
         ended_ms = watch.newest_ms + self.slot_ms
         window = Window(f"{record.partition}@{record.offset}", _moment(begun_ms), _moment(ended_ms))
-        verdict = judge(watch.reference, watch.whole(), self.rules)
+        verdict = judge(watch.reference, watch.whole(), self.rules, followed.watched.importance)
         sources = Sources(watch.rows, {key_id: sketch.rows for key_id, sketch in watch.rows.items()}, watch.before)
         drift, events = advance(watch.drift, window, verdict, self.rules, sources)
         late, flagged = watch.late, watch.flagged

@@ -8,6 +8,7 @@ from time import monotonic
 
 from agents.sketching import Watched
 from models.drift import reference_of
+from models.importance import importance_of
 from models.manifest import Manifest
 from models.outliers import Detector
 from schemas.errors import BundleRefused
@@ -57,4 +58,5 @@ def watched(manifest: Manifest) -> Watched | None:
     if reference is None:
         log.warning("%s %s has no reference profile: its drift cannot be told", manifest.name, manifest.version)
         return None
-    return Watched(manifest.signature, reference, threshold=manifest.threshold)
+    importance = importance_of(manifest.profile)
+    return Watched(manifest.signature, reference, threshold=manifest.threshold, importance=importance)

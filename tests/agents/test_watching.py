@@ -1,7 +1,7 @@
 """The monitor's second stage: windows are judged once, whatever is repeated, and a drift has one life."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
@@ -241,3 +241,17 @@ async def test_an_operator_may_have_results_read_from_within_a_place() -> None:
     emissions = [*await first(batch(records[:100])), *await second(batch(records[80:]))]
     assert await monitor(FakeStates(), counters)(Batch(SKETCHES, log_of(emissions))) == []
     assert counters.fill["v1"] * RULES.window_rows == 170
+
+
+async def test_features_that_answers_hang_on_weigh_more() -> None:
+    random, by = Random(15), stage(FakeReferences(VERSIONS))
+    log = log_of([*await sketched(random, 1.5, drifts=True, by=by), tick(NOON_MS + 3_600_000)])
+    weights = {}
+    for importance in (None, {"orders": 0.01, "spent": 0.99, "method": 0.0}):
+        watching, told, states = monitor(FakeStates()), Told(), FakeStates()
+        weighed = {version: replace(known, importance=importance) for version, known in VERSIONS.items()}
+        watching.references = FakeReferences(weighed)
+        told.hear(await watching(Batch(SKETCHES, log)), states)
+        [event] = [event for event in told.events if event.model_version == "v1"]
+        weights[importance is not None] = [each.feature for each in event.drift_result.top_features]
+    assert (weights[False][0], weights[True]) == ("orders", ["spent", "orders"])
