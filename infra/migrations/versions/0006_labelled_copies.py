@@ -9,6 +9,7 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
+NAME = "count_copies"
 LABELLED = sql.COPIES.replace("sum(requests - compared)", "sum(errors)").replace(
     'count(*) FILTER (WHERE "row" = 0 AND error IS NULL) AS compared',
     'count(*) FILTER (WHERE "row" = 0 AND error IS NULL AND agrees IS NOT NULL) AS compared,\n'
@@ -42,7 +43,8 @@ def _count_copies(copies: str) -> None:
         sql.DISAGREEMENTS.format(copies="new_rows"),
         sql.TRUTHS.format(first="new_rows AS copy", second=truths, found="truth"),
     )
+    body = f"IF EXISTS (SELECT FROM new_rows) THEN {'; '.join(counted)}; END IF;"
     op.execute(
-        "CREATE OR REPLACE FUNCTION count_copies() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off "
-        f"AS $$ BEGIN IF EXISTS (SELECT FROM new_rows) THEN {'; '.join(counted)}; END IF; RETURN NULL; END $$"
+        f"CREATE OR REPLACE FUNCTION {NAME}() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off "
+        f"AS $$ BEGIN {body} RETURN NULL; END $$"
     )
