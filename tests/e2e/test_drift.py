@@ -193,3 +193,7 @@ def _seen(platform: Platform, event: DriftEvent, looking: dict[str, str]) -> Non
     assert whole["steps"][0] == json.loads(encode_drift(event))
     shown = platform.cli("drift", "show", event.event_id, "--json")
     assert read_drift(json.dumps(json.loads(shown.stdout)[0]).encode()) == event, shown.stderr
+    page = platform.workers[0].log.with_name("report.html")
+    reported = platform.cli("drift", "report", "--model", "churn", "--out", str(page))
+    assert f"drifting: {DRIFTING}" in reported.stdout, reported.stderr
+    assert f"Drifting now: <b>{DRIFTING}</b>" in page.read_text()
