@@ -54,7 +54,8 @@ def webhook(shared: Shared, redis: Any, counters: AlertCounters) -> list[View]:
         return []
     from infra.webhook import Webhook
 
-    hook = Webhook(settings.drift_webhook_url, settings.drift_webhook_timeout_s)
+    # Within a batch's time, or a hook that is slow would count as a crash.
+    hook = Webhook(settings.drift_webhook_url, min(settings.drift_webhook_timeout_s, settings.batch_timeout_s / 2))
     shared.things.push_async_callback(hook.aclose)
     telling = Telling(hook.post, counters, lambda: time.time_ns() // 1_000_000)
     # One after the other: an alert is posted again only where its own answer was lost.

@@ -17,6 +17,7 @@ LONGEST_FIRST = (
 TOGETHER = ("tests/e2e/",)
 """One process starts the roles once for all of them."""
 ALONE = (
+    "tests/e2e/test_alerts.py",
     "tests/e2e/test_arms.py",
     "tests/e2e/test_csv_model.py",
     "tests/e2e/test_drift.py",

@@ -72,6 +72,9 @@ def test_a_webhook_that_is_away_and_a_monitor_that_is_killed_lose_no_alert_and_r
     hook.statuses = []
     wait_for(lambda: len(posted(hook)) >= 3, "the webhook takes them")
     assert posted(hook) == ["event `e1`", "event `e3`", "event `e4`"]
-    assert again.running
+    hook.statuses, tries = [503] * 10_000, hook.tries
+    tell(platform, event(5))
+    wait_for(lambda: hook.tries > tries + 1, "the webhook is away again")
+    again.stop()  # and it ends well
     for worker in platform.workers:
         assert b"SECRET" not in worker.log.read_bytes()

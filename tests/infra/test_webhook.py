@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import logging
 from collections.abc import Iterator
 
@@ -50,6 +51,23 @@ async def test_a_hook_that_is_away_is_unavailable_and_its_address_in_no_error_or
 
 async def test_a_hook_that_does_not_answer_is_unavailable_after_its_timeout(hook: Hook) -> None:
     hook.silent.set()
-    with pytest.raises(Unavailable, match="ReadTimeout"):
+    with pytest.raises(Unavailable, match="Timeout"):
         async with asyncio.timeout(10):
             await post(hook.url, timeout_s=0.2)
+
+
+async def test_an_answer_that_comes_byte_by_byte_is_none_after_the_timeout() -> None:
+    async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nx: ")
+        with contextlib.suppress(ConnectionError):
+            while not writer.is_closing():
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+
+    server = await asyncio.start_server(trickle, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(Unavailable, match="TimeoutError"):
+            async with asyncio.timeout(10):
+                await post(f"http://127.0.0.1:{port}/", timeout_s=0.3)
