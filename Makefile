@@ -32,7 +32,7 @@ test: $(READY)
 	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered --cov-fail-under=88)
 
 faults: $(READY)
-	@$(BIN)/python -m pytest tests/faults tests/streams/test_hosts.py -m "" -s $(ARGS)
+	@$(BIN)/python -m pytest tests/faults tests/streams/test_hosts.py tests/models/drift/test_rates.py -m "" -s $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check $(or $(ARGS),.)

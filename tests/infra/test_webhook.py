@@ -57,6 +57,8 @@ async def test_a_hook_that_does_not_answer_is_unavailable_after_its_timeout(hook
 
 
 async def test_an_answer_that_comes_byte_by_byte_is_none_after_the_timeout() -> None:
+    hung_up = asyncio.Event()
+
     async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nx: ")
         with contextlib.suppress(ConnectionError):
@@ -64,6 +66,10 @@ async def test_an_answer_that_comes_byte_by_byte_is_none_after_the_timeout() -> 
                 writer.write(b"x")
                 await writer.drain()
                 await asyncio.sleep(0.02)
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        hung_up.set()
 
     server = await asyncio.start_server(trickle, "127.0.0.1", 0)
     async with server:
@@ -71,3 +77,4 @@ async def test_an_answer_that_comes_byte_by_byte_is_none_after_the_timeout() -> 
         with pytest.raises(Unavailable, match="TimeoutError"):
             async with asyncio.timeout(10):
                 await post(f"http://127.0.0.1:{port}/", timeout_s=0.3)
+        await asyncio.wait_for(hung_up.wait(), 10)

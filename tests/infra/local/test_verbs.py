@@ -50,7 +50,7 @@ def test_the_whole_platform_comes_up_and_goes_down(folder, wheel_environ) -> Non
         code, out = call(up, folder, environ)
         assert code == 0
         assert f"gateway   {url}" in out
-        for read in ("scorer reads 4", "shadow reads 4", "sink reads 16", "control reads 4"):
+        for read in ("scorer reads 4", "shadow reads 4", "sink reads 32", "control reads 4", "monitor reads 16"):
             assert f"{read} partitions" in out
         assert httpx.get(f"{url}/healthz", timeout=10).status_code == 200
         roles = {role["name"]: role for role in json.loads(call(status, folder, environ, "--json")[1])["roles"]}
