@@ -36,7 +36,8 @@ class Options:
     switch_rate: int = 500
     forest_rows: int = 20_000
     shadow_rounds: int = 9
-    shadow_rate: int = 200
+    shadow_rate: int = 50
+    """Broker, scorer, shadow and caller share a machine: two cores have nothing to spare for the shadow at 200."""
     shadow_warm_up: float = 40.0
     drift_rows: int = 40_000
     drift_seeds: int = 21
