@@ -8,6 +8,7 @@ from typing import Any
 from agents.alerting import AlertCounters
 from agents.telling import Telling
 from streams.bare_host import BareHost
+from streams.beside import Beside
 from streams.roles.shared import Shared, View
 from streams.topics import ALERTS
 from streams.topology import Step
@@ -15,34 +16,19 @@ from streams.topology import Step
 GROUP = "alert-webhook"
 
 
-class Posting:
+class Posting(Beside):
     """A host that runs beside the role's own until `things` close."""
 
     def __init__(self, topic: str, host: BareHost) -> None:
-        self._topic = topic
+        super().__init__(topic)
         self._host = host
-        self._stop = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._told = asyncio.Event()
 
     def begin(self, things: AsyncExitStack) -> None:
-        self._task = asyncio.create_task(self._host.run(self._stop))
-        things.push_async_callback(self._end)
+        self.run(self._host.run(self._told), things)
 
-    @property
-    def topic(self) -> str:
-        return self._topic
-
-    @property
-    def staleness_s(self) -> float:
-        return 0.0
-
-    async def failed(self) -> None:
-        """Returns never, or raises what ended the posting."""
-        assert self._task is not None, "begin first"
-        await asyncio.shield(self._task)
-
-    async def _end(self) -> None:
-        self._stop.set()
+    async def _stop(self) -> None:
+        self._told.set()  # it finishes what it is at
         if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)
 

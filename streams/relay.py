@@ -12,6 +12,7 @@ from schemas.headers import CURRENT_SCHEMA, SCHEMA_VERSION
 from schemas.message import Emission
 from schemas.result import SCHEMA_VERSION as MESSAGE_VERSION
 from schemas.wire import encode
+from streams.beside import Beside
 from streams.gateway.pending import Sender
 
 log = logging.getLogger("weir.relay")
@@ -44,33 +45,18 @@ class Outbox(Protocol):
     async def delivered(self, sent: Sequence[Any]) -> None: ...
 
 
-class Relay:
+class Relay(Beside):
     """Sends what the outbox holds and only then takes it out: who is killed in between sends the same again."""
 
     def __init__(self, topic: str, outbox: Outbox, sender: Sender, pause_s: float = PAUSE_S) -> None:
-        self._topic = topic
+        super().__init__(topic)
         self._outbox = outbox
         self._sender = sender
         self._pause_s = pause_s
-        self._task: asyncio.Task[None] | None = None
 
     def begin(self, things: AsyncExitStack) -> None:
         """Send until `things` close."""
-        self._task = asyncio.create_task(self._relay())
-        things.push_async_callback(self._stop)
-
-    @property
-    def topic(self) -> str:
-        return self._topic
-
-    @property
-    def staleness_s(self) -> float:
-        return 0.0
-
-    async def failed(self) -> None:
-        """Returns never, or raises what ended the sending."""
-        assert self._task is not None, "begin first"
-        await asyncio.shield(self._task)
+        self.run(self._relay(), things)
 
     async def _relay(self) -> None:
         while True:
@@ -88,8 +74,3 @@ class Relay:
     def _record(self, sent: Sent) -> Emission:
         message = {"series": str(sent.series), "number": sent.number, **sent.message, "schema_version": MESSAGE_VERSION}
         return Emission(self._topic, (message["entity"] or "").encode(), encode(message), _HEADERS)
-
-    async def _stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)

@@ -62,7 +62,7 @@ class RouteView(Following):
         for model in sorted(self._table.routes):
             await self._serve(model)
         self._unserved.clear()
-        self.begin(self._follow(), things)
+        self.run(self._follow(), things)
 
     async def serve(self, model: str, plan: RoutePlan, epoch: int) -> None:
         """Serve a plan that is not on the topic, until one is; what both name is loaded once.

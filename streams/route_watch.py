@@ -67,7 +67,7 @@ class RouteWatch(Following):
         """Raises Unavailable."""
         await self._view.start()
         things.push_async_callback(self._view.stop)
-        self.begin(self._watch(), things)
+        self.run(self._watch(), things)
 
     async def _watch(self) -> None:
         took_s = 0.0

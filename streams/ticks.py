@@ -9,6 +9,7 @@ from schemas.errors import Unavailable
 from schemas.headers import CURRENT_SCHEMA, SCHEMA_VERSION
 from schemas.message import Emission
 from schemas.sketches import Tick, encode_sketch
+from streams.beside import Beside
 from streams.gateway.pending import Sender
 
 log = logging.getLogger("weir.drift")
@@ -17,33 +18,18 @@ TICK_S = 5.0
 _HEADERS = [(SCHEMA_VERSION, CURRENT_SCHEMA)]
 
 
-class Ticks:
+class Ticks(Beside):
     """Sends a tick to every partition of the sketches' topic; of several monitors each does, which harms nobody."""
 
     def __init__(self, topic: str, partitions: int, sender: Sender, every_s: float = TICK_S) -> None:
-        self._topic = topic
+        super().__init__(topic)
         self._partitions = partitions
         self._sender = sender
         self._every_s = every_s
-        self._task: asyncio.Task[None] | None = None
 
     def begin(self, things: AsyncExitStack) -> None:
         """Tick until `things` close."""
-        self._task = asyncio.create_task(self._tick())
-        things.push_async_callback(self._stop)
-
-    @property
-    def topic(self) -> str:
-        return self._topic
-
-    @property
-    def staleness_s(self) -> float:
-        return 0.0
-
-    async def failed(self) -> None:
-        """Returns never, or raises what ended the ticking."""
-        assert self._task is not None, "begin first"
-        await asyncio.shield(self._task)
+        self.run(self._tick(), things)
 
     async def _tick(self) -> None:
         while True:
@@ -55,8 +41,3 @@ class Ticks:
             except Unavailable as error:
                 log.warning("nobody was told the time: %s", error)
             await asyncio.sleep(self._every_s)
-
-    async def _stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
