@@ -8,10 +8,14 @@ from msgspec import DecodeError, Meta, Raw, Struct
 from msgspec.json import Decoder
 
 from schemas.message import Record
+from schemas.result import LAST_MS
 
 Moment = Annotated[datetime, Meta(tz=True)]
 Place = tuple[int, int]
 """A cell: (partition, which multiple of `schemas.sketches.SKETCHED` it begins at)."""
+
+
+_LATEST_MS = LAST_MS - 24 * 60 * 60 * 1000
 
 
 class ScoredRow(Struct, frozen=True, gc=False):
@@ -38,7 +42,8 @@ class Scored(Struct, frozen=True, gc=False):
 
     @property
     def requested_ms(self) -> int:
-        return int(self.requested_at.timestamp() * 1000)
+        """Epoch milliseconds, held within what a window's ends may be."""
+        return min(max(int(self.requested_at.timestamp() * 1000), 0), _LATEST_MS)
 
     def answers(self) -> Sequence[ScoredRow]:
         """Its rows, be there one or several."""
@@ -63,5 +68,5 @@ def read_scored(record: Record) -> Scored | None:
     """None for what is no result, which the sink buries; one that is not `ok` has no rows to look at."""
     try:
         return _decode(record.value or b"")
-    except DecodeError:
+    except (DecodeError, UnicodeDecodeError, RecursionError):
         return None

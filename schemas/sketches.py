@@ -50,5 +50,5 @@ def read_sketched(value: bytes | None) -> CellSketch | Tick:
     """Raises Undecodable saying what is wrong."""
     try:
         return _decoder.decode(value or b"")
-    except DecodeError as error:
+    except (DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Undecodable("invalid", f"not a feature sketch: {error}") from None

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
@@ -155,3 +156,17 @@ async def test_an_answer_that_is_none_counts_as_missing(predictions: list[float 
     [sketch] = sketches_of(said).values()
     found = sketch.distributions()
     assert (found[-1].missing, [column.missing for column in found[:-1]]) == (1, [0, 0, 0])
+
+
+async def test_a_result_that_is_nested_beyond_measure_is_passed_over() -> None:
+    deep = b'{"unknown":' + b"[" * 100_000
+    [said] = cells(await stage()(batch([result(0)._replace(value=deep), result(1, **answer(Random(7)))])))
+    assert (said.last, sum(said.times.values())) == (1, 1)
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z"])
+async def test_a_request_of_the_calendars_ends_is_of_a_time_that_a_window_can_have(moment: str) -> None:
+    emissions = await stage()(batch([result(0, requested_at=moment, **answer(Random(8)))]))
+    [said] = cells(emissions)
+    [slot_ms] = said.times
+    assert datetime.fromtimestamp((slot_ms + SLOT_MS) / 1000, UTC).year in (1970, 9999)
