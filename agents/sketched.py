@@ -1,16 +1,14 @@
 """Results as the monitor reads them: rows of one model version, with the times and keys they came with."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Annotated
 
-from msgspec import DecodeError, Meta, Raw, Struct
+from msgspec import DecodeError, Raw, Struct
 from msgspec.json import Decoder
 
 from schemas.message import Record
+from schemas.moment import Moment
 from schemas.result import LAST_MS
 
-Moment = Annotated[datetime, Meta(tz=True)]
 Place = tuple[int, int]
 """A cell: (partition, which multiple of `schemas.sketches.SKETCHED` it begins at)."""
 

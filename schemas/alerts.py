@@ -5,8 +5,9 @@ from typing import Any
 from msgspec import DecodeError, Struct, ValidationError
 from msgspec.json import Decoder, Encoder
 
-from schemas.drift_events import Cause, DriftEvent, Moment, Phase, Severity, Share, Subject
+from schemas.drift_events import Cause, DriftEvent, Phase, Severity, Share, Subject
 from schemas.errors import Undecodable
+from schemas.moment import Moment
 from schemas.result import SCHEMA_VERSION
 
 LONGEST_NAME = 120

@@ -1,7 +1,6 @@
 """What lies on `drift-events`: an episode of a drift as it opens, gets worse and ends, with the case for each."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID, uuid5
 
@@ -9,12 +8,12 @@ from msgspec import DecodeError, Meta, Struct, ValidationError
 from msgspec.json import Decoder, Encoder
 
 from schemas.errors import Undecodable
+from schemas.moment import Moment
 from schemas.result import SCHEMA_VERSION
 
 _EPISODES = UUID("f2c6a1de-0b57-5c1f-8d4e-64b9f07a3c58")
 """Namespace of the ids of episodes."""
 
-Moment = Annotated[datetime, Meta(tz=True)]
 Severity = Literal["info", "warning", "critical"]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=0)]

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from msgspec import DecodeError, Struct, ValidationError
 from msgspec.json import Decoder, Encoder
 
-from schemas.drift_events import Count, Moment, Severity, Share, Subject
+from schemas.drift_events import Count, Severity, Share, Subject
 from schemas.errors import Undecodable
+from schemas.moment import Moment
 from schemas.result import SCHEMA_VERSION
 
 

@@ -1,15 +1,14 @@
 """What lies on `labelled-predictions`: an answer, of whoever gave it, beside the truth."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from msgspec import DecodeError, Meta, Struct, ValidationError
 from msgspec.json import Decoder
 
 from schemas.errors import Undecodable
+from schemas.moment import Moment
 from schemas.result import SCHEMA_VERSION
 
-Moment = Annotated[datetime, Meta(tz=True)]
 Binary = Annotated[int, Meta(ge=0, le=1)]
 Role = Literal["served", "shadow"]
 

@@ -1,6 +1,5 @@
 """What lies on `outlier-events`: rows that look like none that their model was trained on, and rates of too many."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID, uuid5
 
@@ -8,12 +7,12 @@ from msgspec import DecodeError, Meta, Struct, ValidationError
 from msgspec.json import Decoder, Encoder
 
 from schemas.errors import Undecodable
+from schemas.moment import Moment
 from schemas.result import SCHEMA_VERSION
 
 _OUTLIERS = UUID("0d0f4a52-3a0b-5f3e-9c55-7e1b6a9d4c21")
 """Namespace of the ids that are made from a request's."""
 
-Moment = Annotated[datetime, Meta(tz=True)]
 Severity = Literal["info", "warning", "critical"]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=0)]

@@ -1,7 +1,6 @@
 """What lies on `model-performance`: how good a version's answers were in a window, or are estimated to have been."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated
 
 from msgspec import DecodeError, Meta, Struct, ValidationError
@@ -9,9 +8,9 @@ from msgspec.json import Decoder, Encoder
 
 from schemas.errors import Undecodable
 from schemas.labelled import Role
+from schemas.moment import Moment
 from schemas.result import SCHEMA_VERSION
 
-Moment = Annotated[datetime, Meta(tz=True)]
 Count = Annotated[int, Meta(ge=0)]
 
 

@@ -1,13 +1,13 @@
 """A challenger's answer beside the champion's, as it lies on `shadow-results`, and the result that it was asked for."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Annotated, Literal, get_args
+from typing import Literal, get_args
 
-from msgspec import DecodeError, Meta, Raw, Struct, ValidationError
+from msgspec import DecodeError, Raw, Struct, ValidationError
 from msgspec.json import Decoder, Encoder
 
 from schemas.errors import Undecodable
+from schemas.moment import Moment
 from schemas.result import SCHEMA_VERSION
 from schemas.routes import MOST_ARMS, WORD
 
@@ -19,7 +19,6 @@ failed: it raised. timeout: it had no answer in its time. not_a_number: it answe
 refuses the features. unavailable: its bundle cannot be loaded. skipped: it was not asked, as the request came too late
 or the version timed out a moment ago.
 """
-Moment = Annotated[datetime, Meta(tz=True)]
 
 
 class MirroredRow(Struct, frozen=True, gc=False):
