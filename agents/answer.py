@@ -32,7 +32,10 @@ class Ended(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Scorer:
-    """The scorer's stage: results, replies and dead letters of a batch, in record order."""
+    """The scorer's stage: results, replies and dead letters of a batch, in record order.
+
+    flagging: whether answers say if their rows are outliers.
+    """
 
     keys: KeyRing
     limiter: Limiter
@@ -40,6 +43,7 @@ class Scorer:
     clock: Clock
     counters: Counters
     outlets: Outlets
+    flagging: bool = False
 
     async def __call__(self, batch: Batch) -> list[Emission]:
         """Part by part: while Redis charges one, the one before is scored."""
@@ -48,7 +52,7 @@ class Scorer:
         to_explain = WITHIN
         async with aclosing(admitted(batch, keys=self.keys, limiter=self.limiter, clock=self.clock)) as parts:
             async for part in parts:
-                scored = score(part, router=self.router)
+                scored = score(part, router=self.router, flagging=self.flagging)
                 for bundle, answers in scored.wishes:
                     to_explain = await add_explanations(bundle, answers, self.clock, to_explain)
                 ended.append(self._end(scored, emissions))

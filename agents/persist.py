@@ -140,6 +140,8 @@ def _metadata(result: PredictionResult, answer: PredictionResult | RowResult) ->
         metadata["predictions"] = list(answer.predictions)
     if answer.explanation is not None:
         metadata["explanation"] = answer.explanation
+    if answer.outlier is not None:
+        metadata["outlier"] = answer.outlier
     if result.rows is not None:
         metadata["many"] = True
     return metadata

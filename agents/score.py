@@ -1,9 +1,8 @@
 """Scoring: admitted requests, checked by the model's signature and answered in one pass per model."""
 
-import logging
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +10,7 @@ from msgspec import Struct
 
 from agents.candidate import Candidate, Refusal
 from agents.failed import ModelFailed, no_answer
+from agents.flagged import add_flags
 from agents.groups import Group, encoded, one_by_one
 from agents.ports import Router
 from models.bundle import Bundle
@@ -20,8 +20,6 @@ from models.signature import ClassLabel
 from schemas.answers import Task, answer_names
 from schemas.errors import FieldError, InvalidRequest
 from schemas.result import Status, named, refusal, single_result
-
-_log = logging.getLogger("weir.score")
 
 
 class Answer(Struct, frozen=True, gc=False):
@@ -53,9 +51,29 @@ class Scored:
     wishes: list[tuple[Bundle, list[Answer]]] = field(default_factory=list)
 
 
-def score(items: Sequence[Candidate | Refusal], *, router: Router) -> Scored:
-    """Answer every item; all rows that go to one model are scored together, and encoded with those of its like."""
+def score(items: Sequence[Candidate | Refusal], *, router: Router, flagging: bool = False) -> Scored:
+    """Answer every item; all rows that go to one model are scored together, and encoded with those of its like.
+
+    flagging: whether answers say if their rows are outliers.
+    """
     answers: list[Answer | None] = [None] * len(items)
+    scored = Scored([])
+    for group, rows in encoded(_grouped(items, router, answers), scored.unseen):
+        given = list(_answered(group, rows))
+        if flagging:
+            add_flags(group, rows, [answer.outcome if answer.status == "ok" else None for answer in given])
+        for index, answer in zip(group.indexes, given, strict=True):
+            answers[index] = answer
+        if any([candidate.request.explain for candidate in group.candidates]):
+            scored.wishes.append((group.routed.bundle, given))
+    scored.answers = [answer for answer in answers if answer is not None]
+    return scored
+
+
+def _grouped(
+    items: Sequence[Candidate | Refusal], router: Router, answers: MutableSequence[Answer | None]
+) -> Iterable[Group]:
+    """The requests that a model answers, by who does; what has its answer already is put at its place."""
     groups: dict[int, Group] = {}
     for index, item in enumerate(items):
         if isinstance(item, Refusal):
@@ -71,15 +89,7 @@ def score(items: Sequence[Candidate | Refusal], *, router: Router) -> Scored:
             group = groups[id(routed)] = Group(routed)
         group.indexes.append(index)
         group.candidates.append(item)
-    scored = Scored([])
-    for group, rows in encoded(groups.values(), scored.unseen):
-        given = list(_answered(group, rows))
-        for index, answer in zip(group.indexes, given, strict=True):
-            answers[index] = answer
-        if any([candidate.request.explain for candidate in group.candidates]):
-            scored.wishes.append((group.routed.bundle, given))
-    scored.answers = [answer for answer in answers if answer is not None]
-    return scored
+    return groups.values()
 
 
 def _answered(group: Group, rows: Encoded) -> Iterable[Answer]:

@@ -67,6 +67,7 @@ class RowResult(BaseModel):
     predictions: tuple[float, ...]
     risk_score: float | None = None
     label: int | str | None = None
+    outlier: bool | None = None
     features: dict[str, Any] | None = None
     explanation: dict[str, Any] | None = None
 
@@ -92,6 +93,7 @@ class PredictionResult(BaseModel):
     predictions: tuple[float, ...] | None = None
     risk_score: float | None = None
     label: int | str | None = None
+    outlier: bool | None = None
     rows: tuple[RowResult, ...] | None = None
     features: dict[str, Any] | None = None
     explanation: dict[str, Any] | None = None
@@ -133,6 +135,7 @@ def single_result(target: str, task: Task = "binary") -> type[Any]:
         ("key_id", str | UnsetType, UNSET),
         ("features", Any, UNSET),
         ("explanation", Any, UNSET),
+        ("outlier", bool | UnsetType, UNSET),
     ]
     shown = dict(zip(ANSWER[task], answer_names(task, target), strict=True))
     return defstruct("SingleResult", fields, rename=shown, gc=False)

@@ -87,6 +87,10 @@ class Settings(BaseModel):
         "churn"
     )
 
+    outliers_in_answers: Annotated[
+        bool, Field(description="Whether an answer says if its row is an outlier, by the detector beside its model.")
+    ] = False
+
     shadow_budget_s: Annotated[
         float,
         Field(gt=0, le=10, description="A challenger's time for one trial of up to 500 rows, in seconds."),

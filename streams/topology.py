@@ -128,7 +128,7 @@ def scorer(
         replies,
         settings.topic(SHADOW_REQUESTS.name),
     )
-    stage = Scorer(keys, limiter, router, clock, counters, outlets)
+    stage = Scorer(keys, limiter, router, clock, counters, outlets, settings.outliers_in_answers)
     return [Step(PREDICTION_REQUESTS, stage, stage.give_up)]
 
 

@@ -120,7 +120,7 @@ def _shown(moment: datetime) -> str:
 def _answer(row: Row) -> dict[str, Any]:
     extra = row.extra or {}
     answer = _of_no_pair(row, extra) if "predictions" in extra else _of_pair(row, extra)
-    return answer | ({"explanation": extra["explanation"]} if "explanation" in extra else {})
+    return answer | {name: extra[name] for name in ("explanation", "outlier") if name in extra}
 
 
 def _of_pair(row: Row, extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -38,14 +38,16 @@ def features() -> dict[str, Any]:
 class Scorer:
     """Runs the stage on a few records."""
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(self, bundle: Bundle, flagging: bool = False) -> None:
         self.bundle = bundle
+        self.flagging = flagging
         self.counters = FakeCounters()
         self.limiter = FakeLimiter()
 
     @property
     def stage(self) -> Stage:
-        return Stage(FakeKeys(), self.limiter, champions({"churn": self.bundle}), clock, self.counters, OUTLETS)
+        router = champions({"churn": self.bundle})
+        return Stage(FakeKeys(), self.limiter, router, clock, self.counters, OUTLETS, self.flagging)
 
     async def __call__(self, *records: Record) -> list[Emission]:
         return await self.stage(batch(*records))

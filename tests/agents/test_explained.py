@@ -96,12 +96,12 @@ async def test_the_sink_keeps_it_and_it_is_shown_again(scorer: Scorer, rows: lis
     [first, *_] = stored = list(stored_rows(read_result(record(result.value))))
     assert first.metadata is not None
     assert first.metadata["explanation"] == answers(result)[0]["explanation"]
-    shown = as_result([_Row(one) for one in stored])
+    shown = as_result([StoredRow(one) for one in stored])
     assert shown is not None
     assert [one["explanation"] for one in shown["rows"]] == [one["explanation"] for one in answers(result)]
 
 
-class _Row:
+class StoredRow:
     """A stored prediction as the database hands it back."""
 
     def __init__(self, stored: Any) -> None:
