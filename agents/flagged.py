@@ -36,7 +36,8 @@ def add_flags(group: Group, rows: Encoded, outcomes: Sequence[Any]) -> None:
 def _flags(detector: Detector, rows: Encoded, version: str) -> list[bool] | None:
     """None where the detector fails, which costs nobody an answer."""
     try:
-        return detector.flags(detector.score(rows.matrix)).tolist()
+        flags: list[bool] = detector.flags(detector.score(rows.matrix)).tolist()
     except Exception:  # onnxruntime's own exceptions share no narrower base
         _log.exception("the outlier detector of %s failed: these answers say of no row whether it is one", version)
         return None
+    return flags
