@@ -38,16 +38,18 @@ def _rates(current: Distribution) -> Iterator[Rate]:
         yield _rate("unseen", int(reference.counts[0]), before, int(current.counts[0]), now)
     elif reference.rows:
         outside = int(current.counts[0] + current.counts[-1])
-        rate = _rate("out_of_range", 0, before, outside, now)
-        # They may be shared out between both ends in so many ways.
-        yield Rate(rate.kind, rate.reference, rate.current, min(rate.p_value * (outside + 1), 1.0))
+        # As many lie beyond both ends together as beyond the second largest row of the reference: above it lies one.
+        yield Rate("out_of_range", 0.0, outside / now, _chance(1, before, outside, now))
 
 
 def _rate(kind: Strange, few: int, before: int, many: int, now: int) -> Rate:
+    return Rate(kind, few / before if before else 0.0, many / now, _chance(few, before, many, now))
+
+
+def _chance(few: int, before: int, many: int, now: int) -> float:
     """Of all that there are, how many lie in the window is binomial without a change.
 
     Source: Przyborowski, Wilenski, "Homogeneity of results in testing samples from Poisson series" (1940); above
     Fisher's exact p-value.
     """
-    p_value = float(betainc(many, few + 1, now / (before + now))) if many else 1.0
-    return Rate(kind, few / before if before else 0.0, many / now, p_value)
+    return float(betainc(many, few + 1, now / (before + now))) if many else 1.0
