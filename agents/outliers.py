@@ -10,10 +10,12 @@ import numpy as np
 from agents.drift_messages import HEADERS, Version, version_key
 from agents.ports import MonitorCounters
 from agents.sketched import Place, Row
-from models.drift import Window
-from models.outliers import Detector, StandOut, chance, rate_alert
+from models.drift import Reference, Window
+from models.outliers import Detector, StandOut, WindowRate
 from models.outliers.base import Matrix
+from models.outliers.rate_episode import RateEpisode, advance_rate, rate_event
 from models.signature import Signature
+from schemas.drift_events import DriftEvent
 from schemas.message import Emission
 from schemas.outlier_events import (
     OddFeature,
@@ -79,21 +81,38 @@ class Spotting:
         return Emission(self.topic, entity.encode(), encode_outlier(event), HEADERS)
 
 
-def rate_records(
-    topic: str, version: Version, window: Window, detector: Detector | None, flagged: tuple[int, int]
-) -> list[Emission]:
-    """An event where too many rows of a window are outliers. flagged: rows that were looked at, outliers."""
-    rows, outliers = flagged
-    if detector is None or not rate_alert(outliers, rows, detector.said.contamination):
+def window_rate(detector: Detector | None, flagged: tuple[int, int]) -> WindowRate | None:
+    """None where no row was looked at. flagged: rows that were, outliers."""
+    if detector is None or not flagged[0]:
+        return None
+    return WindowRate(detector.said.detector, detector.said.contamination, *flagged)
+
+
+def rate_steps(
+    version: Version, episode: RateEpisode | None, window: Window, rate: WindowRate | None, reference: Reference
+) -> tuple[RateEpisode | None, list[DriftEvent]]:
+    """What a window's rate makes of an episode of too many outliers, and the event that tells it."""
+    if rate is None:
+        return episode, []
+    episode, phase = advance_rate(version, episode, window, rate)
+    if episode is None or phase is None:
+        return episode, []
+    trained = max(column.rows + column.missing for column in reference.columns)
+    event = rate_event(version, episode, phase, window, rate, trained)
+    return None if phase == "resolved" else episode, [event]
+
+
+def rate_records(topic: str, version: Version, window: Window, rate: WindowRate | None) -> list[Emission]:
+    """An event where too many rows of a window are outliers."""
+    if rate is None or not rate.high:
         return []
-    said = detector.said
     result = RateResult(
-        detector=said.detector,
-        rows=rows,
-        outliers=outliers,
-        rate=outliers / rows,
-        contamination=said.contamination,
-        p_value=chance(outliers, rows, said.contamination),
+        detector=rate.detector,
+        rows=rate.rows,
+        outliers=rate.outliers,
+        rate=rate.share,
+        contamination=rate.contamination,
+        p_value=rate.p_value,
         first=window.start,
         last=window.end,
     )

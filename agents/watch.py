@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.msgpack import Decoder, Encoder
 
 from models.drift import DriftState, Reference, Sketch, merged, read_sketch, sketch_bytes
+from models.outliers.rate_episode import RateEpisode
 from schemas.sketches import OTHERS, CellSketch
 
 MOST_KEYS = 16
@@ -39,6 +40,7 @@ class SavedWatch(Struct, frozen=True):
     before: Mapping[str, int]
     drift: DriftState
     flagged: tuple[int, int] = (0, 0)
+    outlying: RateEpisode | None = None
 
 
 encode_saved = Encoder().encode
@@ -62,7 +64,7 @@ class Watch:
 
     offset: of the last sketch that was counted. times: rows by the slot that they were asked for in. ended_ms: rows
     from before are late, as the last window was judged. before: rows by key in earlier windows, old ones for less.
-    flagged: rows that the outlier detector looked at, outliers among them.
+    flagged: rows that the outlier detector looked at, outliers among them. outlying: where too many were.
     """
 
     reference: Reference
@@ -75,6 +77,7 @@ class Watch:
     late: int = 0
     before: Counter[str] = field(default_factory=Counter)
     flagged: tuple[int, int] = (0, 0)
+    outlying: RateEpisode | None = None
 
     def take(self, said: CellSketch) -> None:
         """Count what is new in it. Raises Undecodable where it holds no sketches of this version."""
@@ -144,6 +147,7 @@ class Watch:
                 self.before,
                 self.drift,
                 self.flagged,
+                self.outlying,
             )
         )
 
@@ -166,6 +170,7 @@ def resumed(reference: Reference, content: bytes) -> Watch:
         saved.late,
         Counter(saved.before),
         saved.flagged,
+        saved.outlying,
     )
 
 

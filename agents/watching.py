@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from agents.drift_messages import HEADERS, Version, event_record, version_key, window_record
 from agents.estimates import estimate_records
-from agents.outliers import rate_records
+from agents.outliers import rate_records, rate_steps, window_rate
 from agents.ports import MonitorCounters
 from agents.sketching import References, Watched
 from agents.watch import Watch, resumed
@@ -165,13 +165,14 @@ class Watching:
         verdict = judge(watch.reference, watch.whole(), self.rules, followed.watched.importance)
         sources = Sources(watch.rows, {key_id: sketch.rows for key_id, sketch in watch.rows.items()}, watch.before)
         drift, events = advance(watch.drift, window, verdict, self.rules, sources)
-        late, flagged = watch.late, watch.flagged
+        late, rate = watch.late, window_rate(followed.watched.detector, watch.flagged)
+        watch.outlying, risen = rate_steps(version, watch.outlying, window, rate, watch.reference)
         watch.next(drift, ended_ms)
         watch.offset = record.offset
         followed.save()
-        self.counters.judged(*version, [event.phase for event in events])
-        told = [event_record(self.outlets.events, event) for event in events]
-        told += rate_records(self.outlets.outliers, version, window, followed.watched.detector, flagged)
+        self.counters.judged(*version, [event.phase for event in (*events, *risen)])
+        told = [event_record(self.outlets.events, event) for event in (*events, *risen)]
+        told += rate_records(self.outlets.outliers, version, window, rate)
         told += estimate_records(self.outlets.performance, version, window, verdict, followed.watched.threshold)
         return [*told, window_record(self.outlets.windows, version, window, verdict, late)]
 

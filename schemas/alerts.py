@@ -17,6 +17,7 @@ _CAUSES: dict[Cause | None, str] = {
     "single_producer": "the rows of one producer",
     "broad_shift": "half of the features at once",
 }
+_EFFECTS: dict[Subject, str] = {"concept": "Rise of wrong answers", "outliers": "Rows that are outliers"}
 
 
 class Alert(Struct, frozen=True, gc=False):
@@ -88,7 +89,7 @@ def slack_message(alert: Alert) -> dict[str, Any]:
         "Feature": feature,
         "Severity": alert.severity,
         "Phase": alert.phase,
-        "Rise of wrong answers" if alert.subject == "concept" else "Rows that moved": f"{alert.effect:.0%}",
+        _EFFECTS.get(alert.subject, "Rows that moved"): f"{alert.effect:.0%}",
         "First seen": f"{alert.first_seen:%Y-%m-%d %H:%M:%S} UTC",
     }
     told = [{"type": "mrkdwn", "text": f"*{title}*\n{value}"} for title, value in fields.items()]
@@ -109,10 +110,18 @@ def _sentence(event: DriftEvent) -> str:
     if event.phase == "resolved":
         return f"{what} no longer drifts; it did {since} ({event.severity} at worst)"
     does = "drifts" if event.phase == "opened" else "drifts more"
-    share = f"{event.drift_result.effect * 100:.0f}"
-    moved = f"wrong answers rose by {share} points" if event.subject == "concept" else f"{share}% of the rows moved"
     cause = _CAUSES.get(event.cause)
-    return f"{what} {does} ({event.severity}): {moved}, {since}{f'; likely cause: {cause}' if cause else ''}"
+    return f"{what} {does} ({event.severity}): {_moved(event)}, {since}{f'; likely cause: {cause}' if cause else ''}"
+
+
+def _moved(event: DriftEvent) -> str:
+    share = f"{event.drift_result.effect * 100:.0f}"
+    match event.subject:
+        case "concept":
+            return f"wrong answers rose by {share} points"
+        case "outliers":
+            return f"{share}% of the rows are outliers"
+    return f"{share}% of the rows moved"
 
 
 def _short(name: str) -> str:

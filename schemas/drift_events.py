@@ -17,8 +17,8 @@ _EPISODES = UUID("f2c6a1de-0b57-5c1f-8d4e-64b9f07a3c58")
 Severity = Literal["info", "warning", "critical"]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=0)]
-Subject = Literal["feature", "prediction", "concept"]
-"""What drifts: what a model is given, what it answers, or how often it is wrong."""
+Subject = Literal["feature", "prediction", "concept", "outliers"]
+"""What drifts: what a model is given, what it answers, how often it is wrong, or how many rows are outliers."""
 Phase = Literal["opened", "worsened", "resolved"]
 Cause = Literal["schema_change", "single_producer", "broad_shift"]
 
@@ -56,9 +56,9 @@ class Weight(Struct, frozen=True, gc=False):
 class DriftResult(Struct, frozen=True, gc=False):
     """What the window said. drift_detected: of this feature; distance, p_value: of the test that decided.
 
-    effect: the share of rows that moved. distances: by every test. threshold: the corrected one, p-values up to which
-    are drift; smallest_p: of all features. drifted_features: in this window. top_features: heaviest first.
-    What could not be measured is null: in a window without values nothing is.
+    effect: the share of rows that moved, or that are outliers. distances: by every test. threshold: the corrected one,
+    p-values up to which are drift; smallest_p: of all features. drifted_features: in this window. top_features:
+    heaviest first. What could not be measured is null: in a window without values nothing is.
     """
 
     drift_detected: bool
@@ -83,9 +83,9 @@ class DriftEvent(Struct, frozen=True, gc=False):
     """One step of an episode. event_id: the episode's, the same in all its events, and after a replay.
 
     event_type: `drift_resolved` of the last, else `drift_detected`. feature: its name, or the answer's of predictions,
-    or whose errors, of a concept: `error (served)`. severity: the worst so far. timestamp: the end of the window.
-    first_seen: the beginning of the first that drifted; windows: how many have. cause: the likely one, null where none
-    stands out; source: whose rows they are, of a single producer.
+    or whose errors, of a concept: `error (served)`, or `outlier rate`. severity: the worst so far. timestamp: the end
+    of the window. first_seen: the beginning of the first that drifted; windows: how many have. cause: the likely one,
+    null where none stands out; source: whose rows they are, of a single producer.
     """
 
     event_id: str

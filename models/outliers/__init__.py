@@ -3,7 +3,7 @@
 from models.outliers.base import DEFAULT, Method, Order, Outliers
 from models.outliers.detector import DETECTORS, Detector, StandOut, load
 from models.outliers.fitting import fitted
-from models.outliers.rate import chance, rate_alert
+from models.outliers.rate import WindowRate, chance, rate_alert
 
 __all__ = [
     "DEFAULT",
@@ -13,6 +13,7 @@ __all__ = [
     "Order",
     "Outliers",
     "StandOut",
+    "WindowRate",
     "chance",
     "fitted",
     "load",

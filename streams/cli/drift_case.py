@@ -13,6 +13,7 @@ from streams.cli.printable import printable
 
 BAR = 20
 MOST_BINS = 24
+WHAT = {"prediction": "the answers", "outliers": "the outlier rate"}
 EIGHTHS = " ▏▎▍▌▋▊▉"
 STRANGE = {"missing": "missing", "unseen": "not seen in training", "out_of_range": "out of training's range"}
 
@@ -21,7 +22,7 @@ def print_episode(steps: Sequence[DriftEvent]) -> None:
     """All steps, then the case of the last one that drifted: that of a resolved one shows that nothing is left."""
     last, worst = steps[-1], [step for step in steps if step.phase != "resolved"][-1:] or steps[-1:]
     state = "is over" if last.phase == "resolved" else "goes on"
-    what = "the answers" if last.subject == "prediction" else f"{last.subject} {last.feature}"
+    what = WHAT.get(last.subject) or f"{last.subject} {last.feature}"
     click.echo(printable(f"{last.event_id}: {what} of {last.model} {last.model_version}, {last.severity}, {state}"))
     console = Console()
     console.print(_steps(steps))

@@ -15,6 +15,7 @@ from streams.cli.printable import printable
 from streams.topics import DRIFT_EVENTS
 
 PHASES = {"opened": "red", "worsened": "red", "resolved": "green"}
+MOVED = {"concept": "more answers are wrong", "outliers": "of the rows are outliers"}
 
 
 @click.command()
@@ -52,7 +53,7 @@ def line(event: DriftEvent) -> str:
     """An event in one line: when, what, how much, since when, why, and its id for `weir drift show`."""
     case = event.drift_result
     measured = f"({case.test}{_number('distance', case.distance)}{_number('p', case.p_value)})"
-    moved = "more answers are wrong" if event.subject == "concept" else "of the rows moved"
+    moved = MOVED.get(event.subject, "of the rows moved")
     facts = [
         moment(event.timestamp),
         click.style(f"{event.phase:<8}", fg=PHASES[event.phase]),

@@ -13,7 +13,7 @@ _STATES = {
     "all_missing": "no value in the window",
     "no_reference": "no reference in the bundle",
 }
-_SUBJECTS = {"prediction": "model's answer", "concept": "wrong answers"}
+_SUBJECTS = {"prediction": "model's answer", "concept": "wrong answers", "outliers": "outliers"}
 _CAUSES = {
     "schema_change": "values that training did not have",
     "single_producer": "rows of one producer",
@@ -26,7 +26,7 @@ def card(one: Shown, times: Times | None) -> str:
     against = "before the drift against since" if one.concept else "training data against the window"
     of = "training data alone" if one.at is None else f"{against}, to {stamp(one.at)} UTC"
     left = f"<figure><figcaption>Share of rows, {of}</figcaption>{histogram(one.bins, one.name)}</figure>"
-    if times is None or one.concept:
+    if times is None or not one.by_windows:
         return f'<section class="card"><header>{heading}</header>{left}</section>'
     caption = "PSI of each window by its end, UTC, on a square-root scale"
     right = f"<figure><figcaption>{caption}</figcaption>{psi_over_time(one, times)}</figure>"
@@ -58,6 +58,8 @@ def _sentence(one: Shown) -> str:
         parts.append(_STATES.get(verdict.state) or f"{percent(verdict.effect)} of the rows moved")
     if one.concept and one.spans:
         parts.append(f"wrong answers rose by {one.spans[0].last.drift_result.effect * 100:.0f} points")
+    if one.key[0] == "outliers" and one.spans:
+        parts.append(f"{percent(one.spans[0].last.drift_result.effect)} of the rows are outliers")
     if one.open is not None:
         parts.append(f"since {stamp(one.open.last.first_seen)} UTC")
         parts.append(cause_of(one.open))

@@ -51,7 +51,7 @@ def page(report: Report) -> str:
         f'<p class="verdict">{_sentence(report)}</p>{_facts(report)}',
     ]
     if report.points:
-        rows = [one for one in features if not one.concept]
+        rows = [one for one in features if one.by_windows]
         levels = f'<div class="key">PSI: {key_to_levels()}<span>{_dot()}drifted</span></div>'
         parts.append(f'<h2>All features over time</h2><div class="card">{levels}{overview(rows, report.points)}</div>')
     if report.spans:

@@ -34,8 +34,13 @@ class Shown:
 
     @property
     def concept(self) -> bool:
-        """Whether it is about wrong answers, of which windows tell nothing."""
+        """Whether it is about wrong answers."""
         return self.key[0] == "concept"
+
+    @property
+    def by_windows(self) -> bool:
+        """Whether windows tell of it: not so of wrong answers and outliers, which have episodes alone."""
+        return self.key[0] not in ("concept", "outliers")
 
     @property
     def weight(self) -> tuple[bool, bool, float]:

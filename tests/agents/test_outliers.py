@@ -6,10 +6,14 @@ from random import Random
 from typing import Any
 
 import pytest
+from msgspec import msgpack
 
 from agents.outliers import EXPLAINED
+from agents.watch import Watch, resumed
 from agents.watching import Watching, WatchOutlets
-from models.drift import Rules
+from models.drift import DriftState, Rules
+from schemas.alerts import alert_of
+from schemas.drift_events import DriftEvent, read_drift
 from schemas.message import Batch, Emission, Record
 from schemas.outlier_events import OutlierEvent, OutlierRateEvent, outlier_id, read_outlier
 from schemas.sketches import SKETCHED
@@ -106,24 +110,40 @@ async def test_without_a_detector_rows_are_counted_all_the_same_and_why_is_said(
     assert (counters.undetected, counters.rows) == ({why: 1}, {"v1": 1})
 
 
-async def windows(share: float, restart: bool) -> list[OutlierRateEvent]:
-    """Rates that a watch tells of, 1000 rows of which so many are odd; restart: another one goes on in the middle."""
+async def monitored(shares: Sequence[float], deaths: Sequence[int] = ()) -> list[Emission]:
+    """What a watch tells of windows of 300 rows, of each of which such a share is odd.
+
+    deaths: sketches, the last one first, before which another monitor begins with what was saved.
+    """
     random, by = Random(6), stage(FakeReferences(KNOWN))
-    rows = [odd(random) if random.random() < share else row(random) for _ in range(1000)]
+    rows = [odd(random) if random.random() < share else row(random) for share in shares for _ in range(300)]
     records = [result(i, at_ms=NOON_MS + i * 100, **one) for i, one in enumerate(rows)]
-    said = [one for i in range(0, 1000, 50) for one in await by(batch(records[i : i + 50])) if one.topic == SKETCHES]
+    parts = [records[i : i + 50] for i in range(0, len(records), 50)]
+    said = [one for part in parts for one in await by(batch(part)) if one.topic == SKETCHES]
     log = [Record(SKETCHES, 0, i, 0, one.key, one.value, ()) for i, one in enumerate(said)]
     saved: dict[bytes, bytes] = {}
-    watching, emissions, place, deaths = _watching(saved), [], 0, [14, 7] if restart else []
+    watching, emissions, place, left = _watching(saved), [], 0, list(deaths)
     while place < len(log):
-        if deaths and place == deaths[-1]:
-            deaths.pop()
+        if left and place == left[-1]:
+            left.pop()
             watching, place = _watching(saved), 0
         emissions += (found := await watching(Batch(SKETCHES, log[place : place + 1])))
         saved |= {one.key: one.value for one in found if one.topic == "states" and one.key}
         place += 1
+    return emissions
+
+
+async def windows(share: float, deaths: Sequence[int]) -> list[OutlierRateEvent]:
+    """The rates that are told, each once."""
+    emissions = await monitored([share] * 3 + [0.0], deaths)
     read = {one.value: read_outlier(one.value) for one in emissions if one.topic == OUTLIERS}
     return [event for event in read.values() if isinstance(event, OutlierRateEvent)]
+
+
+async def episode(shares: Sequence[float], deaths: Sequence[int] = ()) -> list[DriftEvent]:
+    """The steps of the outlier rate that are told, each once."""
+    told = {one.value: read_drift(one.value) for one in await monitored(shares, deaths) if one.topic == "events"}
+    return [event for event in told.values() if event.subject == "outliers"]
 
 
 def _watching(saved: dict[bytes, bytes]) -> Watching:
@@ -136,10 +156,10 @@ def _watching(saved: dict[bytes, bytes]) -> Watching:
 
 
 @pytest.mark.contract("D4")
-@pytest.mark.parametrize("restart", [False, True])
-async def test_windows_of_more_than_twice_the_contamination_are_told_and_no_others(restart: bool) -> None:
-    assert await windows(0.0, restart) == []
-    told = await windows(0.2, restart)
+@pytest.mark.parametrize("deaths", [[], [14, 7]])
+async def test_windows_of_more_than_twice_the_contamination_are_told_and_no_others(deaths: Sequence[int]) -> None:
+    assert await windows(0.0, deaths) == []
+    told = await windows(0.2, deaths)
     assert len(told) == 3
     assert len({event.event_id for event in told}) == 3
     for event in told:
@@ -148,3 +168,29 @@ async def test_windows_of_more_than_twice_the_contamination_are_told_and_no_othe
         assert found.rate > 0.1
         assert found.outliers == pytest.approx(found.rate * found.rows)
         assert found.p_value < 0.001
+
+
+@pytest.mark.contract("D4", "D3")
+@pytest.mark.parametrize("deaths", [[], [33, 27, 20, 14, 8]])
+async def test_a_rate_above_twice_the_contamination_is_an_episode_whoever_dies(deaths: Sequence[int]) -> None:
+    told = await episode([0.0, 0.1, 0.12, 1.0, 0.0, 0.0, 0.0], deaths)
+    assert [(event.phase, event.severity) for event in told] == [
+        ("opened", "warning"),
+        ("worsened", "critical"),
+        ("resolved", "critical"),
+    ]
+    assert {(event.event_id, event.feature) for event in told} == {(told[0].event_id, "outlier rate")}
+    assert [event.windows for event in told] == [1, 3, 3]
+    worst = told[1].drift_result
+    assert (worst.effect, worst.test, worst.current_rows, worst.reference_rows) == (1.0, "binomial", 300, 500)
+    assert [(one.label, one.reference, one.current) for one in worst.bins] == [("usual", 490, 0), ("outlier", 10, 300)]
+    assert len({alert_of(event).alert_id for event in told}) == 3
+
+
+@pytest.mark.contract("D4")
+async def test_a_state_of_a_monitor_that_knew_no_episodes_of_outliers_is_gone_on_with() -> None:
+    watch = Watch(VERSION.reference, DriftState("m", "v1"), offset=7, late=3, flagged=(40, 2))
+    saved = msgpack.decode(watch.saved())
+    del saved["outlying"]
+    old = resumed(VERSION.reference, msgpack.encode(saved))
+    assert (old.offset, old.late, old.flagged, old.outlying) == (7, 3, (40, 2), None)

@@ -33,6 +33,13 @@ def test_of_a_concept_it_tells_how_many_more_answers_are_wrong() -> None:
     assert "*Rise of wrong answers*\n40%" in [field["text"] for field in slack_message(alert)["blocks"][1]["fields"]]
 
 
+@pytest.mark.contract("D4")
+def test_of_an_outlier_rate_it_tells_how_many_rows_are_outliers() -> None:
+    alert = alert_of(event(subject="outliers", feature="outlier rate"))
+    assert "outlier rate drifts (warning): 40% of the rows are outliers, since" in alert.text
+    assert "*Rows that are outliers*\n40%" in [field["text"] for field in slack_message(alert)["blocks"][1]["fields"]]
+
+
 def test_slack_gets_text_and_blocks() -> None:
     message = slack_message(alert_of(event()))
     assert json.loads(json.dumps(message)) == message

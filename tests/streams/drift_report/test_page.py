@@ -105,6 +105,18 @@ def test_a_concept_that_drifts_has_a_card_with_wrong_answers_before_and_since(
     assert html.split("All features over time")[1].split("Episodes")[0].count("error (served)") == 0
 
 
+def test_an_outlier_rate_that_is_high_has_a_card_of_its_own(lines: Sequence[tuple[str, bytes]]) -> None:
+    bins = (Bin("category", 990, 880, label="usual"), Bin("category", 10, 120, label="outlier"))
+    result = changed(RESULT, effect=0.12, bins=bins, test="binomial")
+    said = event(subject="outliers", feature="outlier rate", model="churn", drift_result=result)
+    html = page(reported(heard([*lines, ("event", encode_drift(said))])))
+    [card] = [card for card in cards(html) if "outlier rate" in card]
+    assert "12% of the rows are outliers" in card
+    assert "training data against the window" in card
+    assert len(pictures(card)) == 1
+    assert html.split("All features over time")[1].split("Episodes")[0].count("outlier rate") == 0
+
+
 def test_a_window_or_event_that_comes_again_counts_once(lines: Sequence[tuple[str, bytes]]) -> None:
     assert page(reported(heard([*lines, *lines[2:4]]))) == page(reported(heard(lines)))
 
