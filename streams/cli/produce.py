@@ -1,7 +1,6 @@
 """`weir produce`: a file's rows as signed requests on Kafka."""
 
 import asyncio
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -11,25 +10,20 @@ from typing import BinaryIO, Literal, cast
 import click
 import orjson
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from infra.bootstrap import await_listener
-from schemas.errors import BadSettings, Unavailable
-from streams.bring_up import local_settings
-from streams.cli.lines import Bad, Reading, read_csv, read_jsonl
-from streams.cli.quiet import tell_once
+from schemas.errors import Unavailable
+from streams.cli.files import Bad
+from streams.cli.lines import Reading, read_csv, read_jsonl
 from streams.cli.seconds import Seconds
+from streams.cli.sending import BATCH, client_for, followed, key_from, key_options
 from streams.cli.sent import Sent
 from streams.client import Ask, OnLimit, WeirClient
 from streams.limit_wait import ON_LIMIT
 
-BATCH = 500
-
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
-@click.option("--key-id", required=True, help="Id of the API key, as `weir keys create` printed it.")
-@click.option("--api-key-env", default="WEIR_API_KEY", show_default=True, help="Variable that holds the API key.")
+@key_options
 @click.option("--entity-field", help="Field or column that names the entity; the request id otherwise.")
 @click.option("--model", help="Model asked for, where a line names none.")
 @click.option("--format", "kind", type=click.Choice(["csv", "jsonl"]), help="By the file's name otherwise.")
@@ -64,11 +58,11 @@ def produce(
     """
     if on_limit == "wait" and not wait:
         raise click.UsageError("--on-limit wait needs --wait: without it no result is read")
-    api_key = _api_key(api_key_env, stdin_is_taken=str(file) == "-")
-    client = _client(api_key, key_id, wait)
+    api_key = key_from(api_key_env, stdin_is_taken=str(file) == "-")
+    client = client_for(api_key, key_id, replies=wait)
     read = read_csv if (kind or file.suffix.lower().lstrip(".")) == "csv" else read_jsonl
     with cast(BinaryIO, click.open_file(str(file), "rb")) as opened:
-        lines = _followed(read(opened, Reading(entity_field, model)), opened)
+        lines = followed(read(opened, Reading(entity_field, model)), opened)
         sent = asyncio.run(send_all(client, lines, timeout if wait else None, on_limit))
     if as_json:
         click.echo(orjson.dumps(sent.as_json()))
@@ -107,38 +101,3 @@ async def _send(client: WeirClient, asks: Sequence[Ask], wait_s: float | None, o
     else:
         sent.count_results(await client.predict_many(asks, timeout=wait_s, on_limit=on_limit))
     sent.delivered += len(asks)
-
-
-def _client(api_key: str, key_id: str, wait: bool) -> WeirClient:
-    """Raises BadSettings, and Unavailable where no broker listens."""
-    tell_once()
-    settings = local_settings(os.environ)
-    client = WeirClient(api_key=api_key, key_id=key_id, settings=settings, replies=wait)
-    await_listener(settings.kafka_bootstrap_servers)
-    return client
-
-
-def _followed(lines: Iterator[Ask | Bad], file: BinaryIO) -> Iterator[Ask | Bad]:
-    """The lines, with a bar on standard error, where that is a terminal, that shows how much of the file is read."""
-    console = Console(stderr=True)
-    total = os.fstat(file.fileno()).st_size if file.seekable() else None
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("sending", total=total)
-        for number, line in enumerate(lines):
-            if number % BATCH == 0 and total is not None:
-                progress.update(task, completed=file.tell())
-            yield line
-
-
-def _api_key(variable: str, *, stdin_is_taken: bool) -> str:
-    api_key = os.environ.get(variable, "").strip()
-    if not api_key and not stdin_is_taken:
-        api_key = _asked() if sys.stdin.isatty() else sys.stdin.readline().strip()
-    if not api_key:
-        raise BadSettings(f"no API key: set {variable}, or give the key on standard input")
-    return api_key
-
-
-def _asked() -> str:
-    return str(click.prompt("API key", hide_input=True, err=True))

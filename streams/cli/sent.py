@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from schemas.result import STATUSES, PredictionResult
-from streams.cli.lines import Bad
+from streams.cli.files import Bad
 
 SHOWN_BAD = 20
 KEPT_BAD = 1000

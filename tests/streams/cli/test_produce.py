@@ -22,7 +22,8 @@ from schemas.errors import BadSettings, InvalidRequest
 from schemas.keys import new_api_key, new_key_id
 from schemas.result import PredictionResult, ResultError, Status
 from schemas.wire import decode
-from streams.cli.lines import Bad, Reading, read_csv, read_jsonl, typed
+from streams.cli.files import Bad, typed
+from streams.cli.lines import Reading, read_csv, read_jsonl
 from streams.cli.produce import produce, send_all
 from streams.cli.sent import Sent
 from streams.client import Ask, WeirClient

@@ -8,7 +8,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from schemas.keys import new_api_key, new_key_id
-from streams.cli.produce import BATCH, produce
+from streams.cli.produce import produce
+from streams.cli.sending import BATCH
 from tests.kafka import make_topic
 
 LINES = 5 * BATCH
