@@ -10,6 +10,11 @@ from models.drift.base import Distribution
 
 Strange = Literal["missing", "unseen", "out_of_range"]
 
+_RARE = 2
+"""Rows of categories that training saw so often at most: another sample has about as many rows of those that training
+did not see, or fewer. Source: Good, "The population frequencies of species" (1953), who counts those seen once, whose
+number is itself uncertain."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -35,7 +40,10 @@ def _rates(current: Distribution) -> Iterator[Rate]:
     before, now = reference.rows + reference.missing, current.rows + current.missing
     yield _rate("missing", reference.missing, before, current.missing, now)
     if reference.kind == "category":
-        yield _rate("unseen", int(reference.counts[0]), before, int(current.counts[0]), now)
+        unseen, known = int(current.counts[0]), reference.counts
+        likely = int(known[0] + known[1:][known[1:] <= _RARE].sum())
+        share = int(known[0]) / before if before else 0.0
+        yield Rate("unseen", share, unseen / now, _chance(likely, before, unseen, now))
     elif reference.rows:
         outside = int(current.counts[0] + current.counts[-1])
         # As many lie beyond both ends together as beyond the second largest row of the reference: above it lies one.

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.drift import judge, reference_of
 from models.drift.schema_change import rates
-from models.signature import FeatureType
-from tests.models.drift.worlds import Matrix, column, compared, judged, only
+from models.profile import reference_profile
+from models.signature import Feature, FeatureType, Signature
+from tests.models.drift.worlds import SMALL, Matrix, column, compared, judged, only, sketched
 
 NORMAL = np.random.default_rng(6).normal(size=1000).astype(np.float32)
 WILD: dict[str, tuple[FeatureType, Matrix, Matrix, str, bool]] = {
@@ -69,6 +71,23 @@ def test_after_a_training_of_few_rows_values_out_of_its_range_are_no_news() -> N
     for _ in range(200):
         rows = random.normal(size=330).astype(np.float32)
         one = only("float", rows[:30], rows[30:])
+        alarms += bool(one.strange)
+    assert alarms == 0
+
+
+def test_after_a_training_of_few_rows_categories_that_it_did_not_see_are_no_news() -> None:
+    """200 rows leave a tenth of the same distribution to categories that they have none of, and 1000 a hundredth."""
+    random, alarms = np.random.default_rng(33), 0
+    shares = 1 / np.arange(1, 81)
+    for trained in [200] * 100 + [1000] * 100:
+        codes = random.choice(80, trained + 1000, p=shares / shares.sum())
+        known = np.unique(codes[:trained])
+        places = np.searchsorted(known, codes).clip(max=len(known) - 1)
+        encoded = np.where(known[places] == codes, places + 1, 0).astype(np.float32)
+        signature = Signature((Feature("x", "str", categories=tuple(map(str, known))),), "y")
+        reference = reference_of(signature, reference_profile(signature, encoded[:trained, None]))
+        assert reference is not None
+        [one] = judge(reference, sketched(reference, encoded[trained:]), SMALL).features
         alarms += bool(one.strange)
     assert alarms == 0
 
