@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -58,22 +58,28 @@ class _Plain(BaseModel):
 
 @dataclass(frozen=True)
 class Training:
-    """Where a model came from: when it was trained, on how many rows, between which times."""
+    """Where a model came from: when it was trained, on how many rows, between which times.
+
+    source: what the rows were asked by and their digest, where they are from the store.
+    """
 
     trained_at: datetime
     rows: int
     seed: int
     window: tuple[datetime, datetime] | None = None
+    source: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         window = [time.isoformat() for time in self.window] if self.window else None
-        return asdict(self) | {"trained_at": self.trained_at.isoformat(), "window": window}
+        source = {} if self.source is None else {"source": dict(self.source)}  # older manifests have none
+        said = {"trained_at": self.trained_at.isoformat(), "rows": self.rows, "seed": self.seed, "window": window}
+        return said | source
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Training":
         first, last = (datetime.fromisoformat(time) for time in data["window"] or ("1970-01-01", "1970-01-01"))
         window = (first, last) if data["window"] else None
-        return cls(datetime.fromisoformat(data["trained_at"]), data["rows"], data["seed"], window)
+        return cls(datetime.fromisoformat(data["trained_at"]), data["rows"], data["seed"], window, data.get("source"))
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,16 @@
 """Train a binary classifier on a data frame and give back the files of its bundle."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version as installed
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from models import outliers
+from models import calibration, outliers
 from models.base import Scorer
 from models.bundle import derived_version, write_bundle
 from models.features import encode
@@ -30,55 +31,87 @@ _LIBRARIES = ("numpy", "onnx", "onnxruntime", "scikit-learn", "skl2onnx")
 
 Matrix = npt.NDArray[np.float32]
 Truth = npt.NDArray[np.intp]
+Numbers = npt.NDArray[np.intp]
+
+
+class Parts(NamedTuple):
+    """Row numbers.
+
+    fitting: what a model learns from. validation: what its threshold is chosen on. held_out: what it is measured on.
+    """
+
+    fitting: Numbers
+    validation: Numbers
+    held_out: Numbers
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a bundle is made.
+
+    version: derived from trained_at and the graph unless given. wanted: the outlier detector. calibrate: whether
+    probabilities are put right on the validation rows. source: of the rows, see `models.manifest.Training`.
+    """
+
+    signature: Signature
+    name: str
+    trained_at: datetime
+    algorithm: str = DEFAULT_ALGORITHM
+    seed: int = 0
+    version: str | None = None
+    window: tuple[datetime, datetime] | None = None
+    wanted: outliers.Order = outliers.DEFAULT
+    calibrate: bool = False
+    source: Mapping[str, Any] | None = None
 
 
 def train(
     frame: pd.DataFrame,
     label: str,
     *,
-    signature: Signature,
-    name: str,
-    trained_at: datetime,
-    algorithm: str = DEFAULT_ALGORITHM,
-    seed: int = 0,
-    version: str | None = None,
-    window: tuple[datetime, datetime] | None = None,
-    wanted: outliers.Order = outliers.DEFAULT,
     progress: Callable[[str], None] = lambda step: None,
+    **recipe: Any,
 ) -> dict[str, bytes]:
     """Fit on 60 % of the rows, choose the threshold for F1 on 20 %, measure on the last 20 %.
 
-    The threshold of the outlier detector is chosen on both of these.
-
-    Same arguments and library versions give the same bytes. progress: called with each of STEPS as it begins.
-    version: derived from trained_at and the graph unless given. wanted: the outlier detector.
-    Raises InvalidRequest for unusable data.
+    recipe: as `Recipe` takes it. Same arguments and library versions give the same bytes. progress: called with each of
+    STEPS as it begins. Raises InvalidRequest for unusable data.
     """
-    check_name(name)
+    made = Recipe(**recipe)
+    check_name(made.name)
     progress("encode")
-    matrix, truth = _encoded(frame, label, signature)
+    truth = np.array(truth_of(frame, label, made.signature), dtype=np.intp)
+    matrix = encoded(frame, made.signature)
     progress("split")
-    fitting, validation, held_out = _split(truth, seed)
-    progress("fit")
-    pipeline = build(signature, algorithm, seed).fit(matrix[fitting], truth[fitting])
-    progress("convert")
-    graph = convert(pipeline, len(signature.features))
+    return bundled(made, matrix, truth, _split(truth, made.seed), progress)
+
+
+def bundled(
+    recipe: Recipe, matrix: Matrix, truth: Truth, parts: Parts, progress: Callable[[str], None] = lambda step: None
+) -> dict[str, bytes]:
+    """The files of a bundle that learned these rows: matrix encoded, [n, n_features], truth 0 or 1, [n].
+
+    progress: called with each of STEPS from `fit` on.
+    """
+    signature, seed = recipe.signature, recipe.seed
+    validation, held_out = parts.validation, parts.held_out
+    graph = _graph(recipe, matrix, truth, parts, progress)
     progress("evaluate")
     scorer = load(graph, signature)
     threshold = best_threshold(truth[validation], scorer.score(matrix[validation]))
     metrics = quality(truth[held_out], scorer.score(matrix[held_out]), threshold)
-    learned, others = matrix[fitting], matrix[np.concatenate([validation, held_out])]
+    learned, others = matrix[parts.fitting], matrix[np.concatenate([validation, held_out])]
     profile = _weighed(reference_profile(signature, learned, scorer.score(others)), signature, scorer, others, seed)
     progress("outliers")
-    said, detector = outliers.fitted(wanted, signature, learned, others, profile, seed)
+    said, detector = outliers.fitted(recipe.wanted, signature, learned, others, profile, seed)
     progress("seal")
     manifest = Manifest(
-        name=name,
-        version=version or derived_version(trained_at, graph),
+        name=recipe.name,
+        version=recipe.version or derived_version(recipe.trained_at, graph),
         threshold=threshold,
-        algorithm=algorithm,
+        algorithm=recipe.algorithm,
         signature=signature,
-        training=Training(trained_at, len(fitting), seed, window),
+        training=Training(recipe.trained_at, len(parts.fitting), seed, recipe.window, recipe.source),
         metrics=metrics,
         profile=profile,
         smoke=tuple(scorer.score(typical_rows(signature, profile)).tolist()),
@@ -86,6 +119,19 @@ def train(
         outliers=said,
     )
     return write_bundle(manifest, graph, detector=detector)
+
+
+def _graph(recipe: Recipe, matrix: Matrix, truth: Truth, parts: Parts, progress: Callable[[str], None]) -> bytes:
+    signature, validation = recipe.signature, parts.validation
+    progress("fit")
+    pipeline = build(signature, recipe.algorithm, recipe.seed).fit(matrix[parts.fitting], truth[parts.fitting])
+    progress("convert")
+    graph = convert(pipeline, len(signature.features))
+    if recipe.calibrate:
+        scores = load(graph, signature).score(matrix[validation])
+        line = calibration.fit(scores, truth[validation], recipe.seed)
+        graph = graph if line is None else calibration.calibrated(graph, line)
+    return graph
 
 
 def _weighed(
@@ -97,22 +143,22 @@ def _weighed(
     return profile
 
 
-def _encoded(frame: pd.DataFrame, label: str, signature: Signature) -> tuple[Matrix, Truth]:
+def encoded(frame: pd.DataFrame, signature: Signature) -> Matrix:
+    """The frame's rows as a matrix [n, n_features]. Raises InvalidRequest for too few or any against the signature."""
     if len(frame) < LEAST_ROWS:
         raise InvalidRequest(f"{len(frame)} rows are too few to fit and to measure: give {LEAST_ROWS} or more")
-    truth = np.array(truth_of(frame, label, signature), dtype=np.intp)
-    encoded = encode(signature, rows_of(frame, signature))
-    if encoded.errors:
-        row, fields = next(iter(encoded.errors.items()))
+    rows = encode(signature, rows_of(frame, signature))
+    if rows.errors:
+        row, fields = next(iter(rows.errors.items()))
         raise InvalidRequest(
-            f"{len(encoded.errors)} of {len(frame)} rows break the signature, first row {row}: "
+            f"{len(rows.errors)} of {len(frame)} rows break the signature, first row {row}: "
             f"{fields[0].field} {fields[0].reason}, got {fields[0].got}; repair or drop them",
             fields,
         )
-    return encoded.matrix, truth
+    return rows.matrix
 
 
-def _split(truth: Truth, seed: int) -> tuple[Any, Any, Any]:
+def _split(truth: Truth, seed: int) -> Parts:
     """Row numbers for fitting, validation and hold-out, each with the same share of positives."""
     from sklearn.model_selection import train_test_split
 
@@ -120,4 +166,4 @@ def _split(truth: Truth, seed: int) -> tuple[Any, Any, Any]:
         raise InvalidRequest("fewer than 5 rows of one class: collect more before training")
     rest, held_out = train_test_split(np.arange(len(truth)), test_size=0.2, random_state=seed, stratify=truth)
     fitting, validation = train_test_split(rest, test_size=0.25, random_state=seed, stratify=truth[rest])
-    return fitting, validation, held_out
+    return Parts(fitting, validation, held_out)

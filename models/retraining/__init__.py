@@ -1,0 +1,23 @@
+"""A better model from labelled predictions, or the reasons why there is none."""
+
+from models.retraining.choice import Tried, choose
+from models.retraining.gate import Verdict, judge
+from models.retraining.retrain import STEPS, Order, Report, Retrained, retrain
+from models.retraining.rows import LabelledRows, by_time
+from models.retraining.slices import Slice, slices
+
+__all__ = [
+    "STEPS",
+    "LabelledRows",
+    "Order",
+    "Report",
+    "Retrained",
+    "Slice",
+    "Tried",
+    "Verdict",
+    "by_time",
+    "choose",
+    "judge",
+    "retrain",
+    "slices",
+]

@@ -1,0 +1,109 @@
+"""Labelled predictions as a training set: their digest, and their parts by time."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import pandas as pd
+
+from models.training import Numbers, Parts, Truth
+from schemas.errors import InvalidRequest
+
+VALIDATION, HELD_OUT = 0.2, 0.2
+"""Shares of the rows: the latest are held out, those before them choose calibration and threshold."""
+LEAST_OF_CLASS = 10
+"""Rows of either class in each part: fewer tell nothing of it."""
+
+
+@dataclass(frozen=True)
+class LabelledRows:
+    """What was asked and what was true, oldest first.
+
+    frame: features as they were scored, [n]. truth: 0 or 1, [n]. scored_ms: epoch milliseconds, [n], never falling.
+    query: what they were asked by. Raises InvalidRequest for parts that do not belong together.
+    """
+
+    frame: pd.DataFrame
+    truth: Truth
+    scored_ms: npt.NDArray[np.int64]
+    query: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        if not len(self.frame) == len(self.truth) == len(self.scored_ms):
+            raise InvalidRequest("features, truth and times are not of the same rows: read them together")
+        if (np.diff(self.scored_ms) < 0).any():
+            raise InvalidRequest("the rows are not in the order of their times: sort them by it")
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    def part(self, rows: int) -> "LabelledRows":
+        """The first ones."""
+        return LabelledRows(self.frame.iloc[:rows], self.truth[:rows], self.scored_ms[:rows], self.query)
+
+    @property
+    def window(self) -> tuple[datetime, datetime]:
+        """When the first and the last of them were scored. Raises InvalidRequest without any."""
+        if not len(self):
+            raise InvalidRequest("no labelled rows: wait for labels, or look further back")
+        return _moment(self.scored_ms[0]), _moment(self.scored_ms[-1])
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over every row, whatever the order of its columns."""
+        seen = hashlib.sha256()
+        columns = sorted(map(str, self.frame.columns))
+        values = [self.frame[name].tolist() for name in columns]
+        seen.update(orjson.dumps(columns))
+        for row in zip(self.scored_ms.tolist(), self.truth.tolist(), *values, strict=True):
+            seen.update(orjson.dumps(row))
+        return seen.hexdigest()
+
+    def source(self) -> dict[str, Any]:
+        """What a bundle says of the rows that it was made of."""
+        first, last = self.window
+        times = {"first": first.isoformat(), "last": last.isoformat()}
+        return {"query": dict(self.query), "rows": len(self), "digest": self.digest, **times}
+
+
+def by_time(truth: Truth, scored_ms: npt.NDArray[np.int64]) -> Parts:
+    """Three fifths to learn from, a fifth after them to choose on, and the latest fifth to be measured on.
+
+    Rows of one millisecond are in one part. Raises InvalidRequest where a part has fewer than LEAST_OF_CLASS rows of
+    a class.
+    """
+    rows = len(truth)
+    first = _boundary(scored_ms, round(rows * (1 - HELD_OUT - VALIDATION)))
+    second = _boundary(scored_ms, round(rows * (1 - HELD_OUT)))
+    numbers = np.arange(rows)
+    parts = Parts(numbers[:first], numbers[first:second], numbers[second:])
+    for name, part in parts._asdict().items():
+        _refuse_one_sided(name, truth[part])
+    return parts
+
+
+def _boundary(scored_ms: npt.NDArray[np.int64], place: int) -> int:
+    """Where rows of the next millisecond begin."""
+    if place >= len(scored_ms):
+        return len(scored_ms)
+    return int(np.searchsorted(scored_ms, scored_ms[place], side="left"))
+
+
+def _refuse_one_sided(name: str, truth: Numbers) -> None:
+    counts = np.bincount(truth, minlength=2)
+    if counts.min() < LEAST_OF_CLASS:
+        raise InvalidRequest(
+            f"of the {len(truth)} rows for {name.replace('_', ' ')} {counts[1]} have the label 1 and {counts[0]} "
+            f"the label 0: each part, by time, needs {LEAST_OF_CLASS} of both; "
+            "wait for more labels, or look further back"
+        )
+
+
+def _moment(epoch_ms: np.int64) -> datetime:
+    return datetime.fromtimestamp(int(epoch_ms) / 1000, UTC)
