@@ -1,5 +1,6 @@
 """What happened, for those who ask later: audit events."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid5
@@ -21,6 +22,8 @@ ControlAction = Literal[
     "model_ready", "model_refused", "model_retired",
 ]  # fmt: skip
 
+DatabaseAction = Literal["entity_forgotten"]
+
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -28,9 +31,10 @@ class AuditEvent(BaseModel):
     """One change of one thing: who made it, when, why, and what it was before and after.
 
     event_id: a UUIDv7, or one made from the command's id: the event of a command that is carried out again is the
-    same one. actor: a key id, or `cli:` and the name of a user of the machine. target: the id of the key, the model, or
-    `model/version`. before, after: digests of its public record (`ApiKey.digest`, `RoutePlan.digest`, that of the
-    bundle's manifest); `before` is None for what is new. details: of a route, what it was changed `from` and `to`.
+    same one. actor: a key id, or `cli:` and the name of a user of the machine. target: the id of the key, the model,
+    `model/version`, or the pseudonym of an entity. before, after: digests of its public record (`ApiKey.digest`,
+    `RoutePlan.digest`, that of the bundle's manifest); `before` is None for what is new. details: of a route, what it
+    was changed `from` and `to`; of an entity, its rows by table and the model, where those of one only were removed.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -38,7 +42,7 @@ class AuditEvent(BaseModel):
     event_id: str
     at: AwareDatetime
     actor: Annotated[str, Field(min_length=1, max_length=200)]
-    action: KeyAction | ControlAction
+    action: KeyAction | ControlAction | DatabaseAction
     target: str
     before: Digest | None = None
     after: Digest | None = None
@@ -59,6 +63,21 @@ def key_changed(
         before=None if before is None else before.digest(),
         after=after.digest(),
         reason=reason,
+    )
+
+
+def entity_forgotten(
+    entity: str, rows: Mapping[str, int], *, model: str | None, actor: str, at: datetime, reason: str | None = None
+) -> AuditEvent:
+    """The event of an entity whose rows are removed. entity: its pseudonym."""
+    return AuditEvent(
+        event_id=new_request_id(),
+        at=at,
+        actor=actor,
+        action="entity_forgotten",
+        target=entity,
+        reason=reason,
+        details={"model": model, "rows": dict(rows)},
     )
 
 

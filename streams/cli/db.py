@@ -1,15 +1,13 @@
-"""`weir db`: the schema of the Postgres that DATABASE_URL names."""
+"""`weir db`: the Postgres that DATABASE_URL names: its schema, and what is stored in it."""
 
 import json
-import os
 from dataclasses import asdict
 
 import click
-from sqlalchemy import Engine
 
-from infra.database.engine import create_db_engine
 from infra.database.migrate import Revision, init_db, schema_revision
-from streams.bring_up import local_settings
+from streams.cli.database import opened
+from streams.cli.db_forget import forget_
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -23,12 +21,9 @@ def db() -> None:
 @AS_JSON
 def migrate(as_json: bool) -> None:
     """Bring the tables to this version's schema; does nothing where they are."""
-    engine = _engine()
-    try:
+    with opened() as engine:
         before = schema_revision(engine).current
         after = init_db(engine)
-    finally:
-        engine.dispose()
     if as_json:
         click.echo(json.dumps({"from": before, "to": after.current}))
     elif before == after.current:
@@ -42,18 +37,14 @@ def migrate(as_json: bool) -> None:
 @click.pass_context
 def status(ctx: click.Context, as_json: bool) -> None:
     """Which schema the database has; exit code 1 where it is not this version's."""
-    engine = _engine()
-    try:
+    with opened() as engine:
         revision = schema_revision(engine)
-    finally:
-        engine.dispose()
     click.echo(json.dumps(asdict(revision)) if as_json else _in_words(revision))
     if not revision.is_current:
         ctx.exit(1)
 
 
-def _engine() -> Engine:
-    return create_db_engine(local_settings(os.environ).database_url.get_secret_value(), pool_size=1, max_overflow=0)
+db.add_command(forget_)
 
 
 def _in_words(revision: Revision) -> str:
