@@ -8,6 +8,7 @@ import click
 from infra.database.migrate import Revision, init_db, schema_revision
 from streams.cli.database import opened
 from streams.cli.db_forget import forget_
+from streams.cli.db_prune import prune_
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -45,6 +46,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
 
 
 db.add_command(forget_)
+db.add_command(prune_)
 
 
 def _in_words(revision: Revision) -> str:
