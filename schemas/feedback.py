@@ -50,6 +50,11 @@ def read_feedback(value: Any) -> Feedback:
         raise InvalidRequest("the feedback is not of the expected form", fields) from None
 
 
+def feedback_body(feedback: Feedback) -> bytes:
+    """The value of its record: the fields that were given."""
+    return feedback.model_dump_json(exclude_unset=True).encode()
+
+
 def _field_error(item: ErrorDetails) -> FieldError:
     if not item["loc"]:
         return FieldError("body", "must be an object with request_id and label", describe(item["input"]))

@@ -7,10 +7,9 @@ from typing import Self
 
 from infra.kafka import aiokafka_options, client_options
 from schemas.errors import BadSettings, Unavailable
-from schemas.feedback import read_feedback
+from schemas.feedback import Feedback, read_feedback
 from schemas.message import Emission
 from schemas.result import PredictionResult
-from schemas.wire import encode
 from streams.gateway.pending import Pending, Reply
 from streams.gateway.replies import ReplyReader
 from streams.limit_wait import OnLimit, check_on_limit, until_admitted
@@ -141,9 +140,13 @@ class WeirClient:
     async def feedback(self, request_id: str, label: int, *, row: int = 0, source: str = "client") -> None:
         """Ground truth for a prediction, once the broker has it. Raises Unavailable, InvalidRequest."""
         value = {"request_id": request_id, "label": label, "row": row, "source": source}
-        read_feedback(value)
+        await self.feedback_many([read_feedback(value)])
+
+    async def feedback_many(self, labels: Sequence[Feedback]) -> None:
+        """Ground truth for many, once the broker has all of it. Raises Unavailable, and then some may have been sent:
+        send them again, as a label that is repeated changes nothing."""
         topic = self._settings.topic(FEEDBACK.name)
-        await self._send([self._signer.sign(topic, encode(value), request_id, request_id)], DELIVERY_S)
+        await self._send([self._signer.feedback(topic, label) for label in labels], DELIVERY_S)
 
     async def _send(self, records: Sequence[Emission], within_s: float) -> None:
         try:

@@ -5,6 +5,7 @@ import time
 from typing import NamedTuple, Self
 
 from schemas.errors import BadSettings
+from schemas.feedback import Feedback, feedback_body
 from schemas.keys import looks_like_key
 from schemas.message import Emission
 from schemas.request import new_request_id
@@ -50,6 +51,10 @@ class Signer:
         entity = request_id if ask.entity is None else check_entity(ask.entity)
         body = request_body(ask.features, entity=entity, model=ask.model, explain=ask.explain)
         return self.sign(topic, body, entity, request_id, timeout_s, reply)
+
+    def feedback(self, topic: str, label: Feedback) -> Emission:
+        """The record of one label."""
+        return self.sign(topic, feedback_body(label), label.request_id, label.request_id)
 
     def sign(
         self,

@@ -24,6 +24,7 @@ VERBS = {
     "limits": "streams.cli.limits:limits",
     "simulate": "streams.cli.simulate:simulate",
     "produce": "streams.cli.produce:produce",
+    "feedback": "streams.cli.feedback:feedback",
     "drift": "streams.cli.drift:drift",
     "db": "streams.cli.db:db",
 }

@@ -44,25 +44,25 @@ def json_lines(file: BinaryIO, most: int) -> Iterator[tuple[int, bytes]]:
 
 
 def csv_rows(file: BinaryIO, check: Callable[[Sequence[str]], None] = lambda columns: None) -> Iterator[CsvRow | Bad]:
-    """Each row under a header row, which `check` may refuse."""
-    text = io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="")
-    rows = csv.reader(text, strict=True)
-    columns: list[str] | None = None
-    while True:
-        try:
-            cells = next(rows)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield Bad(rows.line_num, f"not CSV: {error}")
-            continue
-        if columns is None:
-            columns = _header(cells)
-            check(columns)
-        elif len(cells) == len(columns):
-            yield CsvRow(rows.line_num, dict(zip(columns, cells, strict=True)))
-        elif cells:
-            yield Bad(rows.line_num, f"{len(cells)} cells under {len(columns)} columns")
+    """Each row under a header row, which `check` may refuse; closes the file."""
+    with io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="") as text:
+        rows = csv.reader(text, strict=True)
+        columns: list[str] | None = None
+        while True:
+            try:
+                cells = next(rows)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield Bad(rows.line_num, f"not CSV: {error}")
+                continue
+            if columns is None:
+                columns = _header(cells)
+                check(columns)
+            elif len(cells) == len(columns):
+                yield CsvRow(rows.line_num, dict(zip(columns, cells, strict=True)))
+            elif cells:
+                yield Bad(rows.line_num, f"{len(cells)} cells under {len(columns)} columns")
 
 
 def typed(cell: str) -> int | float | str:
