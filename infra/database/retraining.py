@@ -1,10 +1,13 @@
 """Labelled predictions as a table to train on."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Select, func, select, text
 from sqlalchemy.orm import Session
 
+from infra.database.frames import Columns
 from infra.database.tables import Prediction
 from schemas.errors import InvalidRequest, NotEnoughData
 
@@ -14,6 +17,15 @@ if TYPE_CHECKING:
 FETCHED_AT_ONCE = 5000
 
 
+@dataclass(frozen=True)
+class LabelledPredictions:
+    """Features, 0 or 1 for each, and when each was scored, in epoch milliseconds; oldest first."""
+
+    features: "pd.DataFrame"
+    labels: list[int]
+    scored_ms: list[int]
+
+
 def labelled_frame(
     session: Session, min_samples: int, days_back: int, model_version: str | None, model: str | None
 ) -> "pd.DataFrame":
@@ -21,33 +33,48 @@ def labelled_frame(
 
     Raises NotEnoughData, and InvalidRequest where a feature is itself called `label`.
     """
-    import pandas as pd
-
-    session.execute(text("SET LOCAL statement_timeout = '10min'"))
-    wanted = labelled(days_back, model_version, model)
-    options = {"stream_results": True, "yield_per": FETCHED_AT_ONCE}
-    frames = []
-    for rows in session.execute(wanted, execution_options=options).partitions():
-        frame = pd.DataFrame([features for features, _ in rows])
-        if "label" in frame:
-            raise InvalidRequest("a feature is called `label`, as the truth is here: rename it in the model")
-        frames.append(frame.assign(label=[label for _, label in rows]))
-    found = sum(map(len, frames))
-    if found < max(min_samples, 1):
-        raise NotEnoughData(found, max(min_samples, 1))
-    return pd.concat(frames, ignore_index=True)
-
-
-def labelled(days_back: int, model_version: str | None, model: str | None) -> Select[tuple[Any, Any]]:
-    """The query: answered, labelled, scored within the last days."""
-    query = (
-        select(Prediction.features, Prediction.actual_label)
-        .where(Prediction.status == "ok", Prediction.actual_label.is_not(None))
-        .where(Prediction.scored_at >= func.now() - func.make_interval(0, 0, 0, days_back))
-        .order_by(Prediction.scored_at, Prediction.request_id, Prediction.row)
-    )
+    query = labelled().where(Prediction.scored_at >= func.now() - func.make_interval(0, 0, 0, days_back))
     if model_version is not None:
         query = query.where(Prediction.model_version == model_version)
     if model is not None:
         query = query.where(Prediction.model == model)
-    return query
+    found = _fetched(session, query, min_samples)
+    if "label" in found.features:
+        raise InvalidRequest("a feature is called `label`, as the truth is here: rename it in the model")
+    return found.features.assign(label=found.labels)
+
+
+def labelled_predictions(
+    session: Session, model: str, first: datetime, cutoff: datetime, min_samples: int
+) -> LabelledPredictions:
+    """What a model answered from `first` on, of which the truth was known at the `cutoff`: the same rows whenever it is
+    asked, unless a truth is revised.
+
+    Raises NotEnoughData.
+    """
+    query = labelled().where(Prediction.model == model, Prediction.scored_at >= first)
+    return _fetched(session, query.where(Prediction.labelled_at <= cutoff), min_samples)
+
+
+def labelled() -> Select[tuple[Any, int | None, datetime]]:
+    """The query: answered and labelled."""
+    return (
+        select(Prediction.features, Prediction.actual_label, Prediction.scored_at)
+        .where(Prediction.status == "ok", Prediction.actual_label.is_not(None))
+        .order_by(Prediction.scored_at, Prediction.request_id, Prediction.row)
+    )
+
+
+def _fetched(
+    session: Session, query: Select[tuple[Any, int | None, datetime]], min_samples: int
+) -> LabelledPredictions:
+    session.execute(text("SET LOCAL statement_timeout = '10min'"))
+    columns, labels, times = Columns(), list[int](), list[int]()
+    options = {"stream_results": True, "yield_per": FETCHED_AT_ONCE}
+    for rows in session.execute(query, execution_options=options).partitions():
+        columns.add([features for features, _, _ in rows])
+        labels += [int(label or 0) for _, label, _ in rows]
+        times += [int(scored_at.timestamp() * 1000) for _, _, scored_at in rows]
+    if columns.rows < max(min_samples, 1):
+        raise NotEnoughData(columns.rows, max(min_samples, 1))
+    return LabelledPredictions(columns.frame(), labels, times)
