@@ -14,7 +14,7 @@ from infra.database.batches import found, unhurried
 from infra.database.faults import reaching_postgres
 from infra.database.statements import SHARE_JOIN
 
-ROWS_AT_ONCE = 5000
+ROWS_AT_ONCE = 2000
 """A label waits for a batch."""
 
 _STORED = """
