@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from models import grid
 from models.quality.binary import cell_of
 from models.quality.estimate import Answered
 from models.quality.measures import UNIT
@@ -13,13 +14,15 @@ def answered_between(
 ) -> Answered:
     """Rows as `estimate` takes them. The positive class was answered from the threshold on.
 
-    counts: [k + 1] rows beside rising edges [k], `edges[i-1] < score <= edges[i]`, spread evenly in between: a row's
-    score is off by half of its cell's width at most. below, above: by how much scores lie beyond the ends, summed.
+    counts: [k + 1] rows beside rising edges [k] of float32, `edges[i-1] < score <= edges[i]`, spread evenly in between:
+    a row's score is off by half of its cell's width at most, and not at all where the cell holds one value. below,
+    above: by how much scores lie beyond the ends, summed.
     """
     low, high = edges[:-1].astype(np.float64), edges[1:].astype(np.float64)
     inner = counts[1:-1].astype(np.float64)
     share = np.clip((high - threshold) / np.maximum(high - low, UNIT), 0.0, 1.0)
-    yes = np.rint(inner * share)
+    alone = grid.below(edges[1:].astype(np.float32), whole=False) <= low
+    yes = np.rint(inner * np.where(alone, high >= np.float32(threshold), share))
     ends = np.array([edges[0] - below / max(counts[0], 1), edges[-1] + above / max(counts[-1], 1)], dtype=np.float64)
     found = Answered()
     parts = (

@@ -29,6 +29,15 @@ def test_it_is_within_a_hundredth_of_the_exact_one(shape: tuple[float, float], t
     assert found.values == pytest.approx(exact.values, abs=0.01)
 
 
+@pytest.mark.parametrize("threshold", [0.2, 0.35, 0.7])
+def test_a_threshold_that_many_scores_are_exactly_at_is_passed_by_them(threshold: float) -> None:
+    """As trees and tables of categories answer, whose threshold is one of their few scores."""
+    scores = np.random.default_rng(2).choice(np.float32([0.2, 0.35, 0.7]), 5000).astype(np.float64)
+    at = float(np.float32(threshold))
+    exact = estimate(Answered.of(scores, scores >= at))
+    assert estimate(binned(scores, scores, at)).values == pytest.approx(exact.values)
+
+
 def test_scores_beyond_all_of_the_reference_count_where_they_are_on_average() -> None:
     reference = np.linspace(0.4, 0.6, 50)
     found = binned(np.array([0.1, 0.2, 0.9]), reference, 0.5)
