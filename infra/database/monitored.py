@@ -11,7 +11,7 @@ from infra.database.tables import Base
 from schemas.drift_events import Cause, Phase, Severity, Subject
 
 
-def _one_of(column: str, choice: Any) -> str:
+def one_of(column: str, choice: Any) -> str:
     return f"{column} IN ({', '.join(map(repr, get_args(choice)))})"
 
 
@@ -40,10 +40,10 @@ class DriftStep(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     __table_args__ = (
-        CheckConstraint(_one_of("phase", Phase), name="ck_drift_phase"),
-        CheckConstraint(_one_of("severity", Severity), name="ck_drift_severity"),
-        CheckConstraint(_one_of("subject", Subject), name="ck_drift_subject"),
-        CheckConstraint(_one_of("cause", Cause), name="ck_drift_cause"),
+        CheckConstraint(one_of("phase", Phase), name="ck_drift_phase"),
+        CheckConstraint(one_of("severity", Severity), name="ck_drift_severity"),
+        CheckConstraint(one_of("subject", Subject), name="ck_drift_subject"),
+        CheckConstraint(one_of("cause", Cause), name="ck_drift_cause"),
         CheckConstraint("windows >= 1", name="ck_drift_windows"),
         Index("ix_drift_latest", "timestamp"),
     )
@@ -79,7 +79,7 @@ class DriftWindowRow(Base):
 
     __table_args__ = (
         CheckConstraint("outcome IN ('tested', 'filling', 'empty', 'no_reference')", name="ck_window_outcome"),
-        CheckConstraint(_one_of("severity", Severity), name="ck_window_severity"),
+        CheckConstraint(one_of("severity", Severity), name="ck_window_severity"),
         CheckConstraint('"rows" >= 0 AND late_rows >= 0', name="ck_window_rows"),
         Index("ix_window_latest", "model", "model_version", "end"),
     )
@@ -105,7 +105,7 @@ class OutlierRow(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     __table_args__ = (
-        CheckConstraint(_one_of("severity", Severity), name="ck_outlier_severity"),
+        CheckConstraint(one_of("severity", Severity), name="ck_outlier_severity"),
         CheckConstraint(
             """
             event_type = 'outliers_detected' AND rate_result IS NULL AND request_id IS NOT NULL AND "row" >= 0

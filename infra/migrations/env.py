@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from infra.database import labelled, monitored, performance, totals  # noqa: F401 - their tables are among those of Base
+from infra.database import jobs, labelled, monitored, performance, totals  # noqa: F401 - their tables are among those of Base
 from infra.database.tables import Base
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=Base.metadata)

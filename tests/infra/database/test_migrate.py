@@ -29,7 +29,14 @@ def test_an_empty_database_is_migrated_to_head_and_a_second_time_changes_nothing
     assert first == second
     assert first.is_current
     tables = {"prediction_feedback", "label_revisions", "api_keys", "sink_offsets"}
-    tables |= {"drift_events", "drift_windows", "outlier_events", "labelled_outbox", "model_performance"}
+    tables |= {
+        "drift_events",
+        "drift_windows",
+        "outlier_events",
+        "labelled_outbox",
+        "model_performance",
+        "retraining_jobs",
+    }
     assert tables <= set(inspect(empty).get_table_names())
 
 
