@@ -3,6 +3,7 @@
 import click
 
 from streams.cli.feedback_load import load
+from streams.cli.feedback_orphans import orphans
 
 
 @click.group()
@@ -11,3 +12,4 @@ def feedback() -> None:
 
 
 feedback.add_command(load)
+feedback.add_command(orphans)
