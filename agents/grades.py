@@ -56,10 +56,10 @@ class Grades:
         first = [row for row in rows if row.former_label is None]
         self.revised += len(rows) - len(first)
         while first:
-            room = self.window_rows - self.count
+            room = max(self.window_rows - self.count, 1)  # what was saved may be of longer windows
             part, first = first[:room], first[room:]
             yield from self._add(part)
-            if self.count == self.window_rows:
+            if self.count >= self.window_rows:
                 yield from self._close(part[-1])
 
     def _add(self, rows: Sequence[LabelledPrediction]) -> Iterator[DriftEvent]:

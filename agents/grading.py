@@ -1,13 +1,16 @@
 """The monitor's third stage: answers whose truth is known become windows of quality, and drifts of what is wrong."""
 
+import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from msgspec import DecodeError
 
 from agents.drift_messages import HEADERS, Version, event_record, version_key
 from agents.grades import Grades, SavedVersion, decode_grades, encode_grades, resumed
 from agents.ports import MonitorCounters
-from agents.watching import States
+from agents.saving import Saving, States, Unsaved
 from models.drift.concept_episode import Graded
 from schemas.drift_events import DriftEvent
 from schemas.errors import Undecodable
@@ -15,8 +18,10 @@ from schemas.labelled import LabelledPrediction, Role, read_labelled
 from schemas.message import Batch, Emission, Record
 from schemas.performance import ModelPerformance, encode_performance
 
+log = logging.getLogger("weir.drift")
+
 SAVED_EVERY = 1000
-"""Rows after which a version is saved though its window is not over."""
+"""Records after which a version is saved though its window is not over: not many more are read again."""
 MOST_SKIPPED = 10_000
 PREFIX = b"quality:"
 """Of the keys of states, which lie beside those of windows."""
@@ -33,10 +38,7 @@ class GradingOutlets:
 
 @dataclass(slots=True)
 class _Followed:
-    """A version. unsaved: of each partition the offset of the first row that no saved state counts.
-
-    since: rows from there on; closed: whether a window ended among them.
-    """
+    """A version. following: the number that comes next; skipped: lower ones that did not come yet."""
 
     version: Version
     window_rows: int
@@ -44,10 +46,7 @@ class _Followed:
     following: int = 0
     skipped: set[int] = field(default_factory=set)
     roles: dict[Role, Grades] = field(default_factory=dict)
-    unsaved: dict[int, int] = field(default_factory=dict)
-    since: int = 0
-    closed: bool = False
-    saving: bytes | None = None
+    unsaved: Unsaved = field(default_factory=Unsaved)
 
     def is_new(self, row: LabelledPrediction) -> bool:
         """Whether this row was not counted yet: a sender that was killed sends some again, perhaps after later ones."""
@@ -67,10 +66,9 @@ class _Followed:
             self.roles[role] = Grades(Graded(*self.version, role), self.window_rows)
         return self.roles[role]
 
-    def save(self) -> None:
+    def saved(self) -> bytes:
         roles = {role: grades.saved() for role, grades in self.roles.items()}
-        self.closed = False
-        self.saving = encode_grades(SavedVersion(self.series, self.following, tuple(sorted(self.skipped)), roles))
+        return encode_grades(SavedVersion(self.series, self.following, tuple(sorted(self.skipped)), roles))
 
 
 @dataclass(slots=True)
@@ -84,45 +82,31 @@ class Grading:
     counters: MonitorCounters
     window_rows: int
     outlets: GradingOutlets
-    _followed: dict[Version, _Followed] = field(default_factory=dict)
-    _next: dict[int, int] = field(default_factory=dict)
-    _known: Mapping[bytes, bytes] = field(default_factory=dict)
+    _saving: Saving[_Followed] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._saving = Saving(self.states, self.outlets.states, SAVED_EVERY, PREFIX)
 
     async def __call__(self, batch: Batch) -> list[Emission]:
         # All that may fail comes before anything is counted: the batch may be asked again.
-        if any(self._next.get(record.partition) != record.offset for record in _first(batch.records)):
-            self._known, self._followed = await self.states(), {}
-        emissions = list(self._saved())
+        if await self._saving.taken_over(batch.records):
+            self._saving.followed.clear()
+        emissions = list(self._saving.delivered(batch))
         rows: dict[tuple[Version, Role], list[LabelledPrediction]] = {}
         for record in batch.records:
             row = self._new(record)
             if row is not None:
                 rows.setdefault(((row.model, row.model_version), row.role), []).append(row)
         for (version, role), some in rows.items():
-            emissions += self._grade(self._followed[version], role, some)
-        self._next.update({partition: last + 1 for partition, last in batch.last_offsets().items()})
-        self._keep(batch)
+            emissions += self._grade(self._saving.followed[version], role, some)
+        self._saving.keep(batch)
         return emissions
 
     def give_up(self, record: Record, attempts: int, error_id: str) -> list[Emission]:
         """Nothing in place of a row that keeps crashing the monitor."""
         self.counters.ungraded("crashed", 1)
+        self._saving.passed(record)
         return []
-
-    def _keep(self, batch: Batch) -> None:
-        """Save what is due, and what a restart reads again: all that no saved state counts."""
-        for followed in self._followed.values():
-            if followed.closed or followed.since >= SAVED_EVERY:
-                followed.save()
-            for partition, offset in followed.unsaved.items():
-                batch.needed[partition] = min(offset, batch.needed.get(partition, offset))
-
-    def _saved(self) -> Iterator[Emission]:
-        """The states that the last batch led to, now that its events are delivered."""
-        for version, followed in self._followed.items():
-            if followed.saving is not None:
-                yield Emission(self.outlets.states, PREFIX + version_key(version), followed.saving, HEADERS)
-                followed.saving, followed.unsaved, followed.since = None, {}, 0
 
     def _new(self, record: Record) -> LabelledPrediction | None:
         """The row in a record, unless it was counted before."""
@@ -132,26 +116,21 @@ class Grading:
             self.counters.ungraded("not_a_labelled_prediction", 1)
             return None
         followed = self._follow((row.model, row.model_version))
-        followed.unsaved.setdefault(record.partition, record.offset)
-        followed.since += 1
+        followed.unsaved.add(record)
         if followed.is_new(row):
             return row
         self.counters.ungraded("repeated", 1)
         return None
 
     def _follow(self, version: Version) -> _Followed:
-        if version not in self._followed:
-            found = self._followed[version] = _Followed(version, self.window_rows)
-            if (content := self._known.get(PREFIX + version_key(version))) is not None:
-                saved = decode_grades(content)
-                found.series, found.following, found.skipped = saved.series, saved.following, set(saved.skipped)
-                for role, grades in saved.roles.items():
-                    found.roles[role] = resumed(Graded(*version, role), self.window_rows, grades)
-        return self._followed[version]
+        followed = self._saving.followed
+        if version not in followed:
+            followed[version] = _resumed(version, self.window_rows, self._saving.known(version))
+        return followed[version]
 
     def _grade(self, followed: _Followed, role: Role, rows: Sequence[LabelledPrediction]) -> Iterator[Emission]:
         told = list(followed.of(role).take(rows))
-        followed.closed |= any(isinstance(one, ModelPerformance) for one in told)
+        followed.unsaved.due |= any(isinstance(one, ModelPerformance) for one in told)
         revised = sum(row.former_label is not None for row in rows)
         self.counters.graded(followed.version[1], role, len(rows) - revised)
         if revised:
@@ -166,9 +145,15 @@ class Grading:
                 yield Emission(self.outlets.performance, key, encode_performance(one), HEADERS)
 
 
-def _first(records: Sequence[Record]) -> list[Record]:
-    """The first record of each partition."""
-    first: dict[int, Record] = {}
-    for record in records:
-        first.setdefault(record.partition, record)
-    return list(first.values())
+def _resumed(version: Version, window_rows: int, content: bytes | None) -> _Followed:
+    """As it was saved; anew where it never was, or is no state as this Weir writes them."""
+    found = _Followed(version, window_rows)
+    if content is None:
+        return found
+    try:
+        saved = decode_grades(content)
+        roles = {role: resumed(Graded(*version, role), window_rows, one) for role, one in saved.roles.items()}
+    except (DecodeError, ValueError, KeyError, TypeError) as error:
+        log.warning("what was graded of %s %s cannot be read, its windows begin anew: %s", *version, error)
+        return found
+    return replace(found, series=saved.series, following=saved.following, skipped=set(saved.skipped), roles=roles)

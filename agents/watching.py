@@ -1,13 +1,14 @@
 """The monitor's second stage: the sketches of a model version become windows, each judged once, and drifts events."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from agents.drift_messages import HEADERS, Version, event_record, version_key, window_record
+from agents.drift_messages import Version, event_record, window_record
 from agents.estimates import estimate_records
 from agents.outliers import rate_records, rate_steps, window_rate
 from agents.ports import MonitorCounters
+from agents.saving import Saving, States, Unsaved
 from agents.sketching import References, Watched
 from agents.watch import Watch, resumed
 from models.drift import DriftState, Rules, Sources, Window, advance, judge
@@ -17,9 +18,6 @@ from schemas.sketches import CellSketch, Tick, read_sketched
 
 SAVED_EVERY = 500
 """Sketches after which a version is saved though its window is not over: not many more are read again."""
-
-States = Callable[[], Awaitable[Mapping[bytes, bytes]]]
-"""The last state that was saved of each version, whoever did, as of now. Raises Unavailable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +34,15 @@ class WatchOutlets:
 
 @dataclass(slots=True)
 class _Followed:
-    """A version that is watched here. unsaved: the offset of the first sketch that no saved state counts.
-
-    saving: the state that the next batch's emissions save; after: the first sketch that it does not count.
-    """
+    """A version that is watched here."""
 
     partition: int
     watch: Watch
     watched: Watched
-    unsaved: int | None = None
-    saving: bytes | None = None
-    after: int | None = None
+    unsaved: Unsaved = field(default_factory=Unsaved)
 
-    def save(self) -> None:
-        self.saving, self.after = self.watch.saved(), None
+    def saved(self) -> bytes:
+        return self.watch.saved()
 
 
 @dataclass(slots=True)
@@ -66,12 +59,15 @@ class Watching:
     window_ms: int
     slot_ms: int
     outlets: WatchOutlets
-    _followed: dict[Version, _Followed] = field(default_factory=dict)
-    _next: dict[int, int] = field(default_factory=dict)
-    _known: Mapping[bytes, bytes] = field(default_factory=dict)
+    _saving: Saving[_Followed] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._saving = Saving(self.states, self.outlets.states, SAVED_EVERY)
 
     async def __call__(self, batch: Batch) -> list[Emission]:
-        await self._let_go(batch.records)
+        gone = await self._saving.taken_over(batch.records)
+        for version in [version for version, one in self._followed.items() if one.partition in gone]:
+            del self._followed[version]
         said = [(record, message) for record in batch.records if (message := self._read(record)) is not None]
         # All that may fail comes before anything is counted: the batch may be asked again.
         for version, partition in {
@@ -80,29 +76,21 @@ class Watching:
             if isinstance(message, CellSketch)
         }.items():
             await self._follow(version, partition)
-        emissions = list(self._saved())
+        emissions = list(self._saving.delivered(batch))
         for record, message in said:
             emissions += self._tick(record, message) if isinstance(message, Tick) else self._take(record, message)
-        self._next.update({partition: last + 1 for partition, last in batch.last_offsets().items()})
-        self._keep(batch)
+        self._saving.keep(batch)
         return emissions
 
     def give_up(self, record: Record, attempts: int, error_id: str) -> list[Emission]:
         """Nothing in place of a sketch that keeps crashing the monitor."""
         self.counters.unsketched("crashed", 1)
+        self._saving.passed(record)
         return []
 
-    async def _let_go(self, records: Sequence[Record]) -> None:
-        """Forget what another monitor may have gone on with: of a partition that is not read on from where it was."""
-        first: dict[int, int] = {}
-        for record in records:
-            first.setdefault(record.partition, record.offset)
-        gone = {partition for partition, offset in first.items() if self._next.get(partition) != offset}
-        if gone:
-            self._known = await self.states()
-        for version, followed in list(self._followed.items()):
-            if followed.partition in gone:
-                del self._followed[version]
+    @property
+    def _followed(self) -> MutableMapping[Version, _Followed]:
+        return self._saving.followed
 
     def _read(self, record: Record) -> CellSketch | Tick | None:
         try:
@@ -116,15 +104,8 @@ class Watching:
             return
         watched = await self.references(*version)
         if watched is not None:
-            watch = _watch(version, watched, self._known.get(version_key(version)))
+            watch = _watch(version, watched, self._saving.known(version))
             self._followed[version] = _Followed(partition, watch, watched)
-
-    def _saved(self) -> Iterator[Emission]:
-        """The states that the last batch led to, now that its events are delivered."""
-        for version, followed in self._followed.items():
-            if followed.saving is not None:
-                yield Emission(self.outlets.states, version_key(version), followed.saving, HEADERS)
-                followed.saving, followed.unsaved, followed.after = None, followed.after, None
 
     def _take(self, record: Record, said: CellSketch) -> list[Emission]:
         version = said.model, said.version
@@ -136,9 +117,7 @@ class Watching:
         except Undecodable:
             self.counters.unsketched("other_reference", sum(said.times.values()))
         followed.watch.offset = record.offset
-        followed.unsaved = record.offset if followed.unsaved is None else followed.unsaved
-        if followed.saving is not None and followed.after is None:
-            followed.after = record.offset
+        followed.unsaved.add(record)
         return self._look(version, followed, record, followed.watch.newest_ms)
 
     def _tick(self, record: Record, tick: Tick) -> list[Emission]:
@@ -156,9 +135,6 @@ class Watching:
         over = begun_ms is not None and rows >= self.rules.window_rows and now_ms - begun_ms >= self.window_ms
         self.counters.filled(*version, 0.0 if over else min(rows / self.rules.window_rows, 1.0))
         if begun_ms is None or not over:
-            since = record.offset if followed.unsaved is None else followed.unsaved
-            if followed.saving is None and record.offset - since >= SAVED_EVERY:
-                followed.save()
             return []
         ended_ms = watch.newest_ms + self.slot_ms
         window = Window(f"{record.partition}@{record.offset}", _moment(begun_ms), _moment(ended_ms))
@@ -169,19 +145,13 @@ class Watching:
         watch.outlying, risen = rate_steps(version, watch.outlying, window, rate, watch.reference)
         watch.next(drift, ended_ms)
         watch.offset = record.offset
-        followed.save()
+        followed.unsaved.add(record)  # what is saved may count its rows already
+        followed.unsaved.due = True
         self.counters.judged(*version, [event.phase for event in (*events, *risen)])
         told = [event_record(self.outlets.events, event) for event in (*events, *risen)]
         told += rate_records(self.outlets.outliers, version, window, rate)
         told += estimate_records(self.outlets.performance, version, window, verdict, followed.watched.threshold)
         return [*told, window_record(self.outlets.windows, version, window, verdict, late)]
-
-    def _keep(self, batch: Batch) -> None:
-        """What a restart reads again: all that no saved state counts."""
-        for followed in self._followed.values():
-            if followed.unsaved is not None:
-                known = batch.needed.get(followed.partition, followed.unsaved)
-                batch.needed[followed.partition] = min(known, followed.unsaved)
 
 
 def _watch(version: Version, watched: Watched, saved: bytes | None) -> Watch:

@@ -2,7 +2,7 @@
 
 from agents.grading import Grading, GradingOutlets
 from agents.ports import MonitorCounters
-from agents.watching import States
+from agents.saving import States
 from streams.settings import Settings
 from streams.topics import DRIFT_EVENTS, LABELLED_PREDICTIONS, MODEL_PERFORMANCE, MONITOR_STATE
 from streams.topology import Step

@@ -218,3 +218,24 @@ async def test_a_batch_that_is_asked_again_as_states_are_not_to_be_had_counts_on
         await by(batch)
     await by(batch)
     assert sum(counters.rows.values()) == 300
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", b"\x85", b"\xc1"])
+async def test_a_state_that_cannot_be_read_has_its_version_begin_anew(content: bytes) -> None:
+    rows = [row | {"model_version": "v1", "role": "served"} for row in answers(Random(7), WINDOW)]
+    by = stage(FakeStates({b"quality:m/v1": content}))
+    assert len(performances(await by(Batch(TOPIC, log_of(Random(7), rows, repeats=False))))) == 1
+
+
+async def test_a_window_that_was_saved_with_more_rows_than_one_has_now_ends_with_the_next_row(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(grading, "SAVED_EVERY", WINDOW)
+    states = FakeStates()
+    rows = [row | {"model_version": "v1", "role": "served"} for row in answers(Random(8), 2 * WINDOW)]
+    log = log_of(Random(8), rows, repeats=False)
+    longer = Grading(states, FakeMonitorCounters(), 10 * WINDOW, GradingOutlets("performance", "events", "states"))
+    await longer(Batch(TOPIC, log[: WINDOW + 7]))
+    _deliver(states, [], await longer(Batch(TOPIC, log[WINDOW + 7 : WINDOW + 8])))
+    found = performances(await stage(states)(Batch(TOPIC, log[WINDOW + 7 :])))
+    assert [one.rows for one in found.values()] == [WINDOW + 8]

@@ -221,6 +221,19 @@ async def test_a_state_is_saved_once_what_it_led_to_is_delivered() -> None:
     assert 0 < second.ends()[0] < len(log)
 
 
+async def test_a_tick_that_ended_a_window_is_read_again_until_that_is_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though all the window's rows are saved: a later tick would tell it a second time, as another window."""
+    monkeypatch.setattr(watching, "SAVED_EVERY", 1)
+    random, states = Random(15), FakeStates()
+    log = log_of([*await sketched(random, 0.9), *(tick(NOON_MS) for _ in range(2)), tick(NOON_MS + 600_000)])
+    by = monitor(states, window_ms=84_000)
+    Told().hear(await by(Batch(SKETCHES, log[:-2])), states)
+    Told().hear(await by(Batch(SKETCHES, log[-2:-1])), states)
+    ending = Batch(SKETCHES, log[-1:])
+    assert {emission.topic for emission in await by(ending)} >= {WINDOWS}
+    assert ending.ends() == {0: len(log) - 1}
+
+
 async def test_a_batch_that_failed_is_counted_once_when_it_is_asked_again() -> None:
     random, states = Random(13), FakeStates()
     log = log_of(await sketched(random, 0.25))
