@@ -52,6 +52,7 @@ class Row(Struct, frozen=True, gc=False):
     """A row of a result, by its number there, and where it counts."""
 
     place: Place
+    offset: int
     slot_ms: int
     key_id: str
     number: int

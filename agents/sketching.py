@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from agents.cell import Cell, Counted
 from agents.drift_messages import HEADERS, Version, version_key
 from agents.outliers import Spotting
 from agents.ports import MonitorCounters
@@ -42,41 +43,11 @@ References = Callable[[str, str], Awaitable[Watched | None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
-    """Rows of one version. rows: by the key that sent them. times: how many by the slot that they were asked for in.
-
-    flagged: how many are outliers, and how many are none.
-    """
-
-    rows: dict[str, Sketch] = field(default_factory=dict)
-    times: Counter[int] = field(default_factory=Counter)
-    flagged: Counter[bool] = field(default_factory=Counter)
-
-    def add(self, other: "Counted") -> None:
-        for key_id, sketch in other.rows.items():
-            if key_id in self.rows:
-                self.rows[key_id].merge(sketch)
-            else:
-                self.rows[key_id] = sketch
-        self.times.update(other.times)
-        self.flagged.update(other.flagged)
-
-
-@dataclass(slots=True)
-class Cell:
-    """What was counted of one place, up to the offset `last`."""
-
-    number: int
-    last: int = -1
-    versions: dict[Version, Counted] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Sketching:
     """The stage: for each place of the batch and each version there, a sketch of all that was read of it, and outliers.
 
     After a restart places are read again from their beginnings: what was counted then is counted again, and once.
-    slot_ms: how long a slot of time is.
+    slot_ms: how long a slot of time is. logs: topic -> identity of its log.
     """
 
     references: References
@@ -84,6 +55,7 @@ class Sketching:
     sketches: str
     slot_ms: int
     spotting: Spotting
+    logs: Mapping[str, str] = field(default_factory=dict)
     _open: dict[int, Cell] = field(default_factory=dict)
 
     async def __call__(self, batch: Batch) -> list[Emission]:
@@ -123,9 +95,12 @@ class Sketching:
         result = read_scored(record)
         if result is None or result.status != "ok" or result.model is None or result.model_version is None:
             return
-        slot_ms = result.requested_ms // self.slot_ms * self.slot_ms
+        # Nobody asks after the answer: a time that lies ahead would make later windows wait for it.
+        asked_ms = min(result.requested_ms, record.timestamp) if record.timestamp > 0 else result.requested_ms
+        slot_ms = asked_ms // self.slot_ms * self.slot_ms
         some, key_id = rows[result.model, result.model_version], result.key_id or OTHERS
-        some.extend(Row(place, slot_ms, key_id, i, answer, result) for i, answer in enumerate(result.answers()))
+        answers = enumerate(result.answers())
+        some.extend(Row(place, record.offset, slot_ms, key_id, i, answer, result) for i, answer in answers)
 
     async def _count(
         self, version: Version, rows: Sequence[Row], events: list[Emission]
@@ -146,7 +121,7 @@ class Sketching:
             sketch = Sketch(watched.reference)
             sketch.add(encoded.matrix[some], answers[some])
             times, flagged = Counter(rows[i].slot_ms for i in some), Counter(flags[i] for i in some if i in flags)
-            found.append((place, Counted({key_id: sketch}, times, flagged)))
+            found.append((place, Counted(rows[some[0]].offset, {key_id: sketch}, times, flagged)))
         self.counters.sketched(version[1], len(rows) - len(encoded.errors))
         if encoded.errors:
             self.counters.unsketched("other_features", len(encoded.errors))
@@ -178,14 +153,25 @@ class Sketching:
             cell = self._open[partition] = Cell(number)
         cell.last = end
         for version, counted in found:
-            cell.versions.setdefault(version, Counted()).add(counted)
+            cell.versions.setdefault(version, Counted(counted.first)).add(counted)
         return [self._emission(topic, partition, cell, version) for version in dict(found)]
 
     def _emission(self, topic: str, partition: int, cell: Cell, version: Version) -> Emission:
         counted = cell.versions[version]
         rows = {key_id: sketch_bytes(sketch) for key_id, sketch in counted.rows.items()}
         scored, outliers = counted.flagged.total(), counted.flagged[True]
-        message = CellSketch(*version, topic, partition, cell.number, cell.last, rows, counted.times, scored, outliers)
+        message = CellSketch(
+            *version,
+            self.logs.get(topic, topic),
+            partition,
+            cell.number,
+            cell.last,
+            rows,
+            counted.times,
+            scored,
+            outliers,
+            counted.first,
+        )
         return Emission(self.sketches, version_key(version), encode_sketch(message), HEADERS)
 
 

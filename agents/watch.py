@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 from msgspec import Struct
 from msgspec.msgpack import Decoder, Encoder
 
-from models.drift import DriftState, Reference, Sketch, merged, read_sketch, sketch_bytes
+from agents.rows import Rows, read_rows, without, written
+from models.drift import DriftState, Reference, Sketch, merged
 from models.outliers.rate_episode import RateEpisode
 from schemas.sketches import OTHERS, CellSketch
 
 MOST_KEYS = 16
 """Keys whose rows are told apart in a window; the rows of others are counted together."""
 
-Rows = dict[str, Sketch]
-"""By the key that sent them."""
+AHEAD_MS = 5 * 60_000
+"""How far clocks may be apart."""
 
 
 class SavedPart(Struct, frozen=True, array_like=True):
@@ -29,7 +30,7 @@ class SavedPart(Struct, frozen=True, array_like=True):
 
 
 class SavedWatch(Struct, frozen=True):
-    """A watch as it lies on `monitor-state`. offset: of the last sketch that it counts."""
+    """A watch as it lies on `monitor-state`. offset: of the last sketch that it counts, at `place`, a partition."""
 
     offset: int
     parts: tuple[SavedPart, ...]
@@ -41,6 +42,7 @@ class SavedWatch(Struct, frozen=True):
     drift: DriftState
     flagged: tuple[int, int] = (0, 0)
     outlying: RateEpisode | None = None
+    place: str = ""
 
 
 encode_saved = Encoder().encode
@@ -62,9 +64,9 @@ class Part:
 class Watch:
     """The rows of a version since its last window.
 
-    offset: of the last sketch that was counted. times: rows by the slot that they were asked for in. ended_ms: rows
-    from before are late, as the last window was judged. before: rows by key in earlier windows, old ones for less.
-    flagged: rows that the outlier detector looked at, outliers among them. outlying: where too many were.
+    offset: of the last sketch that was counted, at `place`. times: rows by the slot that they were asked for in.
+    ended_ms: rows from before are late, as the last window was judged. before: rows by key in earlier windows, old ones
+    for less. flagged: rows that the outlier detector looked at, outliers among them. outlying: where too many were.
     """
 
     reference: Reference
@@ -78,6 +80,7 @@ class Watch:
     before: Counter[str] = field(default_factory=Counter)
     flagged: tuple[int, int] = (0, 0)
     outlying: RateEpisode | None = None
+    place: str = ""
 
     def take(self, said: CellSketch) -> None:
         """Count what is new in it. Raises Undecodable where it holds no sketches of this version."""
@@ -85,9 +88,10 @@ class Watch:
         part = self.parts.get(place)
         if part is not None and (said.cell, said.last) <= (part.cell, part.last):
             return
-        rows = {key_id: read_sketch(self.reference, content) for key_id, content in said.rows.items()}
+        rows = read_rows(self.reference, said.rows)
         times, scored, outliers = Counter(said.times), said.scored, said.outliers
-        if part is not None and part.cell == said.cell and (new := _without(rows, part.rows)) is not None:
+        holds = part is not None and part.cell == said.cell and said.first <= part.last
+        if part is not None and holds and (new := without(rows, part.rows)) is not None:
             times.subtract(part.times)
             scored, outliers = scored - part.flagged[0], outliers - part.flagged[1]
         else:
@@ -113,6 +117,13 @@ class Watch:
     def newest_ms(self) -> int:
         return max((slot_ms for slot_ms, count in self.times.items() if count > 0), default=self.ended_ms)
 
+    def hold(self, now_ms: int) -> None:
+        """No row is from beyond now, which a clock may have said that was ahead: a window would wait for that."""
+        if self.ended_ms > now_ms + AHEAD_MS:
+            self.ended_ms = now_ms
+        for slot_ms in [slot_ms for slot_ms in self.times if slot_ms > now_ms + AHEAD_MS]:
+            self.times[now_ms] += self.times.pop(slot_ms)
+
     def whole(self) -> Sketch:
         """All its rows."""
         return merged(self.reference, self.rows.values())
@@ -133,14 +144,14 @@ class Watch:
     def saved(self) -> bytes:
         """All of it, for `resumed`."""
         parts = tuple(
-            SavedPart(*place, part.cell, part.last, _written(part.rows), part.times, part.flagged)
+            SavedPart(*place, part.cell, part.last, written(part.rows), part.times, part.flagged)
             for place, part in self.parts.items()
         )
         return encode_saved(
             SavedWatch(
                 self.offset,
                 parts,
-                _written(self.rows),
+                written(self.rows),
                 self.times,
                 self.ended_ms,
                 self.late,
@@ -148,49 +159,32 @@ class Watch:
                 self.drift,
                 self.flagged,
                 self.outlying,
+                self.place,
             )
         )
 
 
-def resumed(reference: Reference, content: bytes) -> Watch:
-    """The watch that was saved. Raises Undecodable, DecodeError where it is none of this reference's."""
+def resumed(reference: Reference, content: bytes, place: str = "") -> Watch:
+    """The watch that was saved, to go on at a place. Raises Undecodable, DecodeError where it is none of this
+    reference's."""
     saved = _decode(content)
     parts = {
-        (part.topic, part.partition): Part(part.cell, part.last, _read(reference, part.rows), part.times, part.flagged)
+        (part.topic, part.partition): Part(
+            part.cell, part.last, read_rows(reference, part.rows), part.times, part.flagged
+        )
         for part in saved.parts
     }
     return Watch(
         reference,
         saved.drift,
-        saved.offset,
+        saved.offset if saved.place == place else -1,
         parts,
-        _read(reference, saved.rows),
+        read_rows(reference, saved.rows),
         Counter(saved.times),
         saved.ended_ms,
         saved.late,
         Counter(saved.before),
         saved.flagged,
         saved.outlying,
+        place,
     )
-
-
-def _without(rows: Rows, known: Rows) -> Rows | None:
-    """What is new; None where what was known is no part of it, as after a reset of offsets to within a place."""
-    new: Rows = {}
-    for key_id, sketch in rows.items():
-        new[key_id] = Sketch(sketch.reference)
-        new[key_id].merge(sketch)
-        if key_id in known:
-            try:
-                new[key_id].subtract(known[key_id])
-            except ValueError:
-                return None
-    return new if known.keys() <= rows.keys() else None
-
-
-def _written(rows: Rows) -> dict[str, bytes]:
-    return {key_id: sketch_bytes(sketch) for key_id, sketch in rows.items()}
-
-
-def _read(reference: Reference, rows: Mapping[str, bytes]) -> Rows:
-    return {key_id: read_sketch(reference, content) for key_id, content in rows.items()}

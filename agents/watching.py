@@ -50,6 +50,7 @@ class Watching:
     """The stage. Its batches are delivered one after the other: a state is saved once all that it led to is delivered.
 
     window_ms: how long a window is at least; it ends with the first sketch, or tick, that finds it as long and full.
+    log: the identity of the sketches' log, in whose offsets states are saved.
     """
 
     references: References
@@ -59,6 +60,7 @@ class Watching:
     window_ms: int
     slot_ms: int
     outlets: WatchOutlets
+    log: str = ""
     _saving: Saving[_Followed] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -104,7 +106,7 @@ class Watching:
             return
         watched = await self.references(*version)
         if watched is not None:
-            watch = _watch(version, watched, self._saving.known(version))
+            watch = _watch(version, watched, self._saving.known(version), f"{self.log}/{partition}")
             self._followed[version] = _Followed(partition, watch, watched)
 
     def _take(self, record: Record, said: CellSketch) -> list[Emission]:
@@ -125,6 +127,7 @@ class Watching:
         emissions: list[Emission] = []
         for version, followed in here:
             if record.offset > followed.watch.offset:
+                followed.watch.hold(tick.at_ms)
                 emissions += self._look(version, followed, record, tick.at_ms)
         return emissions
 
@@ -154,14 +157,14 @@ class Watching:
         return [*told, window_record(self.outlets.windows, version, window, verdict, late)]
 
 
-def _watch(version: Version, watched: Watched, saved: bytes | None) -> Watch:
+def _watch(version: Version, watched: Watched, saved: bytes | None, place: str) -> Watch:
     """The watch that was saved, or a new one: also where another reference's was, as of a version trained again."""
     if saved is not None:
         try:
-            return resumed(watched.reference, saved)
+            return resumed(watched.reference, saved, place)
         except (Undecodable, ValueError):
             pass
-    return Watch(watched.reference, DriftState(*version))
+    return Watch(watched.reference, DriftState(*version), place=place)
 
 
 def _moment(at_ms: int) -> datetime:

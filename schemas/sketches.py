@@ -19,6 +19,9 @@ class CellSketch(Struct, frozen=True, tag="cell"):
     A later one of the same place takes the place of an earlier one, which is a part of it; one that comes again is the
     same, as what it counts is read again from the beginning of its place.
 
+    topic: the identity of the log, as a topic that is made anew counts from 0 again. first: the first offset counted of
+    this version: what was known of the place before it, as its log was cut, is no part.
+
     rows: by the id of the API key that sent them, each a sketch as `models.drift` writes it. times: how many rows were
     asked for in each slot of time, by when it begins, epoch milliseconds. scored: rows that the version's outlier
     detector looked at; outliers: of them.
@@ -34,6 +37,7 @@ class CellSketch(Struct, frozen=True, tag="cell"):
     times: Mapping[int, int]
     scored: int = 0
     outliers: int = 0
+    first: int = 0
 
 
 class Tick(Struct, frozen=True, tag="tick"):

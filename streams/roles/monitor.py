@@ -37,7 +37,6 @@ from streams.topology import Step
 GATHERED_BYTES = 256 * 1024
 """Nobody waits for a sketch: read one by one, results would be sketched one by one."""
 SLOT_MS = 10_000
-STATES_S = 30.0
 
 
 async def build(shared: Shared) -> Built:
@@ -54,7 +53,7 @@ async def build(shared: Shared) -> Built:
     async def states() -> Mapping[bytes, bytes]:
         return await asyncio.to_thread(_read_states, settings, saved)
 
-    sketching = Sketching(references, counters, sketches, SLOT_MS, Spotting(outliers, counters))
+    sketching = Sketching(references, counters, sketches, SLOT_MS, Spotting(outliers, counters), shared.logs)
     watching = Watching(
         references,
         states,
@@ -63,6 +62,7 @@ async def build(shared: Shared) -> Built:
         int(settings.drift_window_s * 1000),
         SLOT_MS,
         WatchOutlets(*(settings.topic(topic.name) for topic in told_on)),
+        shared.logs[sketches],
     )
 
     async def told() -> set[str]:
@@ -89,7 +89,7 @@ def _read_alerts(settings: Settings) -> set[str]:
         with suppress(Undecodable):
             found.add(read_alert(value).alert_id)
 
-    read_records(client_options(settings), settings.topic(ALERTS.name), note, STATES_S)
+    read_records(client_options(settings), settings.topic(ALERTS.name), note, _patience_s(settings))
     return found
 
 
@@ -102,5 +102,10 @@ def _read_states(settings: Settings, topic: str) -> dict[bytes, bytes]:
         else:
             found[key] = value
 
-    read_records(client_options(settings), topic, note, STATES_S)
+    read_records(client_options(settings), topic, note, _patience_s(settings))
     return found
+
+
+def _patience_s(settings: Settings) -> float:
+    """Below a batch's time: who waits longer for a broker would count as crashed by the record at hand, and drop it."""
+    return settings.batch_timeout_s / 2

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
@@ -15,6 +16,7 @@ from schemas.sketches import SKETCHED, CellSketch
 from tests.agents.watched import (
     NOON_MS,
     SLOT_MS,
+    TOPIC,
     FakeMonitorCounters,
     FakeReferences,
     answer,
@@ -166,7 +168,25 @@ async def test_a_result_that_is_nested_beyond_measure_is_passed_over() -> None:
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z"])
 async def test_a_request_of_the_calendars_ends_is_of_a_time_that_a_window_can_have(moment: str) -> None:
-    emissions = await stage()(batch([result(0, requested_at=moment, **answer(Random(8)))]))
-    [said] = cells(emissions)
+    late = result(0, requested_at=moment, **answer(Random(8)))._replace(timestamp=2**63 - 1)
+    [said] = cells(await stage()(batch([late])))
     [slot_ms] = said.times
     assert datetime.fromtimestamp((slot_ms + SLOT_MS) / 1000, UTC).year in (1970, 9999)
+
+
+async def test_a_request_is_no_later_than_its_answer() -> None:
+    [said] = cells(await stage()(batch([result(0, requested_at="9999-12-31T23:59:59Z", **answer(Random(8)))])))
+    assert said.times == {NOON_MS: 1}
+
+
+async def test_a_sketch_says_from_where_on_it_counts_and_in_which_log() -> None:
+    random = Random(9)
+    by = replace(stage(FakeReferences(VERSIONS)), logs={TOPIC: "a log"})
+    records = [result(260, model_version="v2", **answer(random)), *(result(i, **answer(random)) for i in (261, 270))]
+    found = {said.version: said for said in cells(await by(batch(records)))}
+    assert {version: (said.topic, said.first) for version, said in found.items()} == {
+        "v1": ("a log", 261),
+        "v2": ("a log", 260),
+    }
+    [said] = cells(await by(batch([result(271, **answer(random))])))
+    assert (said.first, said.last) == (261, 271)

@@ -21,6 +21,7 @@ from tests.agents.watched import (
     OUTLIERS,
     SKETCHES,
     SLOT_MS,
+    TOPIC,
     FakeMonitorCounters,
     FakeReferences,
     answer,
@@ -268,3 +269,58 @@ async def test_features_that_answers_hang_on_weigh_more() -> None:
         [event] = [event for event in told.events if event.model_version == "v1"]
         weights[importance is not None] = [each.feature for each in event.drift_result.top_features]
     assert (weights[False][0], weights[True]) == ("orders", ["spent", "orders"])
+
+
+@pytest.mark.contract("D2")
+@pytest.mark.parametrize("known", [1, 100])
+async def test_rows_behind_a_log_that_was_cut_within_a_place_count_beside_those_before(known: int) -> None:
+    """Those before were counted, and are gone: the place is read again from its first row that is left."""
+    random = Random(16)
+    alike = row(random)
+    before, since = ([result(i, **alike) for i in range(*span)] for span in ((0, known), (known, 256)))
+    emissions = [one for part in (before, since) for one in await stage(FakeReferences(VERSIONS))(batch(part))]
+    told, _ = await watch(random, log_of([*emissions, tick(NOON_MS + 600_000)]), crashes=False)
+    assert [window.rows for window in told.windows] == [256]
+
+
+@pytest.mark.contract("D2")
+async def test_results_of_a_topic_that_was_made_anew_are_counted() -> None:
+    random, emissions = Random(17), []
+    for log in ("first", "second"):
+        by = replace(stage(FakeReferences(VERSIONS)), logs={TOPIC: log})
+        emissions += await by(batch([result(i, **row(random)) for i in range(240)]))
+        emissions.append(tick(NOON_MS + 600_000))
+    told, _ = await watch(random, log_of(emissions), crashes=False)
+    assert [window.rows for window in told.windows] == [240, 240]
+
+
+@pytest.mark.contract("D2")
+@pytest.mark.parametrize(("log", "partition"), [("another", 0), ("", 1)])
+async def test_sketches_of_a_topic_made_anew_or_of_another_partition_are_counted(log: str, partition: int) -> None:
+    """Whose offsets are below the one that was saved."""
+    random, states, by = Random(18), FakeStates(), stage(FakeReferences(VERSIONS))
+    first = log_of(await sketched(random, 2, by=by))
+    await watch_on(monitor(states), first, states)
+    later = log_of([*await sketched(random, 1, first=600, by=by), tick(NOON_MS + 600_000)])
+    again = replace(monitor(states), log=log)
+    told = await watch_on(again, [record._replace(partition=partition) for record in later], states)
+    assert {window.model_version for window in told.windows} == {"v1", "v2"}
+
+
+async def watch_on(by: Watching, log: Sequence[Record], states: FakeStates) -> Told:
+    """What is told of a log in two batches, of which the second saves what the first led to."""
+    told = Told()
+    for part in (log[:-1], log[-1:]):
+        told.hear(await by(Batch(SKETCHES, part)), states)
+    return told
+
+
+async def test_a_clock_that_was_ahead_keeps_no_window_waiting() -> None:
+    random, by = Random(19), stage(FakeReferences(VERSIONS))
+    ahead_ms = NOON_MS + 1_000_000_000
+    odd = await by(batch([result(i, at_ms=ahead_ms, **row(random)) for i in range(240)]))
+    more = await by(batch([result(256 + i, at_ms=NOON_MS + 60_000, **row(random)) for i in range(240)]))
+    log = log_of([*odd, tick(NOON_MS + 50_000), tick(NOON_MS + 90_000), *more, tick(NOON_MS + 200_000)])
+    told, _ = await watch(random, log, crashes=False)
+    assert [window.rows for window in told.windows] == [240, 240]
+    assert told.windows[-1].end.timestamp() * 1000 < NOON_MS + 200_000
