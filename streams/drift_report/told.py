@@ -11,6 +11,8 @@ from schemas.errors import Undecodable
 
 Key = tuple[str, str]
 """(subject, feature): an answer may have the name of a feature."""
+Step = tuple[str, str, datetime, int]
+"""(event_id, phase, timestamp, windows): two windows may end in one moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Told:
     unread: int = 0
     _points: dict[str, dict[str, Point]] = field(default_factory=lambda: defaultdict(dict))
     _latest: dict[str, DriftWindow] = field(default_factory=dict)
-    _events: dict[str, dict[tuple[str, str, datetime], DriftEvent]] = field(default_factory=lambda: defaultdict(dict))
+    _events: dict[str, dict[Step, DriftEvent]] = field(default_factory=lambda: defaultdict(dict))
 
     def add_window(self, value: bytes | None) -> None:
         try:
@@ -70,7 +72,8 @@ class Told:
             self.unread += 1
             return
         if event.model == self.model:
-            self._events[event.model_version][event.event_id, event.phase, event.timestamp] = event
+            step = event.event_id, event.phase, event.timestamp, event.windows
+            self._events[event.model_version][step] = event
 
     @property
     def versions(self) -> list[str]:

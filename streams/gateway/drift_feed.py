@@ -24,9 +24,9 @@ _PLACES = re.compile(r"\d{1,9}:\d{1,18}(,\d{1,9}:\d{1,18})*")
 
 
 async def drift_events(request: Request, *, live: LiveTopic, keys: Keys, clock: Clock) -> Response:
-    """Events from now on, or behind `Last-Event-ID`; the stream ends with the key's validity."""
+    """Events from now on, or behind `Last-Event-ID`, of one model or all; the stream ends with the key's validity."""
     require(request, "monitor")
-    only_known(request.query_params, ())
+    model = only_known(request.query_params, ("model",)).get("model")
     after = _positions(request.headers.get("last-event-id", ""))
     api_key = request.headers["x-api-key"]
 
@@ -40,7 +40,7 @@ async def drift_events(request: Request, *, live: LiveTopic, keys: Keys, clock: 
         headers = {"Retry-After": str(RETRY_AFTER_S)}
         return error_response(503, "busy", "too many listen already: retry shortly", headers=headers)
     tail = await live.listen(after)
-    return EventStream(_events(tail, is_welcome, live.heartbeat_s), lambda: live.leave(tail))
+    return EventStream(_events(tail, is_welcome, live.heartbeat_s, model), lambda: live.leave(tail))
 
 
 class EventStream(StreamingResponse):
@@ -57,8 +57,10 @@ class EventStream(StreamingResponse):
             await self._leave()
 
 
-async def _events(tail: Tail, is_welcome: Callable[[], bool], heartbeat_s: float) -> AsyncIterator[bytes]:
-    """An id alone comes first: who was told nothing yet can take up from there too.
+async def _events(
+    tail: Tail, is_welcome: Callable[[], bool], heartbeat_s: float, model: str | None
+) -> AsyncIterator[bytes]:
+    """An id alone comes first, and with each silence: who was told nothing can take up from there too.
 
     Ends where the topic cannot be read: silence would be taken for calm. The listener comes back with its last id.
     """
@@ -66,20 +68,22 @@ async def _events(tail: Tail, is_welcome: Callable[[], bool], heartbeat_s: float
     spoken = monotonic()
     with suppress(KafkaError, TimeoutError):
         while is_welcome():
-            told = b"".join(_event(value, positions) for value, positions in await tail.heard())
+            told = b"".join(_event(value, positions, model) for value, positions in await tail.heard())
             if not told and monotonic() - spoken >= heartbeat_s:
                 await tail.make_sure()
-                told = b": still here\n\n"
+                told = b"id: %b\n: still here\n\n" % _id(tail.positions)
             if told:
                 yield told
                 spoken = monotonic()
 
 
-def _event(value: bytes | None, positions: Positions) -> bytes:
-    """Nothing of what is no event."""
+def _event(value: bytes | None, positions: Positions, model: str | None) -> bytes:
+    """Nothing of what is no event, or one of another model."""
     try:
         event = read_drift(value)
     except Undecodable:
+        return b""
+    if model not in (None, event.model):
         return b""
     return b"id: %b\nevent: %b\ndata: %b\n\n" % (_id(positions), event.event_type.encode(), encode_drift(event))
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace as changed
 
 from agents.drift_messages import window_record
 from models.drift import DriftState, Rules, Sketch, Window, advance, judge
-from schemas.drift_events import Bin, encode_drift
+from schemas.drift_events import Bin, encode_drift, read_drift
 from schemas.drift_windows import encode_window, read_window
 from streams.drift_report.page import page
 from streams.drift_report.shown import shown
@@ -34,6 +34,14 @@ def cards(html: str) -> list[str]:
 
 def pictures(html: str) -> list[str]:
     return re.findall(r"<svg.*?</svg>", html, re.DOTALL)
+
+
+def test_of_steps_of_one_moment_each_is_drawn(lines: Sequence[tuple[str, bytes]]) -> None:
+    """Two windows that end in the same ten seconds may each make a drift worse."""
+    worse = [read_drift(value) for kind, value in lines if kind == "event"][1]
+    again = ("event", encode_drift(changed(worse, windows=worse.windows + 1)))
+    [span] = heard([*lines, again]).spans("v1")
+    assert span.worsened == (worse.timestamp, worse.timestamp)
 
 
 def test_a_drift_that_is_over_is_marked_from_its_opening_to_its_end(lines: Sequence[tuple[str, bytes]]) -> None:

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from msgspec import structs
 from uvicorn import Server
 
 from infra.kafka import publish
@@ -43,13 +44,13 @@ class Feed:
         await asyncio.to_thread(publish, {"bootstrap.servers": self.bootstrap}, self.topic, records)
 
     @asynccontextmanager
-    async def listening(self, server: Server, last: str | None = None) -> AsyncIterator[Blocks]:
+    async def listening(self, server: Server, last: str | None = None, query: str = "") -> AsyncIterator[Blocks]:
         """Blocks of fields, the first of them with the id to begin with."""
         host, port = server.servers[0].sockets[0].getsockname()
         headers = {"X-API-Key": self.api_key} | ({} if last is None else {"Last-Event-ID": last})
         async with (
             httpx.AsyncClient(base_url=f"http://{host}:{port}", headers=headers, timeout=WAIT_S) as http,
-            http.stream("GET", "/drift/events") as response,
+            http.stream("GET", f"/drift/events{query}") as response,
         ):
             assert response.status_code == 200, await response.aread()
             assert response.headers["Content-Type"] == "text/event-stream; charset=utf-8"
@@ -142,7 +143,30 @@ async def test_one_who_hangs_up_makes_room_for_another(feed: Feed) -> None:
 async def test_a_silence_is_interrupted(bootstrap: str, unique: Callable[..., str]) -> None:
     feed = Feed(bootstrap, make_topic(bootstrap, unique("drift"), 3), heartbeat_s=0.1)
     async with serving(feed.gateway, patient()) as server, feed.listening(server) as blocks:
-        assert [set(block) for block in await heard(blocks, 3)] == [{"retry", "id"}, {""}, {""}]
+        assert [set(block) for block in await heard(blocks, 3)] == [{"retry", "id"}, {"id", ""}, {"id", ""}]
+
+
+async def test_who_asks_for_a_model_hears_of_that_alone_and_need_not_hear_the_others_again(
+    bootstrap: str, unique: Callable[..., str]
+) -> None:
+    feed = Feed(bootstrap, make_topic(bootstrap, unique("drift"), 1), heartbeat_s=0.1)
+    [wanted, other] = steps(2)
+    other = structs.replace(other, model="another")
+    async with serving(feed.gateway, patient()) as server, feed.listening(server, query="?model=m") as blocks:
+        await heard(blocks, 1)
+        for event in (other, wanted, other):
+            await feed.tell(event)
+        async with asyncio.timeout(WAIT_S):
+            found = []
+            while not found or found[-1]["id"] != "0:3":
+                found.append(await anext(blocks))
+    assert [read_drift(block["data"].encode()) for block in found if "data" in block] == [wanted]
+
+
+async def test_what_cannot_be_asked_for_is_named(feed: Feed) -> None:
+    async with feed.gateway.client(feed.api_key) as client:
+        answer = await client.get("/drift/events?modle=churn")
+    assert (answer.status_code, answer.json()["error"]["fields"][0]["field"]) == (422, "modle")
 
 
 async def test_a_revoked_key_hears_no_more(feed: Feed) -> None:
