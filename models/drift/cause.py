@@ -41,12 +41,13 @@ def likely_cause(one: FeatureVerdict, found: Sequence[FeatureVerdict], sources: 
     """What explains the drift of one of a window's features.
 
     found: all of them. In this order: values that training did not have are most of what moved; there is one source
-    without which the others' rows are calm, or whose share of the rows has risen by as much as moved; half of the
-    features drifted at once.
+    without which the others' rows are calm, or whose share of the rows has risen by as much as moved while the others'
+    have not drifted; half of the features drifted at once.
     """
     if _strange(one):
         return Likely("schema_change")
-    if source := _apart(one, found.index(one), sources, rules) or _risen(one, sources):
+    without = _without_each(one, found.index(one), sources, rules)
+    if source := _apart(without) or _risen(one, without, sources):
         return Likely("single_producer", source)
     return Likely("broad_shift" if broad(found) else None)
 
@@ -57,31 +58,39 @@ def _strange(one: FeatureVerdict) -> bool:
     return any(rate.kind == "missing" or rate.risen >= one.effect / 2 for rate in risen)
 
 
-def _apart(one: FeatureVerdict, place: int, sources: Sources, rules: Rules) -> str | None:
-    """The only source without which nothing has drifted."""
+def _without_each(one: FeatureVerdict, place: int, sources: Sources, rules: Rules) -> dict[str, FeatureVerdict]:
+    """For each source with rows what the others' alone say, where they are enough to say anything."""
     parts = {source: sketch.distribution(place) for source, sketch in sources.sketches.items()}
-    lone = [source for source, part in parts.items() if part.rows and _calm_without(one.distribution, part, rules)]
-    return lone[0] if len(lone) == 1 else None
+    rest = {source: _without(one.distribution, part) for source, part in parts.items() if part.rows}
+    enough = {
+        source: others for source, others in rest.items() if others.rows >= LEAST_REST and (others.counts >= 0).all()
+    }
+    return {source: decided(looked_at(others, rules), rules.alpha, 1, rules) for source, others in enough.items()}
 
 
-def _calm_without(whole: Distribution, part: Distribution, rules: Rules) -> bool:
-    rest = replace(
+def _without(whole: Distribution, part: Distribution) -> Distribution:
+    return replace(
         whole,
         counts=whole.counts - part.counts,
         missing=whole.missing - part.missing,
         below=max(whole.below - part.below, 0.0),
         above=max(whole.above - part.above, 0.0),
     )
-    if rest.rows < LEAST_REST or (rest.counts < 0).any():
-        return False
-    return decided(looked_at(rest, rules), rules.alpha, 1, rules).calm
 
 
-def _risen(one: FeatureVerdict, sources: Sources) -> str | None:
-    """The only source whose part has grown by what moved: rows of the others, as they were, could not have moved it."""
+def _apart(without: Mapping[str, FeatureVerdict]) -> str | None:
+    """The only source without which nothing has drifted."""
+    lone = [source for source, others in without.items() if others.calm]
+    return lone[0] if len(lone) == 1 else None
+
+
+def _risen(one: FeatureVerdict, without: Mapping[str, FeatureVerdict], sources: Sources) -> str | None:
+    """The only source whose part has grown by what moved, if the others' rows have not drifted as well."""
     now, before = sum(sources.now.values()), sum(sources.before.values())
     if not now or not before:
         return None
     risen = {source: rows / now - sources.before.get(source, 0) / before for source, rows in sources.now.items()}
     enough = [source for source, more in risen.items() if more >= max(_NEARLY * one.effect, 0.05)]
-    return enough[0] if len(enough) == 1 else None
+    if len(enough) != 1 or (enough[0] in without and without[enough[0]].drifted):
+        return None
+    return enough[0]

@@ -64,6 +64,13 @@ def test_a_source_whose_share_rose_by_what_moved_is_named(
     assert likely(window, sources=Sources(now=now, before=before)) == expected
 
 
+def test_a_source_whose_share_rose_while_all_others_drifted_too_is_not_named() -> None:
+    parts = [normal(500, 1.0), normal(500, 1.0)]
+    sketches = {name: sketched(KNOWN, part) for name, part in zip("ab", parts, strict=True)}
+    sources = Sources(sketches, {"a": 500, "b": 500}, {"a": 9000, "b": 1000})
+    assert likely(np.concatenate(parts), sources=sources) == (None, None)
+
+
 def test_mostly_missing_or_strange_values_are_a_change_of_the_schema_and_a_shift_is_none() -> None:
     assert likely(column(*normal(900), *[np.nan] * 100)) == ("schema_change", None)
     assert likely(normal(1000) * 1000) == ("schema_change", None)
