@@ -129,7 +129,7 @@ class Watch:
         return merged(self.reference, self.rows.values())
 
     def next(self, drift: DriftState, ended_ms: int) -> None:
-        """Begin the next window."""
+        """Begin the next window. ended_ms: rows from before are late there."""
         now = {key_id: sketch.rows for key_id, sketch in self.rows.items()}
         self.before = Counter({key_id: count // 2 for key_id, count in self.before.items() if count > 1})
         self.before.update(now)

@@ -139,14 +139,15 @@ class Watching:
         self.counters.filled(*version, 0.0 if over else min(rows / self.rules.window_rows, 1.0))
         if begun_ms is None or not over:
             return []
-        ended_ms = watch.newest_ms + self.slot_ms
+        newest_ms = max(watch.newest_ms, begun_ms)
+        ended_ms = newest_ms + self.slot_ms
         window = Window(f"{record.partition}@{record.offset}", _moment(begun_ms), _moment(ended_ms))
         verdict = judge(watch.reference, watch.whole(), self.rules, followed.watched.importance)
         sources = Sources(watch.rows, {key_id: sketch.rows for key_id, sketch in watch.rows.items()}, watch.before)
         drift, events = advance(watch.drift, window, verdict, self.rules, sources)
         late, rate = watch.late, window_rate(followed.watched.detector, watch.flagged)
         watch.outlying, risen = rate_steps(version, watch.outlying, window, rate, watch.reference)
-        watch.next(drift, ended_ms)
+        watch.next(drift, newest_ms)  # its last slot goes on: rows of that are not late
         watch.offset = record.offset
         followed.unsaved.add(record)  # what is saved may count its rows already
         followed.unsaved.due = True

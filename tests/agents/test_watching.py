@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from random import Random
 from typing import Any
 
@@ -207,7 +208,20 @@ async def test_rows_that_come_late_are_counted_and_told() -> None:
     later, sooner = await asked(0, NOON_MS + 60_000), await asked(256, NOON_MS)
     told, _ = await watch(random, log_of([*later, tick(NOON_MS + 600_000), *sooner, tick(NOON_MS + 900_000)]), False)
     assert [(window.rows, window.late_rows) for window in told.windows] == [(200, 0), (200, 200)]
-    assert told.windows[1].start == told.windows[0].end
+    assert [window.end - window.start for window in told.windows] == [timedelta(milliseconds=SLOT_MS)] * 2
+
+
+async def test_rows_of_the_slot_in_which_a_window_ended_are_not_late() -> None:
+    """A window ends with the first rows of a slot; those that follow are as new."""
+    random, by = Random(20), stage(FakeReferences(VERSIONS))
+    parts = [
+        await by(batch([result(first + i, at_ms=NOON_MS + 30_000 + i, **row(random)) for i in range(220)]))
+        for first in (0, 256)
+    ]
+    log = log_of([*parts[0], tick(NOON_MS + 70_000), *parts[1], tick(NOON_MS + 110_000)])
+    told, _ = await watch(random, log, crashes=False)
+    assert [(window.rows, window.late_rows) for window in told.windows] == [(220, 0), (220, 0)]
+    assert all(window.end > window.start for window in told.windows)
 
 
 async def test_a_state_is_saved_once_what_it_led_to_is_delivered() -> None:
