@@ -93,9 +93,14 @@ class Sketch:
         first, end = int(self.layout.first[place]), int(self.layout.missing[place])
         counts, missing = self.counts[first:end].copy(), int(self.counts[end])
         below, above = (self.tails[place] * column.unit).tolist()
-        low, high = np.clip(self.extremes[place].astype(np.float64), -_LARGEST, _LARGEST).tolist()
-        if column.kind == "category" or low > high:
+        held = np.flatnonzero(counts).tolist()
+        if column.kind == "category" or not held:
             return Distribution(column, counts, missing)
+        # Once rows were subtracted the extremes may be theirs: no cell that is empty now holds them, and no row is
+        # farther out than all together.
+        edges = column.edges.astype(np.float64)
+        ends = np.concatenate([[edges[0] - below], edges, [edges[-1] + above]])[[held[0], held[-1] + 1]]
+        low, high = np.clip(self.extremes[place], *ends.clip(-_LARGEST, _LARGEST)).astype(np.float64).tolist()
         return Distribution(column, counts, missing, below, above, low, high)
 
     def _columns(self, matrix: Matrix, answers: Matrix | None) -> Matrix:

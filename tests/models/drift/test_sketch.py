@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.drift import Sketch, merged
+from models.drift import TESTS, Sketch, merged
 from tests.models.drift.worlds import Matrix, churn_reference, column, customers, parts, reference, sketched
 
 SEED = 7
@@ -49,6 +49,23 @@ def test_what_was_added_can_be_subtracted(rows: Matrix) -> None:
     )
     with pytest.raises(ValueError, match="no part of this one"):
         first.subtract(sketched(known, rows))
+
+
+def test_values_far_out_that_were_subtracted_move_no_distance() -> None:
+    """A window begins amid a place whose earlier rows, with what was odd in them, belong to the one before."""
+    values = np.random.default_rng(SEED).normal(size=3000).astype(np.float32)
+    known = reference("float", values[:2000])
+    odd = column(1e6, -1e6, 0)
+    window = sketched(known, odd, values[2000:])
+    window.subtract(sketched(known, odd))
+    found, expected = window.distribution(0), sketched(known, values[2000:]).distribution(0)
+    distances = [
+        {name: test().measure(one).distance for name, test in TESTS.items() if "number" in test.kinds}
+        for one in (found, expected)
+    ]
+    assert distances[0] == pytest.approx(distances[1], abs=0.005)
+    window.subtract(sketched(known, values[2000:]))
+    assert window.distribution(0).maximum is None
 
 
 def test_only_sketches_on_the_same_cells_are_told_together(rows: Matrix) -> None:
