@@ -6,28 +6,22 @@ from starlette.responses import Response
 from schemas.feedback import read_feedback
 from schemas.wire import decode
 from streams.gateway.answers import json_response
+from streams.gateway.bulk import is_bulk, many_labels, signed_label
 from streams.gateway.pending import Sender
 from streams.gateway.predict import ClockMs, deliver
 from streams.gateway.security import read_body, require
-from streams.requests import signed_request
-
-MAX_FEEDBACK_BYTES = 16 * 1024
+from streams.labels import MAX_LABEL_BYTES
 
 
 async def feedback(request: Request, *, topic: str, producer: Sender, clock_ms: ClockMs, within_s: float) -> Response:
     """202 once the broker has it; the sink joins it with its prediction, whichever comes first."""
     credential = require(request, "predict")
-    body = await read_body(request, MAX_FEEDBACK_BYTES)
+    if is_bulk(request):
+        return await many_labels(
+            request, credential, topic=topic, producer=producer, clock_ms=clock_ms, within_s=within_s
+        )
+    body = await read_body(request, MAX_LABEL_BYTES)
     truth = read_feedback(decode(body))
     request.state.request_id = truth.request_id
-    record = signed_request(
-        topic,
-        body,
-        entity=truth.request_id,
-        request_id=truth.request_id,
-        key_id=credential.key.key_id,
-        signing_key=credential.signing_key,
-        now_ms=clock_ms(),
-    )
-    await deliver(producer, record, within_s)
+    await deliver(producer, [signed_label(topic, body, truth.request_id, credential, clock_ms())], within_s)
     return json_response({"request_id": truth.request_id, "status": "accepted"}, 202)

@@ -1,7 +1,7 @@
 """POST /predict: a signed record to the requests topic, and the reply as the response."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -41,7 +41,7 @@ async def predict(
         return _record(ask, credential, topic, clock_ms(), timeout_s, reply)
 
     if ask.later:
-        await deliver(producer, record(ask.timeout_s, None), longest_wait_s)
+        await deliver(producer, [record(ask.timeout_s, None)], longest_wait_s)
         underway.add(request_id, credential.key.line)
         return _accepted(request_id)
     wait_s = min(ask.timeout_s or longest_wait_s, longest_wait_s)
@@ -58,17 +58,17 @@ async def predict(
     return unverified.answer(request, request_id) if response.status_code == HTTP_STATUS["unauthorized"] else response
 
 
-async def deliver(producer: Sender, record: Emission, within_s: float) -> None:
-    """Send one record and wait for the broker. Raises Unavailable, and then it may be delivered or not."""
+async def deliver(producer: Sender, records: Sequence[Emission], within_s: float) -> None:
+    """Send records and wait for the broker. Raises Unavailable, and then each may be delivered or not."""
     try:
         async with asyncio.timeout(within_s):
-            await producer.send([record])
+            await producer.send(records)
     except TimeoutError:
         raise _undelivered(within_s) from None
 
 
 def _undelivered(waited_s: float) -> Unavailable:
-    return Unavailable("kafka", f"the record was not confirmed within {waited_s:g} s")
+    return Unavailable("kafka", f"what was sent was not confirmed within {waited_s:g} s")
 
 
 def _record(

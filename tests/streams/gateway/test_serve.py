@@ -19,6 +19,7 @@ from streams.gateway.limits import Limits
 from streams.gateway.serve import run
 from streams.producer import Producer
 from streams.settings import Settings
+from tests.kafka import read_all
 from tests.streams.gateway.conftest import METRICS, Running, free_port, running
 from tests.streams.gateway.echo import Echo, eventually
 
@@ -116,6 +117,19 @@ def store(settings: Settings, request_id: str, key_id: str) -> None:
 async def test_feedback_is_accepted(gateway: Running) -> None:
     response = await gateway.http.post("/feedback", json={"request_id": "order-1", "label": 1})
     assert response.status_code == 202
+
+
+@pytest.mark.contract("F1")
+async def test_lines_of_feedback_lie_on_the_topic_once_they_are_acknowledged(gateway: Running) -> None:
+    name = gateway.key_id  # of this test alone: the topic has more
+    lines = [b'{"request_id": "%s-%d", "label": 1}' % (name.encode(), number) for number in range(1000)]
+    body, headers = b"\n".join([*lines, b"{"]), {"Content-Type": "application/x-ndjson"}
+    response = await gateway.http.post("/feedback", content=body, headers=headers)
+    told = response.json()
+    assert (response.status_code, told["accepted"], [line["line"] for line in told["refused"]]) == (202, 1000, [1001])
+    topic = gateway.settings.topic("feedback")
+    keys = {record.key() for record in read_all(gateway.settings.kafka_bootstrap_servers, topic)}
+    assert {f"{name}-{number}".encode() for number in range(1000)} <= keys
 
 
 @pytest.mark.contract("K6")
