@@ -1,5 +1,7 @@
 """The schema: from whatever it is to the newest revision."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Engine, text
 
 from infra.database.faults import reaching_postgres
+from schemas.errors import BadSettings
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -32,12 +35,34 @@ def init_db(engine: Engine) -> Revision:
     """Migrate to head in one transaction; a second caller waits, then finds nothing to do."""
     from alembic import command
 
-    with reaching_postgres(), engine.begin() as connection:
-        connection.execute(text("SET LOCAL statement_timeout = 0"))
-        connection.execute(text("SET LOCAL lock_timeout = '5min'"))
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+    with _alone(engine) as connection:
         command.upgrade(configuration(connection), "head")
         return _revision(connection)
+
+
+def drop_tables(engine: Engine) -> None:
+    """Remove every table of Weir with all its rows; others stay. Raises BadSettings for a newer version's tables."""
+    from alembic import command
+
+    with _alone(engine) as connection:
+        current = _revision(connection).current
+        if current is None:
+            return
+        if not knows_revision(current):
+            raise BadSettings(
+                f"the tables are at {current}, which is newer than this version of Weir: install that one"
+            )
+        # The way back from some revisions takes no rows that the one before does not know.
+        connection.execute(text("TRUNCATE prediction_feedback"))
+        command.downgrade(configuration(connection), "base")
+        connection.execute(text("DROP TABLE alembic_version"))
+
+
+def knows_revision(revision: str) -> bool:
+    """Whether this program has a migration of that name."""
+    from alembic.script import ScriptDirectory
+
+    return revision in {known.revision for known in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
 
 
 def schema_revision(engine: Engine) -> Revision:
@@ -57,6 +82,16 @@ def configuration(connection: Connection) -> "Config":
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
+
+
+@contextmanager
+def _alone(engine: Engine) -> Iterator[Connection]:
+    """One transaction, for as long as it takes; who else changes the schema waits."""
+    with reaching_postgres(), engine.begin() as connection:
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        connection.execute(text("SET LOCAL lock_timeout = '5min'"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        yield connection
 
 
 def _revision(connection: Connection) -> Revision:

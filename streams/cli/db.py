@@ -7,6 +7,7 @@ import click
 
 from infra.database.migrate import Revision, init_db, schema_revision
 from streams.cli.database import opened
+from streams.cli.db_backup import backup_, restore_
 from streams.cli.db_forget import forget_
 from streams.cli.db_prune import prune_
 
@@ -45,6 +46,8 @@ def status(ctx: click.Context, as_json: bool) -> None:
         ctx.exit(1)
 
 
+db.add_command(backup_)
+db.add_command(restore_)
 db.add_command(forget_)
 db.add_command(prune_)
 
