@@ -70,6 +70,7 @@ OUTLIER_EVENTS = Topic("outlier-events", "entity", 3, 30 * DAY_MS)
 # What a restart reads whole: only segments that are closed are compacted.
 MONITOR_STATE = Topic("monitor-state", "model/version", 1, None, {"segment.bytes": str(32 * 1024 * 1024)})
 ALERTS = Topic("alerts", "model:feature", 1, 30 * DAY_MS)
+RETRAINING_JOBS = Topic("retraining-jobs", "model", 1, 365 * DAY_MS)
 AUDIT_EVENTS = Topic("audit-events", "actor", 1, 365 * DAY_MS)
 DEAD_LETTERS = Topic("dead-letters", "the original record's", 3, 30 * DAY_MS)
 
@@ -77,7 +78,7 @@ TOPICS = (
     PREDICTION_REQUESTS, PREDICTION_RESULTS, PREDICTION_REPLIES, SHADOW_REQUESTS, SHADOW_RESULTS, FEEDBACK,
     API_KEYS, CONTROL_COMMANDS, MODEL_ROUTES, MODEL_REGISTRY, ROUTING_EVENTS, AUDIT_EVENTS, DEAD_LETTERS,
     FEATURE_SKETCHES, DRIFT_EVENTS, DRIFT_WINDOWS, OUTLIER_EVENTS, MONITOR_STATE, ALERTS,
-    LABELLED_PREDICTIONS, MODEL_PERFORMANCE,
+    LABELLED_PREDICTIONS, MODEL_PERFORMANCE, RETRAINING_JOBS,
 )  # fmt: skip
 
 TAKEN_BYTES = {

@@ -39,6 +39,7 @@ class Report:
     tried: the algorithms, the chosen one first. candidate, champion: `models.metrics.quality` on the rows held out.
     """
 
+    model: str
     version: str
     champion_version: str
     tried: Sequence[Tried]
@@ -113,6 +114,7 @@ def _report(rows: LabelledRows, both: Both, tried: Sequence[Tried], least_f1: fl
     figures, champion_figures = _quality(candidate, both.truth, scores), _quality(champion, both.truth, champion_scores)
     importance = {name: said.get("importance", 0.0) for name, said in (candidate.manifest.profile or {}).items()}
     return Report(
+        model=candidate.name,
         version=candidate.version,
         champion_version=champion.version,
         tried=tried,

@@ -20,6 +20,7 @@ VERBS = {
     "models": "streams.cli.models:models",
     "route": "streams.cli.route:route",
     "replay": "streams.cli.replay:replay",
+    "retrain": "streams.cli.retrain:retrain",
     "keys": "streams.cli.keys:keys",
     "limits": "streams.cli.limits:limits",
     "simulate": "streams.cli.simulate:simulate",

@@ -1,0 +1,118 @@
+"""`weir retrain`: a new model from labelled predictions, held against the champion."""
+
+import json
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any, get_args
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from agents.retrain import Asked, Ended, Retrainer
+from infra.acting_user import acting_user
+from infra.database.jobs import Jobs
+from models.pipelines import ALGORITHMS
+from models.retraining import STEPS, Order
+from schemas.retraining import RetrainingJob, encode_job
+from streams.cli.database import opened
+from streams.cli.giving import reached
+from streams.cli.key_output import json_option
+from streams.cli.quiet import tell_once
+from streams.model_card.page import page
+from streams.retraining import Place, PlatformDesk
+
+HTML = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.option("--model", required=True, help="Model to retrain; it needs a route.")
+@click.option("--reason", default="asked for", help="Why, as the job and the audit event say it.")
+@click.option("--days-back", type=click.IntRange(min=1), default=90, show_default=True, help="Age of rows at most.")
+@click.option("--min-samples", type=click.IntRange(min=1), default=1000, show_default=True, help="Rows at least.")
+@click.option("--least-f1", type=click.FloatRange(0, 1), default=0.85, show_default=True, help="Of the gate.")
+@click.option("--algorithm", "algorithms", type=click.Choice(list(ALGORITHMS)), multiple=True, help="All unless given.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Same rows and seed, same model.")
+@click.option("--as", "place", type=click.Choice(get_args(Place)), default="challenger", show_default=True)
+@click.option("--again", is_flag=True, help="Though no label has come since the last time.")
+@click.option("--card", type=HTML, help="HTML file for the model card.")
+@json_option
+@click.pass_context
+def retrain(ctx: click.Context, /, place: Place, card: Path | None, as_json: bool, **options: Any) -> None:
+    """Learn from labelled predictions; a better model enters beside the champion, and answers nobody.
+
+    The gate: an F1 of --least-f1 or more on the latest fifth of the rows, and above the champion's. Exit code 1 where
+    the job failed or was skipped, 3 where the candidate did not pass.
+    """
+    tell_once()
+    settings = reached()
+    with opened(settings) as engine, _interruptible(), _bar() as progress:
+        retrainer = Retrainer(Jobs(engine), PlatformDesk(settings, engine, place), lambda: datetime.now(UTC))
+        ended = retrainer(_asked(options), progress)
+    if card is not None and ended.made is not None:
+        card.write_text(page(ended.made.report), encoding="utf-8")
+    click.echo(json.dumps(shown(ended.job)) if as_json else _in_words(ended))
+    if ended.job.state != "completed":
+        ctx.exit(1)
+    if not (ended.job.result or {})["passed"]:
+        ctx.exit(3)
+
+
+def shown(job: RetrainingJob) -> dict[str, Any]:
+    """The job as JSON values."""
+    plain: dict[str, Any] = json.loads(encode_job(job))
+    return plain
+
+
+def _asked(options: dict[str, Any]) -> Asked:
+    algorithms = options["algorithms"] or tuple(ALGORITHMS)
+    return Asked(
+        model=options["model"],
+        trigger="manual",
+        reason=options["reason"],
+        requested_by=acting_user(),
+        days_back=options["days_back"],
+        least_rows=options["min_samples"],
+        again=options["again"],
+        order=Order(least_f1=options["least_f1"], algorithms=algorithms, seed=options["seed"]),
+    )
+
+
+def _in_words(ended: Ended) -> str:
+    job = ended.job
+    if job.state != "completed" or job.result is None:
+        return f"{job.state}: {job.error}"
+    result, entered = job.result, job.result.get("entered")
+    figures = f"F1 {result['f1']:.4f}, the champion {result['champion_f1']:.4f}, on the latest fifth of {job.rows} rows"
+    if not result["passed"]:
+        return f"not passed: {job.candidate_version} ({result['algorithm']}), {figures}: {'; '.join(result['reasons'])}"
+    route = entered["route"] if entered else None
+    where = f"{route['strategy']}, epoch {route['epoch']}" if route else f"in the store: {entered and entered['note']}"
+    return f"passed: {job.candidate_version} ({result['algorithm']}), {figures}; {where}"
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[str], None]]:
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("read", total=len(STEPS) + 1)
+        yield lambda step: bar.update(task, advance=1, description=step.replace("_", " "))
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGTERM ends the job as Ctrl-C does: failed, and told."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
