@@ -25,6 +25,9 @@ help:
 demo: $(READY)
 	@$(BIN)/weir demo $(ARGS)
 
+# Hundreds of processes start: none compiles again what another one has compiled, whatever the shell around says.
+test faults: export PYTHONDONTWRITEBYTECODE :=
+
 # Three processes, each with a stack of its own, keep two cores busy while tests wait for what they observe.
 # The coverage gate is for the whole suite: ARGS that choose tests run without it, in one process.
 test: $(READY)

@@ -12,6 +12,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 VERBS = ("demo", "test", "faults", "lint", "format", "bench", "docs")
 TAKE_ARGS = VERBS[:-1]
+SET_UP = "--old-file=pyproject.toml", "--old-file=constraints.txt"
 
 
 @cache
@@ -24,8 +25,7 @@ def make(*arguments: str) -> str:
 
 def recipe(verb: str, *arguments: str) -> list[str]:
     """The commands that a verb would run, without those that set up `.venv`: `ruff check .` and the like."""
-    set_up = "--old-file=pyproject.toml", "--old-file=constraints.txt"
-    commands = make("--dry-run", *set_up, verb, *arguments).splitlines()
+    commands = make("--dry-run", *SET_UP, verb, *arguments).splitlines()
     return [line for line in commands if re.match(r"\.venv/bin/(?!python -m pip)", line)]
 
 
@@ -49,6 +49,12 @@ def test_without_args_ruff_looks_at_everything_and_with_them_at_those_paths(verb
     for number in ruff:
         assert everywhere[number].endswith(" .")
         assert there[number] == f"{everywhere[number][:-1]}streams tests/docs"
+
+
+@pytest.mark.parametrize("verb", ["test", "faults"])
+def test_what_tests_start_keeps_what_it_compiled(verb: str) -> None:
+    told = make("--dry-run", "--print-data-base", *SET_UP, verb)
+    assert re.search(rf"^{verb}: PYTHONDONTWRITEBYTECODE := *$", told, re.MULTILINE)
 
 
 def test_pre_commit_runs_what_make_lint_runs() -> None:
