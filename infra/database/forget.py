@@ -12,7 +12,7 @@ from infra.database.faults import reaching_postgres
 from infra.database.statements import OWN_JOIN
 
 REQUESTS_AT_ONCE = 500
-"""Sinks wait for a batch: so many take a twentieth of a second."""
+"""Sinks wait for a batch: so many, with copies and labels, took 0.2 s on a busy machine."""
 
 _OF_MODEL = "(CAST(:model AS text) IS NULL OR model = :model)"
 _WHOSE = f"entity = :entity AND {_OF_MODEL}"
