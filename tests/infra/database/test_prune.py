@@ -110,15 +110,3 @@ async def test_a_batch_waits_for_labels_that_are_being_stored_and_not_for_their_
         await asyncio.gather(storing, removing)
     assert removing.result() == NONE, "it has a new place, where the next run finds it"
     assert prune(engine, MOMENT, print) == {**NONE, "prediction_feedback": 1, "label_revisions": 1}
-
-
-@pytest.mark.usefixtures("answers")
-async def test_what_became_young_meanwhile_stays(engine: Engine) -> None:
-    def replaced(_: int) -> None:
-        with engine.connect() as connection:
-            connection.execution_options(isolation_level="AUTOCOMMIT")
-            connection.execute(text("UPDATE prediction_feedback SET scored_at = :young"), {"young": YOUNG})
-
-    removed = prune(engine, MOMENT, replaced, 4)
-    assert removed["prediction_feedback"] == 4, "the others became young after the first batch"
-    assert stored(engine, "SELECT count(*) FROM prediction_feedback") == [10]
