@@ -15,6 +15,7 @@ from infra.database.faults import describe, lies_in_row, reaching_postgres
 from infra.database.retraining import labelled_frame
 from infra.database.tables import LabelRevision, Prediction
 from schemas.errors import InvalidRequest
+from schemas.feedback import read_feedback
 from schemas.request import describe as describe_value
 from schemas.request import is_request_id
 
@@ -100,10 +101,11 @@ class FeedbackRepository:
     ) -> Prediction:
         """The labelled row; another label than before is kept as a revision, the same again changes nothing.
 
-        Raises InvalidRequest for a label other than 0 and 1, and for a prediction that is not stored or not of a
-        binary model.
+        Raises InvalidRequest for a label other than 0 and 1 and for other fields that ground truth may not have, and
+        for a prediction that is not stored or not of a binary model.
         """
         label = _checked_label(actual_label)
+        _check_feedback(request_id=request_id, label=label, row=row, source=source, observed_at=observed_at)
         now = datetime.now(UTC)
         with self._committing():
             self._session.execute(sql.OWN_JOIN)
@@ -173,6 +175,15 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "item"):
         return value.item()
     raise TypeError(f"{type(value).__name__} is not a JSON value")
+
+
+def _check_feedback(**fields: Any) -> None:
+    """What the topic would refuse is refused here too."""
+    try:
+        read_feedback({name: value.item() if hasattr(value, "item") else value for name, value in fields.items()})
+    except InvalidRequest as error:
+        named = "; ".join(f"{wrong.field} {wrong.reason}, got {wrong.got}" for wrong in error.fields)
+        raise InvalidRequest(named, error.fields) from None
 
 
 def _checked_label(label: Any) -> int:

@@ -45,6 +45,15 @@ async def test_labels_keep_their_place_and_time() -> None:
     [
         ({"request_id": "abc-123", "label": 2}, "invalid", "label"),
         ({"request_id": "abc-123", "label": True}, "invalid", "label"),
+        ({"request_id": "abc-123", "label": 1.0}, "invalid", "label"),
+        ({"request_id": "abc-123", "label": "1"}, "invalid", "label"),
+        ({"request_id": "abc-123", "label": None}, "invalid", "label"),
+        (b'{"request_id": "abc-123", "label": NaN}', "invalid", "label"),
+        (b'{"request_id": "abc-123", "label": -Infinity}', "invalid", "label"),
+        (b'{"request_id": "abc-123", "label": 1e400}', "invalid", "label"),
+        ({"request_id": "abc-123", "label": 1, "source": "x" * 500_000}, "invalid", "source"),
+        ({"request_id": "abc-123", "label": 1, "source": "x" * 2_000_000}, "too_large", "at most 1048576"),
+        pytest.param(b"[" * 100_000, "too_deep", "nested", id="deep"),
         ({"label": 1}, "invalid", "request_id"),
         (b"{", "not_json", "JSON"),
         (b"", "empty", "empty"),
@@ -54,7 +63,16 @@ async def test_what_is_no_label_is_a_dead_letter(value: Any, reason: str, says: 
     store, [lost] = await kept(told(value), told(offset=1))
     assert lost["reason"] == reason
     assert says in lost["message"]
+    assert len(lost["message"]) < 1000
     assert [label.offset for label in store.labels] == [1]
+
+
+@pytest.mark.contract("F1")
+async def test_labels_of_one_row_in_one_batch_are_all_handed_on_in_the_order_of_the_log() -> None:
+    said = [1, 1, 0]
+    store, lost = await kept(*(told({**TRUTH, "label": label}, offset=place) for place, label in enumerate(said)))
+    assert lost == []
+    assert [(label.offset, label.feedback.label) for label in store.labels] == [*enumerate(said)]
 
 
 @pytest.mark.contract("K4", "K8", "F1")

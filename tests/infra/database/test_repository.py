@@ -141,11 +141,43 @@ def test_a_label_of_an_unknown_prediction_is_an_error_that_says_what_to_do(repo:
 
 
 @pytest.mark.contract("F1")
-@pytest.mark.parametrize("wrong", [2, -1, 0.5, True, "1", None])
+@pytest.mark.parametrize(
+    "wrong",
+    [2, -1, 0.5, True, "1", None, float("nan"), np.nan, float("inf"), 2**70, pytest.param("x" * 10**7, id="10 MB")],
+)
 def test_a_label_outside_the_classes_is_refused(repo: FeedbackRepository, wrong: Any) -> None:
     store(repo, "labelled-wrongly")
     with pytest.raises(InvalidRequest, match="actual_label"):
         repo.update_feedback(request_id="labelled-wrongly", actual_label=wrong)
+
+
+@pytest.mark.contract("F1")
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("request_id", "nul\x00"),
+        pytest.param("request_id", "x" * 10**7, id="request_id of 10 MB"),
+        ("row", -1),
+        ("row", 2**31),
+        ("row", "0"),
+        ("source", "nul\x00"),
+        pytest.param("source", "x" * 10**7, id="source of 10 MB"),
+        ("source", ""),
+        ("observed_at", "soon"),
+        ("observed_at", datetime(2026, 1, 31, 12)),  # noqa: DTZ001 - this is what is wrong with it
+    ],
+)
+def test_another_field_that_cannot_be_is_named_and_the_session_goes_on(
+    repo: FeedbackRepository, field: str, value: Any
+) -> None:
+    store(repo, "labelled-oddly")
+    with pytest.raises(InvalidRequest, match=f"^{field} must be ") as caught:
+        repo.update_feedback(**{"request_id": "labelled-oddly", "actual_label": 1, field: value})
+    assert [wrong.field for wrong in caught.value.fields] == [field]
+    assert len(str(caught.value)) < 300
+    assert (
+        repo.update_feedback(request_id="labelled-oddly", actual_label=np.int64(1), row=np.int64(0)).actual_label == 1
+    )
 
 
 @pytest.mark.contract("F1")

@@ -19,6 +19,19 @@ async def test_a_label_goes_to_the_feedback_topic_under_the_request_id_signed() 
     assert {h.KEY_ID, h.SIGNATURE} <= dict(record.headers).keys()
 
 
+@pytest.mark.contract("F1")
+@pytest.mark.parametrize("label", ["NaN", "Infinity", "1e400", "1.0", '"1"', "null", "10000000000000000000000"])
+async def test_a_label_that_is_neither_0_nor_1_is_refused_by_name(label: str) -> None:
+    gateway = Gateway()
+    async with gateway.client(gateway.keys.new("predict")) as client:
+        response = await client.post("/feedback", content=f'{{"request_id": "r-1", "label": {label}}}'.encode())
+    assert response.status_code == 422
+    [wrong] = response.json()["error"]["fields"]
+    assert wrong["field"] == "label"
+    assert wrong["reason"].startswith("must be 0 or 1")
+    assert gateway.kafka.sent == []
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -39,10 +52,11 @@ async def test_feedback_of_another_form_names_the_field(body: Any, field: str) -
     assert gateway.kafka.sent == []
 
 
-async def test_a_large_feedback_is_413() -> None:
+@pytest.mark.parametrize("size", [17_000, 10_000_000])
+async def test_a_large_feedback_is_413(size: int) -> None:
     gateway = Gateway()
     async with gateway.client(gateway.keys.new("predict")) as client:
-        assert (await client.post("/feedback", content=b" " * 17_000)).status_code == 413
+        assert (await client.post("/feedback", content=b" " * size)).status_code == 413
 
 
 async def test_feedback_without_a_broker_is_503() -> None:
