@@ -3,7 +3,8 @@
 import ctypes
 import gc
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD = -1, -2, -3
@@ -15,6 +16,17 @@ what a batch leaves, and only cycles wait for the collector."""
 
 KEPT_BYTES = 64 * 1024 * 1024
 MMAP_BYTES = 16 * 1024 * 1024
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """While modules are imported: what they make stays, and looking for garbage in it took a sixth of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def settle() -> None:

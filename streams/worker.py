@@ -8,6 +8,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
+from importlib import import_module
 
 from infra.kafka import client_options
 from schemas.errors import BadSettings, WeirError
@@ -45,7 +46,8 @@ def run_role(role: str, settings: Settings) -> int:
     configure_logging(role, settings.log_level)
     forget_the_dead(settings.prometheus_multiproc_dir)
     if role == "gateway":
-        from streams.gateway.serve import serve
+        with memory.loading():
+            from streams.gateway.serve import serve
 
         serve(settings)
         return 0
@@ -102,26 +104,12 @@ def _producer(role: str, settings: Settings) -> Producer | ByUrgency:
 
 async def _build(role: str, shared: Shared) -> Built:
     """A role loads what it needs and no more: a scorer starts in half the time without the database's libraries."""
-    if role == "sink":
-        from streams.roles import sink
-
-        return await sink.build(shared)
+    with memory.loading():
+        module = import_module(f"streams.roles.{role}")
     if role == "shadow":
-        from streams.roles import shadow
-
         memory.first_to_go()
-        return await shadow.build(shared)
-    if role == "monitor":
-        from streams.roles import monitor
-
-        return await monitor.build(shared)
-    if role == "control":
-        from streams.roles import control
-
-        return await control.build(shared)
-    from streams.roles import scorer
-
-    return await scorer.build(shared)
+    built: Built = await module.build(shared)
+    return built
 
 
 def _begin_stop(stop: asyncio.Event) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from schemas.errors import BadSettings
+from streams import memory
 from streams.settings import Settings
 from streams.topics import PREDICTION_REQUESTS
 
@@ -59,7 +60,8 @@ def cores() -> int:
 
 
 def _run_one(role: str, settings: Settings) -> int:
-    from streams.worker import run_role
+    with memory.loading():
+        from streams.worker import run_role
 
     return run_role(role, settings)
 
