@@ -85,7 +85,8 @@ def window_rate(detector: Detector | None, flagged: tuple[int, int]) -> WindowRa
     """None where no row was looked at. flagged: rows that were, outliers."""
     if detector is None or not flagged[0]:
         return None
-    return WindowRate(detector.said.detector, detector.said.contamination, *flagged)
+    said = detector.said
+    return WindowRate(said.detector, said.contamination, *flagged, chosen_on=said.rows)
 
 
 def rate_steps(

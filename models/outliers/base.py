@@ -59,7 +59,8 @@ class Outliers:
 
     detector: a name of DETECTORS. contamination: the share of rows that is to be flagged. threshold: rows that score
     above it are. typical: the median of each feature in training, of a category the commonest code.
-    smoke: scores of `models.profile.typical_rows` as the trainer saw them.
+    smoke: scores of `models.profile.typical_rows` as the trainer saw them. rows: of which the threshold was chosen,
+    None in older manifests.
     Raises ValueError for what no training writes.
     """
 
@@ -68,12 +69,15 @@ class Outliers:
     threshold: float
     typical: tuple[float, ...]
     smoke: tuple[float, ...]
+    rows: int | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.contamination <= LARGEST_CONTAMINATION:
             raise ValueError(f"contamination {self.contamination} is not above 0 and up to {LARGEST_CONTAMINATION}")
         if not all(map(isfinite, (self.threshold, *self.typical, *self.smoke))):
             raise ValueError("threshold, typical values and scores of a detector are finite")
+        if self.rows is not None and self.rows < 1:
+            raise ValueError(f"a threshold is chosen on one row or more, not on {self.rows}")
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"typical": list(self.typical), "smoke": list(self.smoke)}
@@ -81,4 +85,5 @@ class Outliers:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Outliers":
         typical, smoke = tuple(map(float, data["typical"])), tuple(map(float, data["smoke"]))
-        return cls(str(data["detector"]), float(data["contamination"]), float(data["threshold"]), typical, smoke)
+        rows = None if data.get("rows") is None else int(data["rows"])
+        return cls(str(data["detector"]), float(data["contamination"]), float(data["threshold"]), typical, smoke, rows)

@@ -1,12 +1,12 @@
 """Fits an outlier detector beside a model."""
 
-import math
 from dataclasses import replace
 
 import numpy as np
 
 from models.outliers.base import Matrix, Order, Outliers
 from models.outliers.detector import method_of, opened
+from models.outliers.rate import rank_of
 from models.outliers.trees import graph
 from models.profile import Profile, typical_rows
 from models.signature import FloatVector, Signature
@@ -27,7 +27,7 @@ def fitted(
     known = opened(content, draft, signature)
     threshold = threshold_of(known.score(others), wanted.contamination)
     smoke = known.score(typical_rows(signature, profile))
-    return replace(draft, threshold=threshold, smoke=tuple(smoke.tolist())), content
+    return replace(draft, threshold=threshold, smoke=tuple(smoke.tolist()), rows=len(others)), content
 
 
 def threshold_of(scores: FloatVector, contamination: float) -> float:
@@ -36,8 +36,7 @@ def threshold_of(scores: FloatVector, contamination: float) -> float:
     The largest of fewer scores than 1 / contamination is exceeded more often: once in their number and one.
     Source: Vovk, Gammerman and Shafer, "Algorithmic learning in a random world" (2005), on conformal prediction.
     """
-    exceeding = math.floor(contamination * (len(scores) + 1) + 1e-9)
-    return float(np.sort(scores)[-max(1, exceeding)])
+    return float(np.sort(scores)[-rank_of(len(scores), contamination)])
 
 
 def _typical(matrix: Matrix, signature: Signature) -> tuple[float, ...]:

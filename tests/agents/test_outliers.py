@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec import msgpack
 
-from agents.outliers import EXPLAINED
+from agents.outliers import EXPLAINED, window_rate
 from agents.watch import Watch, resumed
 from agents.watching import Watching, WatchOutlets
 from models.drift import DriftState, Rules
@@ -108,6 +108,15 @@ async def test_without_a_detector_rows_are_counted_all_the_same_and_why_is_said(
     assert outliers(told) == []
     assert [said.scored for said in cells(told)] == [0]
     assert (counters.undetected, counters.rows) == ({why: 1}, {"v1": 1})
+
+
+def test_a_window_s_rate_is_held_against_the_rows_that_the_threshold_was_chosen_on() -> None:
+    detector = detected().detector
+    assert detector is not None
+    rate = window_rate(detector, (1000, 50))
+    assert rate is not None
+    assert (rate.chosen_on, rate.outliers) == (detector.said.rows, 50)
+    assert rate.chosen_on is not None
 
 
 async def monitored(shares: Sequence[float], deaths: Sequence[int] = ()) -> list[Emission]:

@@ -41,6 +41,7 @@ def test_a_trained_bundle_has_the_detector_that_was_ordered(name: str) -> None:
     assert scores.shape == (20,)
 
 
+@pytest.mark.no_cover
 @pytest.mark.contract("D4")
 def test_a_trained_bundle_flags_new_rows_at_the_configured_rate(files: Files) -> None:
     """Within three standard errors, of these rows and of the two fifths of 6000 that the threshold was taken from."""

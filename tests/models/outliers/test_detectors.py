@@ -6,7 +6,7 @@ from sklearn.metrics import roc_auc_score
 
 from models.churn import CHURN
 from models.outliers import DETECTORS, Detector, Order, fitted, load
-from models.outliers.base import Matrix
+from models.outliers.base import Matrix, Outliers
 from models.outliers.fitting import threshold_of
 from models.profile import reference_profile
 from models.signature import Feature, Signature
@@ -71,6 +71,7 @@ def test_rows_that_are_all_alike_flag_nothing_but_others(detector: Detector) -> 
     said, graph = fitted(Order(detector.said.detector), signature, constant, constant[:20], profile, 0)
     known = load(graph, said, signature, profile)
     assert not known.flags(known.score(constant)).any()
+    assert Outliers.from_json(said.to_json()).rows == 20
 
 
 def test_what_is_no_number_is_no_outlier(detector: Detector) -> None:
