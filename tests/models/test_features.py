@@ -188,6 +188,7 @@ def rows(draw: st.DrawFn) -> Any:
     return draw(st.one_of(st.just(row), st.just(row), st.just(row), anything))
 
 
+@pytest.mark.no_cover
 @pytest.mark.contract("R1")
 @settings(max_examples=400, deadline=None)
 @given(st.lists(rows(), max_size=6))

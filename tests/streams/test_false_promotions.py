@@ -43,6 +43,7 @@ async def outcome(count: int, **sums_: float) -> Any:
     return (await evidence.verdict(CHALLENGED, "v2"))["outcome"]
 
 
+@pytest.mark.no_cover
 @pytest.mark.contract("T4")
 async def test_of_2000_equal_challengers_that_are_looked_at_all_the_time_alpha_are_promoted_at_most() -> None:
     its, ours = brier_losses(RUNS, 0.1, 0.1)

@@ -33,6 +33,7 @@ def runs(name: str) -> range:
     return range(6 if name == "kswin" else 20)
 
 
+@pytest.mark.no_cover
 @pytest.mark.contract("D5")
 @pytest.mark.parametrize("name", KINDS)
 def test_false_alarms_are_rare_where_nothing_changes(name: str) -> None:
@@ -42,6 +43,7 @@ def test_false_alarms_are_rare_where_nothing_changes(name: str) -> None:
     assert found <= sum(map(len, streams)) / 20_000
 
 
+@pytest.mark.no_cover
 @pytest.mark.contract("D5")
 @pytest.mark.parametrize("name", KINDS)
 def test_errors_that_double_are_found_soon(name: str) -> None:
@@ -50,6 +52,7 @@ def test_errors_that_double_are_found_soon(name: str) -> None:
         assert ONSET <= first.place < ONSET + LATEST[name]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", KINDS)
 def test_a_detection_says_since_when_and_how_much_worse(name: str) -> None:
     off, after = [], []
@@ -64,6 +67,7 @@ def test_a_detection_says_since_when_and_how_much_worse(name: str) -> None:
     assert max(np.abs(off)) < 400
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", KINDS)
 def test_a_model_that_gets_better_changes_too(name: str) -> None:
     found = ConceptDetector(name).update(np.concatenate([errors(0.5, ONSET, 1), errors(0.2, 1000, 2)]))
@@ -71,6 +75,7 @@ def test_a_model_that_gets_better_changes_too(name: str) -> None:
     assert found[0].after < found[0].before
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("cut", [1, 777, ONSET + 40, 4500])
 def test_one_that_is_written_out_and_read_back_goes_on_as_if_it_had_not_stopped(name: str, cut: int) -> None:

@@ -60,6 +60,7 @@ def test_the_more_stretches_there_were_the_more_is_asked_of_each() -> None:
     assert many.passed(PLAN, GUARDRAIL, canary(1_000_400, 10_000 + 72), Late(0, 0)) is not None
 
 
+@pytest.mark.no_cover
 def test_a_candidate_at_its_bound_is_ever_rolled_back_in_no_more_runs_than_the_risk() -> None:
     """Looked at every hundred requests, for ten thousand of them."""
     draws, guardrail = generator(), Guardrail(error_ratio=0.05, requests=100)

@@ -43,6 +43,7 @@ def pairs_at(run: int, look: int, champion: Floats, candidate: Floats, squares: 
     return Pairs(count, *(float(each[run, look]) for each in (champion, candidate, squares)))
 
 
+@pytest.mark.no_cover
 @pytest.mark.contract("T4")
 @pytest.mark.parametrize(
     ("measure", "rates", "margin"), [("errors", (0.02, 0.04), 0.02), ("loss", (0.2, 0.2), 0.0)], ids=["edge", "a/a"]
