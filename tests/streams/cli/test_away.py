@@ -19,6 +19,7 @@ VERBS = {
     "drift tail": ["drift", "tail"],
     "produce": ["produce", "one.jsonl", "--key-id", "A" * 11],
     "produce --wait": ["produce", "one.jsonl", "--key-id", "A" * 11, "--wait"],
+    "feedback load": ["feedback", "load", "one.jsonl", "--key-id", "A" * 11],
     "run scorer": ["run", "scorer"],
     "run sink": ["run", "sink"],
 }
