@@ -101,7 +101,8 @@ def _name(one: Bin) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:g}"
+    """Right below a minimum of 0 lies the first float32 under it, which nobody wants to read."""
+    return "" if value is None else f"{0.0 if abs(value) < 1e-12 else value:g}"
 
 
 def _shares(counts: Sequence[int]) -> list[float]:

@@ -22,7 +22,7 @@ from infra.kafka import publish
 from schemas.drift_events import Bin, DriftEvent, encode_drift, read_drift
 from schemas.stored import Position
 from streams.cli import weir
-from streams.cli.drift_case import bar
+from streams.cli.drift_case import bar, print_episode
 from streams.cli.drift_tail import line
 from tests.e2e.workers import ROOT
 from tests.infra.database.told import CASE, step
@@ -195,6 +195,14 @@ def test_an_unknown_id_is_answered_with_what_to_do(
     assert "`weir drift tail --from 30d` shows the ids" in result.stderr
     assert "\x1b" not in result.stderr
     assert "a" * 43 not in result.stderr
+
+
+def test_the_bin_below_a_minimum_of_0_is_named_so(capsys: pytest.CaptureFixture[str]) -> None:
+    bins = (Bin("below", 0, 5, high=-1e-45), Bin("within", 100, 95, -1e-45, 2.5), Bin("above", 0, 0, low=2.5))
+    print_episode([replace(step("e1"), drift_result=replace(CASE, bins=bins))])
+    said = capsys.readouterr().out
+    assert "below 0 " in said
+    assert "e-45" not in said
 
 
 def test_the_longest_bar_is_the_largest_share_and_the_smallest_is_seen() -> None:
