@@ -17,9 +17,12 @@ from schemas.feedback import Feedback, read_feedback
 from streams.cli.key_output import json_option
 from streams.cli.labels import Line, read_label_table, read_labels
 from streams.cli.loaded import INTERRUPTED, Loaded
-from streams.cli.sending import BATCH, client_for, followed, key_from, key_options
+from streams.cli.sending import client_for, followed, key_from, key_options
 from streams.client import WeirClient
 from streams.labels import Label, RefusedLine
+
+BATCH = 2000
+"""Labels sent at once: more than requests, as they are small and nobody waits for an answer to each."""
 
 
 @click.command()

@@ -21,9 +21,8 @@ from schemas.feedback import Feedback
 from schemas.keys import new_api_key, new_key_id
 from schemas.message import Record
 from streams.cli import weir
-from streams.cli.feedback_load import load_all
+from streams.cli.feedback_load import BATCH, load_all
 from streams.cli.labels import Line, read_label_table, read_labels
-from streams.cli.sending import BATCH
 from streams.labels import Label, RefusedLine
 from tests.agents.scorer import FakeCounters
 from tests.kafka import make_topic, read_all
