@@ -6,6 +6,16 @@ from models.drift import Reference, Sketch, read_sketch, sketch_bytes
 
 Rows = dict[str, Sketch]
 
+MOST_KEYS, MOST_CELLS = 16, 400_000
+
+
+def most_keys(reference: Reference) -> int:
+    """How many keys' rows are told apart, those of the first; the rows of others are counted together.
+
+    Fewer of a model of many features: each key has cells of its own, in memory and in records, which are limited.
+    """
+    return max(1, min(MOST_KEYS, MOST_CELLS // reference.layout.size))
+
 
 def without(rows: Rows, known: Rows) -> Rows | None:
     """What is new; None where what was known is no part of it, as after a reset of offsets to within a place."""

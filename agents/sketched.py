@@ -2,9 +2,14 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 from msgspec import DecodeError, Raw, Struct
 from msgspec.json import Decoder
 
+from models.profile import answer_column
+from models.signature import Signature
+from models.tasks import columns_of, scores_of
 from schemas.message import Record
 from schemas.moment import Moment
 from schemas.result import LAST_MS
@@ -69,3 +74,13 @@ def read_scored(record: Record) -> Scored | None:
         return _decode(record.value or b"")
     except (DecodeError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def answer_values(signature: Signature, rows: Sequence[Row]) -> npt.NDArray[np.float32]:
+    """The column of the answers; NaN for one that is none of the model's."""
+    width = columns_of(signature)
+    output = np.full((len(rows), width), np.nan)
+    for place, row in enumerate(rows):
+        if len(row.answer.predictions) == width:
+            output[place] = row.answer.predictions  # null becomes NaN
+    return answer_column(signature, scores_of(signature.task, output))

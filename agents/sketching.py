@@ -4,20 +4,16 @@ from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
-
 from agents.cell import Cell, Counted
 from agents.drift_messages import HEADERS, Version, version_key
 from agents.outliers import Spotting
 from agents.ports import MonitorCounters
-from agents.sketched import Place, Row, read_scored
+from agents.rows import most_keys
+from agents.sketched import Place, Row, answer_values, read_scored
 from models.drift import Reference, Sketch, sketch_bytes
 from models.features import Encoded, encode
 from models.outliers import Detector
-from models.profile import answer_column
 from models.signature import Signature
-from models.tasks import columns_of, scores_of
 from schemas.message import Batch, Emission, Record
 from schemas.sketches import OTHERS, SKETCHED, CellSketch, encode_sketch
 
@@ -110,12 +106,9 @@ class Sketching:
             self.counters.unsketched("no_reference", len(rows))
             return []
         encoded = encode(watched.signature, [row.answer.features for row in rows])
-        answers = _answers(watched.signature, rows)
+        answers = answer_values(watched.signature, rows)
         flags = self._flags(version, watched, rows, encoded, events)
-        by_place: dict[tuple[Place, str], list[int]] = defaultdict(list)
-        for i, row in enumerate(rows):
-            if i not in encoded.errors:
-                by_place[row.place, row.key_id].append(i)
+        by_place = self._apart(version, watched, rows, encoded)
         found: list[tuple[Place, Counted]] = []
         for (place, key_id), some in by_place.items():
             sketch = Sketch(watched.reference)
@@ -125,6 +118,32 @@ class Sketching:
         self.counters.sketched(version[1], len(rows) - len(encoded.errors))
         if encoded.errors:
             self.counters.unsketched("other_features", len(encoded.errors))
+        return found
+
+    def _apart(
+        self, version: Version, watched: Watched, rows: Sequence[Row], encoded: Encoded
+    ) -> Mapping[tuple[Place, str], Sequence[int]]:
+        """The rows of each place by key, where it is one of the place's first."""
+        most, apart = most_keys(watched.reference), self._keys(version)
+        found: dict[tuple[Place, str], list[int]] = defaultdict(list)
+        for i, row in enumerate(rows):
+            if i in encoded.errors:
+                continue
+            keys, key_id = apart[row.place], row.key_id
+            if key_id not in keys:
+                if len(keys) < most:
+                    keys.add(key_id)
+                else:
+                    key_id = OTHERS
+            found[row.place, key_id].append(i)
+        return found
+
+    def _keys(self, version: Version) -> dict[Place, set[str]]:
+        """Of each place, whose rows are told apart so far."""
+        found: dict[Place, set[str]] = defaultdict(set)
+        for partition, cell in self._open.items():
+            if version in cell.versions:
+                found[partition, cell.number].update(cell.versions[version].rows)
         return found
 
     def _flags(
@@ -173,13 +192,3 @@ class Sketching:
             counted.first,
         )
         return Emission(self.sketches, version_key(version), encode_sketch(message), HEADERS)
-
-
-def _answers(signature: Signature, rows: Sequence[Row]) -> npt.NDArray[np.float32]:
-    """The column of the answers; NaN for one that is none of the model's."""
-    width = columns_of(signature)
-    output = np.full((len(rows), width), np.nan)
-    for place, row in enumerate(rows):
-        if len(row.answer.predictions) == width:
-            output[place] = row.answer.predictions  # null becomes NaN
-    return answer_column(signature, scores_of(signature.task, output))

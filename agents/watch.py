@@ -1,5 +1,6 @@
 """The present window of one model version, and all that is needed to go on with it elsewhere."""
 
+import zlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,13 +8,11 @@ from dataclasses import dataclass, field
 from msgspec import Struct
 from msgspec.msgpack import Decoder, Encoder
 
-from agents.rows import Rows, read_rows, without, written
+from agents.rows import Rows, most_keys, read_rows, without, written
 from models.drift import DriftState, Reference, Sketch, merged
 from models.outliers.rate_episode import RateEpisode
+from schemas.errors import Undecodable
 from schemas.sketches import OTHERS, CellSketch
-
-MOST_KEYS = 16
-"""Keys whose rows are told apart in a window; the rows of others are counted together."""
 
 AHEAD_MS = 5 * 60_000
 """How far clocks may be apart."""
@@ -47,6 +46,7 @@ class SavedWatch(Struct, frozen=True):
 
 encode_saved = Encoder().encode
 _decode = Decoder(SavedWatch).decode
+_COMPRESSED = b"\x78"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,17 +137,17 @@ class Watch:
         self.rows, self.times, self.flagged = {}, Counter(), (0, 0)
 
     def _whose(self, key_id: str) -> Sketch:
-        if key_id not in self.rows and len(self.rows) >= MOST_KEYS:
+        if key_id not in self.rows and len(self.rows) >= most_keys(self.reference):
             key_id = OTHERS
         return self.rows.setdefault(key_id, Sketch(self.reference))
 
     def saved(self) -> bytes:
-        """All of it, for `resumed`."""
+        """All of it, for `resumed`; in a third of its bytes, as one record must hold a thousand features."""
         parts = tuple(
             SavedPart(*place, part.cell, part.last, written(part.rows), part.times, part.flagged)
             for place, part in self.parts.items()
         )
-        return encode_saved(
+        said = encode_saved(
             SavedWatch(
                 self.offset,
                 parts,
@@ -162,12 +162,16 @@ class Watch:
                 self.place,
             )
         )
+        return zlib.compress(said, 1)
 
 
 def resumed(reference: Reference, content: bytes, place: str = "") -> Watch:
     """The watch that was saved, to go on at a place. Raises Undecodable, DecodeError where it is none of this
     reference's."""
-    saved = _decode(content)
+    try:
+        saved = _decode(zlib.decompress(content) if content.startswith(_COMPRESSED) else content)
+    except zlib.error as error:
+        raise Undecodable("invalid", f"not a watch: {error}") from None
     parts = {
         (part.topic, part.partition): Part(
             part.cell, part.last, read_rows(reference, part.rows), part.times, part.flagged

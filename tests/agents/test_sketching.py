@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from agents.rows import MOST_KEYS
 from models.drift import Sketch, merged, read_sketch
 from schemas.errors import Unavailable
 from schemas.message import Emission, Record
@@ -190,3 +191,17 @@ async def test_a_sketch_says_from_where_on_it_counts_and_in_which_log() -> None:
     }
     [said] = cells(await by(batch([result(271, **answer(random))])))
     assert (said.first, said.last) == (261, 271)
+
+
+@pytest.mark.contract("D2")
+async def test_rows_of_many_keys_are_told_apart_up_to_a_bound_however_batches_are_cut() -> None:
+    """A key costs as many cells as there are, and a place has rows of as many keys as somebody cares to make."""
+    random = Random(10)
+    records = [result(i, key_id=f"key{i % 90:08}", **answer(random)) for i in range(256)]
+    [whole] = cells(await stage()(batch(records)))
+    by, last = stage(), None
+    for first in range(0, 256, 7):
+        [last] = cells(await by(batch(records[first : first + 7])))
+    assert last is not None
+    assert (len(whole.rows), sum(sketch.rows for sketch in sketches_of(whole).values())) == (MOST_KEYS + 1, 256)
+    assert sketches_of(last) == sketches_of(whole)
