@@ -8,7 +8,10 @@ from schemas.drift_events import Cause, DriftEvent, Severity, Subject
 
 
 class Episode(Struct, frozen=True):
-    """A drift of one feature, open or about to be. effect: at its last event. windows: that drifted; calm: in a row."""
+    """A drift of one feature, open or about to be. windows: that drifted; calm: in a row.
+
+    effect: the largest share of rows, of those that were told, that moved or became strange.
+    """
 
     event_id: str
     subject: Subject
@@ -34,12 +37,13 @@ class DriftState(Struct, frozen=True):
 
 def episode_of(event: DriftEvent) -> Episode:
     """The open episode of which this was the last event."""
+    result = event.drift_result
     return Episode(
         event_id=event.event_id,
         subject=event.subject,
         feature=event.feature,
         first_seen=event.first_seen,
-        effect=event.drift_result.effect,
+        effect=max([result.effect, *(rate.current - rate.reference for rate in result.rates if rate.risen)]),
         severity=event.severity,
         windows=event.windows,
         is_open=True,

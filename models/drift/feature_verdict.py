@@ -39,6 +39,11 @@ class FeatureVerdict:
     calm: bool = False
     weight: float = 0.0
 
+    @property
+    def share(self) -> float:
+        """Of the rows that moved or became strange, whichever is more: how bad a drift is."""
+        return max([self.effect, *(rate.risen for rate in self.rates if rate.kind in self.strange)])
+
 
 def looked_at(current: Distribution, rules: Rules) -> FeatureVerdict:
     """All that is measured; what is made of it needs the other features' p-values, see `decided`."""

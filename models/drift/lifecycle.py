@@ -72,9 +72,9 @@ class _Step:
             return None, None
         if pending is None:
             began = episode_id(self.state.model, self.state.version, one.subject, one.name, self.window.id)
-            episode = Episode(began, one.subject, one.name, self.window.start, one.effect, self._severity(one))
+            episode = Episode(began, one.subject, one.name, self.window.start, one.share, self._severity(one))
         else:
-            episode = replace(pending, windows=pending.windows + 1, effect=one.effect, severity=self._severity(one))
+            episode = replace(pending, windows=pending.windows + 1, effect=one.share, severity=self._severity(one))
         if episode.windows < self.rules.open_after:
             return episode, None
         cause, source = likely_cause(one, self.verdict.all, self.sources, self.rules)
@@ -88,10 +88,11 @@ class _Step:
             return replace(episode, calm=0), None
         episode = replace(episode, windows=episode.windows + 1, calm=0)
         worst = max(episode.severity, self._severity(one), key=SEVERITIES.index)
-        if worst == episode.severity and one.effect < episode.effect + self.rules.worse_by:
+        if worst == episode.severity and one.share < episode.effect + self.rules.worse_by:
             return episode, None
         cause, source = likely_cause(one, self.verdict.all, self.sources, self.rules)
-        return replace(episode, severity=worst, effect=one.effect, cause=cause, source=source), "worsened"
+        most = max(episode.effect, one.share)
+        return replace(episode, severity=worst, effect=most, cause=cause, source=source), "worsened"
 
     def _severity(self, one: FeatureVerdict) -> Severity:
         """A feature of a broad shift is as bad as the shift."""

@@ -20,8 +20,7 @@ def severity_of(one: FeatureVerdict) -> Severity | None:
     """
     if not one.drifted:
         return None
-    share = max([one.effect, *(rate.risen for rate in one.rates if rate.kind in one.strange)])
-    step = (share >= WARNING) + (share >= CRITICAL) + (one.subject == "prediction")
+    step = (one.share >= WARNING) + (one.share >= CRITICAL) + (one.subject == "prediction")
     return SEVERITIES[min(step, 2)]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from msgspec import json
+from msgspec.structs import replace as replace_struct
 
 from models.drift import DriftState, Reference, Rules, Sketch, Verdict, Window, advance, judge, reference_of, resumed
 from models.profile import reference_profile
@@ -123,6 +124,29 @@ def test_several_windows_in_a_row_may_be_asked_for() -> None:
 
 def test_noise_about_the_same_shift_is_never_worse() -> None:
     assert told(run([0.7, 0.8, 0.65, 0.8, 0.7, 0.82])[1]) == [("opened", 1)]
+
+
+def test_what_was_told_once_is_not_told_again_after_a_step_that_was_less() -> None:
+    """Of a broad shift each feature's drift gets worse, by severity, also one that moves fewer rows than before."""
+    state, _ = run([0.8])
+    broad = replace(verdict(0.5), features=verdict(0.5).features * 3)
+    state, worse = advance(state, window(1), replace(broad, answer=None), RULES)
+    assert [event.phase for event in worse][:1] == ["worsened"]
+    kept = replace_struct(state, episodes=state.episodes[:1])
+    assert advance(kept, window(2), verdict(0.85), RULES)[1] == []
+
+
+@pytest.mark.contract("D3")
+def test_more_missing_values_are_worse() -> None:
+    """A fifth of the rows, then two fifths: among those that hold a value nothing moved."""
+    state, told_of = FRESH, []
+    for number, holes in enumerate([200, 250, 400]):
+        values = np.append(np.random.default_rng(16).normal(0, 1, 1000 - holes), [np.nan] * holes)
+        found = judge(KNOWN, sketched(KNOWN, values.astype(np.float32)), RULES)
+        state, events = advance(state, window(number), replace(found, answer=None), RULES)
+        told_of += events
+    assert told(told_of) == [("opened", 1), ("worsened", 3)]
+    assert resumed("churn", "v1", told_of).episodes[0].effect == pytest.approx(0.4, abs=0.001)
 
 
 @pytest.mark.contract("D2")
