@@ -12,11 +12,12 @@ import pytest
 import redis.asyncio
 
 from infra.local.stack import RunningStack
-from tests import s3, spread
+from tests import s3, shared, spread
 from tests.stack import IN_CI, chosen, described, fresh_database, running
 
 # In the environment, so that the processes pytest spreads the tests over share it.
 SEED = int(os.environ.setdefault("WEIR_SEED", str(random.SystemRandom().randrange(2**31))))
+shared.offer_folder()
 # A broker lives for minutes here: what its compiler and collector do for hours to come took a third of the processors.
 os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 CHOICE = chosen()

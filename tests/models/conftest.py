@@ -1,5 +1,6 @@
 """Trained bundles, shared: training is the slow part."""
 
+import pickle
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -12,6 +13,7 @@ from models.churn import CHURN, LABEL
 from models.pipelines import ALGORITHMS
 from models.simulate import simulate_customers
 from models.training import train
+from tests.shared import made_once
 
 TRAINED_AT = datetime(2026, 11, 24, 7, 51, 38, tzinfo=UTC)
 
@@ -30,6 +32,11 @@ def published() -> dict[str, Mapping[str, bytes]]:
 @cache
 def trained() -> dict[str, Mapping[str, bytes]]:
     """Trained once for all who take the fixture over: to pytest each of theirs is another one."""
+    files: dict[str, Mapping[str, bytes]] = pickle.loads(made_once("bundles", lambda: pickle.dumps(_trained())))
+    return files
+
+
+def _trained() -> dict[str, Mapping[str, bytes]]:
     return {
         algorithm: train(
             simulate_customers(6000, seed=11),
