@@ -1,95 +1,59 @@
-"""Truth that comes while sinks and monitors are killed, on the broker: each answer is graded once. Odd rows too."""
+"""Truth that comes while sinks and monitors are killed, on the broker: each answer is graded once. Odd rows too.
 
-import json
-from collections.abc import Iterator, Sequence
+Too many of these, and too many wrong answers, are episodes and alerts.
+"""
+
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from agents.grades import decode_grades
 from agents.grading import Grading, GradingOutlets
 from infra.local.stack import RunningStack
+from models.drift.concept import KINDS
 from models.simulate import customer_rows
-from schemas.labelled import LabelledPrediction, read_labelled
 from schemas.message import Batch, Record
-from schemas.outlier_events import OutlierEvent, read_outlier
 from schemas.performance import ModelPerformance, read_performance
-from schemas.shadow import Reply, ServedBy, ShadowResult, TriedBy, compared, encode_shadow
 from tests.agents.watched import FakeMonitorCounters
 from tests.e2e.platform import Platform, wait_for
 from tests.e2e.running import platform_on
-from tests.e2e.upstream import Key, now_ms, signed_headers
+from tests.e2e.truth import (
+    CHALLENGER,
+    ROWS,
+    Truth,
+    alerts,
+    distinct,
+    high_rates,
+    labelled,
+    odd,
+    outliers,
+    place,
+    steps,
+    windows,
+)
 from tests.stack import fresh_database
 
 pytestmark = pytest.mark.real_broker
 
-WINDOW, ROWS, REQUESTS = 100, 20, 30
-CHALLENGER = "v2"
-ODD = {"total_revenue", "avg_order_value", "order_frequency"}
+WINDOW, REQUESTS, CONTAMINATION = 100, 30, 0.05
 
 
-@pytest.fixture
-def platform(stack: RunningStack, models: Path, tmp_path: Path) -> Iterator[Platform]:
+@pytest.fixture(scope="module")
+def platform(stack: RunningStack, models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     with (
         fresh_database(stack.environment["DATABASE_URL"]) as database,
-        platform_on(stack.environment, database, models, tmp_path) as platform,
+        platform_on(stack.environment, database, models, tmp_path_factory.mktemp("quality")) as platform,
     ):
         platform.environment |= {"DRIFT_WINDOW_RECORDS": str(WINDOW), "DRIFT_WINDOW_S": "0"}
         platform.up("scorer", "sink", "monitor")
         yield platform
 
 
-class Truth:
-    """Asks, tells the truth of each row, and has a challenger answer beside the champion."""
-
-    def __init__(self, platform: Platform) -> None:
-        self.platform = platform
-        self.key: Key = platform.create_key(rate_limit=10_000_000, burst=1_000_000)
-
-    def ask(self, rows: Sequence[Any]) -> list[Any]:
-        """The results, in requests of ROWS rows."""
-        parts = [list(rows[first : first + ROWS]) for first in range(0, len(rows), ROWS)]
-        asked = [self.platform.upstream.ask(self.key, part, entity=f"c-{i}") for i, part in enumerate(parts)]
-        self.platform.upstream.flush()
-        return [self.platform.result(request_id) for request_id in asked]
-
-    def tell(self, result: Any, seed: int) -> None:
-        """Labels of every row, a few of them wrong."""
-        for row, answer in enumerate(result["rows"]):
-            label = int(answer["label"] != ((row + seed) % 7 == 0))
-            body = json.dumps({"request_id": result["request_id"], "row": row, "label": label}).encode()
-            topic, request_id = self.platform.topic("feedback"), result["request_id"]
-            headers = signed_headers(self.key, topic, request_id, request_id, body, now_ms())
-            self.platform.upstream.send("feedback", request_id.encode(), body, headers)
-
-    def try_beside(self, result: Any) -> None:
-        """A copy, as the shadow agent writes it."""
-        rows = tuple(
-            compared(i, Reply(tuple(row["predictions"]), row["label"]), Reply((0.4, 0.6), 1))
-            for i, row in enumerate(result["rows"])
-        )
-        told = {name: result[name] for name in ("request_id", "entity", "model", "route_epoch")}
-        moments = {name: result[name] for name in ("requested_at", "scored_at")}
-        champion = ServedBy(result["model_version"], result["arm"], 1.0)
-        copy = ShadowResult(**told, champion=champion, challenger=TriedBy(CHALLENGER, 0.5), rows=rows, **moments)
-        self.platform.upstream.send("shadow-results", result["entity"].encode(), encode_shadow(copy), {})
-
-
-def labelled(platform: Platform) -> list[LabelledPrediction]:
-    return [read_labelled(event.value) for event in platform.tap("labelled-predictions").to_end()]
-
-
-def distinct(platform: Platform) -> dict[tuple[str, int, str], LabelledPrediction]:
-    return {(one.request_id, one.row, one.model_version): one for one in labelled(platform)}
-
-
-def windows(platform: Platform) -> list[ModelPerformance]:
-    read = [read_performance(event.value) for event in platform.tap("model-performance").to_end()]
-    return sorted({one.window + one.role: one for one in read if not one.estimated}.values(), key=_place)
-
-
-def _place(one: ModelPerformance) -> tuple[str, int]:
-    return one.role, int(one.window.split("/")[1])
+@pytest.fixture(scope="module")
+def truth(platform: Platform) -> Truth:
+    return Truth(platform)
 
 
 async def undisturbed(platform: Platform) -> list[ModelPerformance]:
@@ -102,12 +66,13 @@ async def undisturbed(platform: Platform) -> list[ModelPerformance]:
     events = platform.tap("labelled-predictions").to_end()
     records = [Record("t", e.partition, e.offset, 0, e.key, e.value, ()) for e in events]
     emissions = await grading(Batch("t", records))
-    return sorted((read_performance(e.value) for e in emissions if e.topic == "performance"), key=_place)
+    return sorted((read_performance(e.value) for e in emissions if e.topic == "performance"), key=place)
 
 
 @pytest.mark.contract("D5")
-async def test_each_answer_is_graded_once_though_sinks_and_monitors_are_killed(platform: Platform) -> None:
-    truth = Truth(platform)
+async def test_each_answer_is_graded_once_though_sinks_and_monitors_are_killed(
+    platform: Platform, truth: Truth
+) -> None:
     results = truth.ask(customer_rows(ROWS * REQUESTS, seed=5))
     for number, result in enumerate(results):
         if number % 2:  # either comes first
@@ -128,8 +93,12 @@ async def test_each_answer_is_graded_once_though_sinks_and_monitors_are_killed(p
     assert [one.rows for one in found] == [WINDOW] * (2 * ROWS * REQUESTS // WINDOW)
     served = [one for one in found if one.role == "served"]
     assert all(0.7 < one.measures["accuracy"] < 1.0 for one in served)
-    query = "SELECT count(*) FROM model_performance WHERE NOT estimated"
-    wait_for(lambda: platform.stored(query) == [(len(found),)], "the table has them", 60)
+    query = """SELECT role, "window", model_version, "start", "end", measures FROM model_performance
+        WHERE NOT estimated"""
+    wait_for(lambda: len(platform.stored(query)) == len(found), "the table has them", 60)
+    told = [(one.role, one.window, one.model_version, one.start, one.end, dict(one.measures)) for one in found]
+    assert sorted(platform.stored(query)) == sorted(told)
+    assert {one.model_version for one in found} == {CHALLENGER, results[0]["model_version"]}
     assert platform.stored("SELECT count(*) FROM labelled_outbox") == [(0,)]
     estimates = platform.stored("SELECT (measures->>'accuracy')::float FROM model_performance WHERE estimated")
     assert estimates
@@ -149,21 +118,62 @@ def _enough(found: list[ModelPerformance]) -> list[ModelPerformance]:
     return found if len(found) == 2 * ROWS * REQUESTS // WINDOW else []
 
 
+@pytest.mark.contract("D5")
+def test_errors_that_become_many_are_a_drift_of_the_concept_and_an_alert(platform: Platform, truth: Truth) -> None:
+    for number, result in enumerate(truth.ask(customer_rows(15 * ROWS, seed=9))):
+        truth.tell(result, seed=number, wrong=5)
+    platform.upstream.flush()
+    [opened] = wait_for(lambda: steps(platform, "concept")[:1], "the drift of the concept", 60)
+    assert (opened.feature, opened.phase, opened.severity) == ("error (served)", "opened", "critical")
+    assert opened.drift_result.test in KINDS
+    assert opened.drift_result.effect > 0.3
+    alert = wait_for(lambda: alerts(platform, opened.event_id)[:1], "its alert")[0]
+    assert (alert.phase, alert.subject) == ("opened", "concept")
+    key = f"quality:churn/{opened.model_version}".encode()
+    saved = [event.value or b"" for event in platform.tap("monitor-state").to_end() if event.key == key]
+    assert [one["detector"] for one in decode_grades(saved[-1]).roles["served"].detectors] == list(KINDS)
+
+
 @pytest.mark.contract("D4")
-def test_an_odd_row_is_told_with_its_request(platform: Platform) -> None:
-    truth = Truth(platform)
+def test_an_odd_row_is_told_with_its_request_and_what_stands_out(platform: Platform, truth: Truth) -> None:
     rows = customer_rows(ROWS, seed=6)
-    rows[7] |= {name: 1e6 if name in ODD else 1.0 for name, value in rows[7].items() if isinstance(value, float)}
-    rows[7] |= dict.fromkeys(("website_visits_30d", "total_orders", "returns_count", "refunds_count"), 9000)
+    usual, rows[7] = rows[7], odd(rows[7])
     [result] = truth.ask(rows)
-
-    def told() -> OutlierEvent | None:
-        read = [read_outlier(event.value) for event in platform.tap("outlier-events").to_end()]
-        mine = [one for one in read if isinstance(one, OutlierEvent) and one.row == 7]
-        return mine[0] if mine else None
-
-    event = wait_for(told, "the odd row")
-    assert (event.request_id, event.entity) == (result["request_id"], "c-0")
+    asked = result["request_id"], 7
+    event = wait_for(lambda: {(one.request_id, one.row): one for one in outliers(platform)}.get(asked), "the odd row")
+    assert event.entity == "c-0"
     assert event.outlier_result.score > event.outlier_result.threshold
-    query = "SELECT count(*) FROM outlier_events WHERE event_id = %s"
+    shown = {one.feature for one in event.outlier_result.features}
+    assert shown
+    assert shown <= {name for name, value in rows[7].items() if value != usual[name]}
+    query = "SELECT count(*) FROM outlier_events WHERE event_id = %s AND event_type = 'outliers_detected'"
     wait_for(lambda: platform.stored(query, event.event_id) == [(1,)], "the table has it")
+
+
+@pytest.mark.contract("D4")
+def test_the_rate_is_the_contamination_and_above_twice_that_an_alert_until_it_is_over(
+    platform: Platform, truth: Truth
+) -> None:
+    usual = {result["request_id"] for result in truth.ask(customer_rows(REQUESTS * ROWS, seed=8))}
+    truth.ask([odd(row) if i % 3 == 0 else row for i, row in enumerate(customer_rows(3 * WINDOW, seed=10))])
+    [opened] = wait_for(lambda: steps(platform, "outliers")[:1], "the outlier rate", 60)
+    rates = wait_for(lambda: high_rates(platform), "the rates of windows")
+    assert all(one.rate_result.rate > 2 * CONTAMINATION == 2 * one.rate_result.contamination for one in rates)
+    assert opened.drift_result.effect == rates[0].rate_result.rate
+    flagged = sum(one.request_id in usual for one in outliers(platform))
+    assert abs(flagged / (REQUESTS * ROWS) - CONTAMINATION) < 0.025
+
+    assert wait_for(lambda: alerts(platform, opened.event_id), "its alert")[0].phase == "opened"
+    seeds = count(11)
+
+    def is_over() -> bool:
+        truth.ask(customer_rows(WINDOW, seed=next(seeds)))
+        return alerts(platform, opened.event_id)[-1].phase == "resolved"
+
+    wait_for(is_over, "that it is over", 90)
+    told = alerts(platform, opened.event_id)
+    worse = ["worsened"] * (len(told) == 3)  # where the first window has usual rows as well
+    assert [one.phase for one in told] == ["opened", *worse, "resolved"]
+    assert {one.severity for one in told} == {"warning"}
+    query = "SELECT phase FROM drift_events WHERE event_id = %s AND subject = 'outliers' ORDER BY timestamp"
+    wait_for(lambda: platform.stored(query, opened.event_id)[-1:] == [("resolved",)], "the table has it")
