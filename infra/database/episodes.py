@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import get_args
+from typing import Any, get_args
 
 from msgspec import convert
-from sqlalchemy import Connection, Tuple, case, exists, select, text, tuple_
+from sqlalchemy import Connection, Tuple, any_, case, exists, func, select, text, tuple_
 from sqlalchemy.orm import aliased
+from sqlalchemy.sql.functions import FunctionElement
 
 from infra.database.engine import create_db_session
 from infra.database.monitored import DriftStep, DriftWindowRow
@@ -28,7 +29,7 @@ class Wanted:
 
 def latest_episodes(connection: Connection, wanted: Wanted) -> list[DriftEvent]:
     """The last step of each, the newest first."""
-    later, ended = aliased(DriftStep), aliased(DriftStep)
+    later = aliased(DriftStep)
     query = (
         select(DriftStep)
         .where(~exists().where(later.event_id == DriftStep.event_id, _place(later) > _place(DriftStep)))
@@ -39,8 +40,7 @@ def latest_episodes(connection: Connection, wanted: Wanted) -> list[DriftEvent]:
     for column, value in asked.items():
         query = query if value is None else query.where(column == value)
     if wanted.is_open is not None:
-        over = select(ended.event_id).where(ended.phase == "resolved")  # looked through once: most steps are of these
-        query = query.where(DriftStep.event_id.not_in(over) if wanted.is_open else DriftStep.phase == "resolved")
+        query = query.where(DriftStep.event_id == any_(_open()) if wanted.is_open else DriftStep.phase == "resolved")
     if wanted.since is not None:
         query = query.where(DriftStep.timestamp >= wanted.since)
     with create_db_session(connection) as session:
@@ -52,6 +52,13 @@ def episode_steps(connection: Connection, event_id: str) -> list[DriftEvent]:
     query = select(DriftStep).where(DriftStep.event_id == event_id).order_by(_place(DriftStep))
     with create_db_session(connection) as session:
         return [convert(step, DriftEvent, from_attributes=True) for step in session.scalars(query)]
+
+
+def _open() -> FunctionElement[Any]:
+    """The ids of episodes that go on, few among all: as an array they are looked for by index, and gathered first."""
+    step = aliased(DriftStep)
+    going_on = ~func.bool_or(step.phase == "resolved")
+    return func.array(select(step.event_id).group_by(step.event_id).having(going_on).scalar_subquery())
 
 
 def _place(step: type[DriftStep]) -> Tuple:
