@@ -26,7 +26,8 @@ Cause = Literal["schema_change", "single_producer", "broad_shift"]
 class Bin(Struct, frozen=True, gc=False, omit_defaults=True):
     """Rows of both samples in one bin. low, high: of numbers, `low < x <= high`, left out where there is no end.
 
-    where: `within` the reference's range, `below` or `above` it; a `category` of that label, or `unseen` ones.
+    where: `within` the reference's range, `below` or `above` it; a `category` of that label, or all others where it has
+    none; `unseen` ones.
     """
 
     where: Literal["below", "within", "above", "category", "unseen"]

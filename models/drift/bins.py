@@ -10,15 +10,24 @@ from schemas.drift_events import Bin
 from schemas.drift_windows import Bins
 
 MOST_BINS = 10
+MOST_CATEGORIES = 100
 MOST_LABELS = 12
 MOST_CHARACTERS = 24
 """Of a label where there are few bins."""
 
 
 def bins(current: Distribution) -> tuple[Bin, ...]:
-    """Of a number up to 10 of about as many rows of the reference, and what lies outside; of a text its categories."""
-    found = _numbers(current) if current.reference.kind == "number" else _categories(current)
-    return tuple(found)
+    """Of a number up to 10 of about as many rows of the reference, and what lies outside; of a text its categories.
+
+    Of very many categories the most frequent, and one without a label of all others: an event has to fit into a record.
+    """
+    if current.reference.kind == "number":
+        return tuple(_numbers(current))
+    *categories, unseen = _categories(current)
+    if len(categories) <= MOST_CATEGORIES:
+        return (*categories, unseen)
+    shown, others = _most_frequent(categories, current, MOST_CATEGORIES)
+    return (*shown, others, unseen)
 
 
 def few_bins(current: Distribution) -> Bins | None:
@@ -26,22 +35,24 @@ def few_bins(current: Distribution) -> Bins | None:
     reference = current.reference
     if not reference.rows:
         return None
-    found = bins(current)
     if reference.kind == "number":
+        found = bins(current)
         return Bins(*_counted(found), edges=tuple(piece.high for piece in found if piece.high is not None))
-    *categories, unseen = found
-    shown = _most_frequent(categories, max(current.rows, 1) / reference.rows)
-    others = [piece for piece in categories if piece not in shown]
-    other = Bin("category", sum(one.reference for one in others), sum(one.current for one in others))
+    *categories, unseen = _categories(current)
+    shown, others = _most_frequent(categories, current, MOST_LABELS)
     labels = tuple((piece.label or "")[:MOST_CHARACTERS] for piece in shown)
-    return Bins(*_counted([*shown, other, unseen]), labels=labels)
+    return Bins(*_counted([*shown, others, unseen]), labels=labels)
 
 
-def _most_frequent(categories: Sequence[Bin], ratio: float) -> list[Bin]:
-    """Those with the largest share in either sample, in the order that they have."""
-    shares = sorted((max(piece.reference * ratio, piece.current) for piece in categories), reverse=True)
-    least = shares[min(MOST_LABELS, len(shares)) - 1]
-    return [piece for piece in categories if max(piece.reference * ratio, piece.current) >= least][:MOST_LABELS]
+def _most_frequent(categories: Sequence[Bin], current: Distribution, most: int) -> tuple[list[Bin], Bin]:
+    """Those with the largest share in either sample, in the order that they have, and all others in one."""
+    ratio = max(current.rows, 1) / max(current.reference.rows, 1)
+    weights = [-max(piece.reference * ratio, piece.current) for piece in categories]
+    kept = sorted(np.argsort(weights, kind="stable")[:most].tolist())
+    shown = [categories[i] for i in kept]
+    before, now = (sum(column) for column in _counted(categories))
+    known, seen = (sum(column) for column in _counted(shown))
+    return shown, Bin("category", before - known, now - seen)
 
 
 def _counted(pieces: Sequence[Bin]) -> tuple[tuple[int, ...], tuple[int, ...]]:

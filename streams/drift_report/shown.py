@@ -93,6 +93,7 @@ def _event_bins(event: DriftEvent) -> Bins:
     edges = tuple(one.high for one in found if one.high is not None)
     labels = tuple(one.label for one in found if one.label is not None)
     if labels:  # as `few_bins` has them, with a bin of other ones before that of unseen ones
+        others = [one for one in found if one.where == "category" and one.label is None] or [Bin("category", 0, 0)]
         unseen = [one for one in found if one.where == "unseen"] or [Bin("unseen", 0, 0)]
-        found = (*(one for one in found if one.where == "category"), Bin("category", 0, 0), *unseen)
+        found = (*(one for one in found if one.label is not None), *others, *unseen)
     return Bins(tuple(one.reference for one in found), tuple(one.current for one in found), edges, labels)

@@ -1,3 +1,4 @@
+import msgspec
 import numpy as np
 
 from models.drift import Distribution, FeatureReference, bins, few_bins
@@ -26,6 +27,31 @@ def test_few_values_have_a_bin_each_at_most() -> None:
     assert sum(piece.reference for piece in found) == 5
     assert sum(piece.current for piece in found) == 3
     assert len(found) <= 6
+
+
+def many(categories: int) -> Distribution:
+    """The reference has one row of each category but the last, and the window has that one alone."""
+    reference = np.concatenate([[0], np.repeat(1, categories - 1), [0]])
+    known = FeatureReference(
+        "x", "feature", "category", reference, column(), tuple(f"category {i}" for i in range(categories))
+    )
+    return Distribution(known, np.append(np.zeros(categories, dtype=np.int64), 500))
+
+
+def test_an_event_of_very_many_categories_has_the_most_frequent_and_one_bin_of_all_others() -> None:
+    *shown, others, unseen = bins(many(100_000))
+    assert len(shown) == 100
+    assert (shown[-1].label, shown[-1].current) == ("category 99999", 500)
+    assert (others.label, others.reference, others.current) == (None, 100_000 - 1 - 99, 0)
+    assert unseen.where == "unseen"
+    assert len(msgspec.json.encode([*shown, others, unseen])) < 10_000
+
+
+def test_the_largest_category_has_a_label_however_many_others_are_alike() -> None:
+    few = few_bins(many(50))
+    assert few is not None
+    assert few.labels[-1] == "category 49"
+    assert (sum(few.reference), sum(few.current)) == (49, 500)
 
 
 def test_a_constant_has_one_bin() -> None:

@@ -13,7 +13,7 @@ from msgspec.structs import replace as changed
 from agents.drift_messages import window_record
 from models.drift import DriftState, Rules, Sketch, Window, advance, judge
 from schemas.drift_events import Bin, encode_drift, read_drift
-from schemas.drift_windows import encode_window, read_window
+from schemas.drift_windows import Bins, encode_window, read_window
 from streams.drift_report.page import page
 from streams.drift_report.shown import shown
 from streams.drift_report.svg import nice_top, number, percent, time_ticks
@@ -96,6 +96,13 @@ def test_a_drift_event_of_a_text_is_drawn_without_a_window() -> None:
     assert one.bins is not None
     assert one.bins.labels == ("bank_transfer", "credit_card", "debit_card", "gift_card", "paypal")
     assert "bank_transfer" in page(replace(reported(told), features=[one]))
+
+
+def test_of_a_drift_event_of_very_many_categories_all_others_are_drawn_together() -> None:
+    bins = (Bin("category", 90, 10, label="card"), Bin("category", 7, 60), Bin("unseen", 3, 30))
+    said = event(feature="city", model="churn", drift_result=changed(RESULT, bins=bins))
+    [one] = shown(None, [], heard([("event", encode_drift(said))]).spans(said.model_version), None)
+    assert one.bins == Bins((90, 7, 3), (10, 60, 30), labels=("card",))
 
 
 def test_a_concept_that_drifts_has_a_card_with_wrong_answers_before_and_since(
