@@ -38,7 +38,7 @@ def routed(stack: RunningStack, models: Path, tmp_path_factory: pytest.TempPathF
     shutil.copytree(models, store)
     with (
         fresh_database(stack.environment["DATABASE_URL"]) as database,
-        platform_on(stack.environment, database, store, folder, measured=True) as platform,
+        platform_on(stack.environment, database, store, folder) as platform,
     ):
         platform.up(*ROLES)
         wait_for(lambda: platform.tap("model-routes").to_end(), "the version in service is adopted")
