@@ -147,6 +147,7 @@ def whole(name: str, text: str) -> Callable[[Any], Any]:
 @whole("--loop-records", "In a drain of the bare loop, which reads the requests again and again.")
 @whole("--admission-batches", "Of 500 records, through the admit stage.")
 @whole("--memory-records", "Requests between the looks at memory.")
+@whole("--memory-looks", "At memory.")
 @whole("--routing-records", "In a drain under one route.")
 @whole("--routing-rounds", "Drains under each route.")
 @whole("--switches", "Of each kind.")
@@ -154,6 +155,7 @@ def whole(name: str, text: str) -> Callable[[Any], Any]:
 @whole("--shadow-rounds", "Pairs of times without and with a shadow.")
 @whole("--shadow-rate", "Requests a second beside a shadow.")
 @whole("--drift-rows", "Through the monitor's stages.")
+@whole("--thousand-rows", "Of 1000 features each, through the monitor's stages.")
 @whole("--drift-seeds", "Onsets of a drift.")
 @click.option(
     "--shadow-warm-up", type=click.FloatRange(min=0.1), help="Seconds at that rate before: a young broker compiles."

@@ -18,7 +18,6 @@ from tests.bench.roundtrip import await_gateway
 from tests.bench.sink import Stored
 
 ROLES = ("scorer", "sink", "gateway")
-STEPS = 10
 HTTP_SHARE = 0.03
 HTTP_CALLERS = 10
 SLOWEST_PER_S = 200
@@ -34,7 +33,7 @@ class Sample:
 
 
 def memory(place: Place, options: Options) -> Iterator[Sample]:
-    """A sample after each tenth of the requests, when every one of them is answered and stored."""
+    """A sample after each part of the requests, when every one of them is answered and stored."""
     lane = place.lane(PORT=str(free_port()))
     load = Load(lane)
     results = Ends(lane, lane.topic(PREDICTION_RESULTS.name))
@@ -42,8 +41,8 @@ def memory(place: Place, options: Options) -> Iterator[Sample]:
         roles = {role: stack.enter_context(place.role(role, lane)) for role in ROLES}
         stored = stack.enter_context(closing(Stored(lane)))
         warm_up(lane, roles["gateway"])
-        step = max(options.memory_records // STEPS, HTTP_CALLERS)
-        for number in range(1, STEPS + 1):
+        step = max(options.memory_records // options.memory_looks, HTTP_CALLERS)
+        for number in range(1, options.memory_looks + 1):
             goal = results.count() + step
             send(lane, load, step)
             for role, count in (("scorer", results.count), ("sink", stored.count)):

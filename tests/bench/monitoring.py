@@ -50,6 +50,6 @@ def measured(store: str, options: Options) -> Iterator[tuple[str, object]]:
     for _ in range(options.repeats):
         yield "rates", rates(bundle, known, options.drift_rows)
         yield "merging", merging_ms(known)
-    yield "thousand", thousand_mib()
+    yield "thousand", thousand_mib(options.thousand_rows)
     for found in onsets(bundle, known, options.drift_seeds):
         yield "found", found

@@ -11,12 +11,14 @@ class Options:
     """requests: in a drain through the pipeline. stock_records, loop_records: in the drains it is compared with.
 
     callers, http_callers: closed loops at once. seconds: of each. memory_records: requests between the first and
-    the last look at resident memory. admission_batches: of 500 records, by the admit stage and its limiter alone.
+    the last of memory_looks at resident memory. admission_batches: of 500 records, by the admit stage and its limiter
+    alone.
 
     routing_records, routing_rounds: in a drain under one route, and how often each route has its turn. switches: of
     each kind, and requests a second meanwhile. forest_rows: that the large model is trained on. shadow_rounds: pairs of
     `seconds` without and with a shadow, requests a second meanwhile, and for how many seconds before, with a shadow.
-    drift_rows: through the monitor's stages for their rate. drift_seeds: onsets of a drift, each of a feature's turn.
+    drift_rows: through the monitor's stages for their rate. thousand_rows: of 1000 features each. drift_seeds: onsets
+    of a drift, each of a feature's turn.
     """
 
     parts: tuple[str, ...] = PARTS
@@ -29,6 +31,7 @@ class Options:
     http_callers: tuple[int, ...] = (1, 10, 50)
     seconds: float = 6.0
     memory_records: int = 1_000_000
+    memory_looks: int = 10
     admission_batches: int = 200
     routing_records: int = 20_000
     routing_rounds: int = 12
@@ -40,6 +43,7 @@ class Options:
     """Broker, scorer, shadow and caller share a machine: two cores have nothing to spare for the shadow at 200."""
     shadow_warm_up: float = 40.0
     drift_rows: int = 40_000
+    thousand_rows: int = 2500
     drift_seeds: int = 21
 
     def as_json(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from tests.agents.scorer import NOW
 from tests.bench.drifting import PARTITIONS, ROW_MS, WINDOW, Monitor
 from tests.bench.place import ROOT
 
-FEATURES, ROWS, BATCH, KEYS = 1000, 2500, 100, 4
+FEATURES, BATCH, KEYS = 1000, 100, 4
 TRAINED = 3000
 
 
@@ -33,9 +33,9 @@ def known() -> Watched:
     return Watched(signature, reference)
 
 
-def batches(signature: Signature) -> Iterator[list[Record]]:
+def batches(signature: Signature, count: int) -> Iterator[list[Record]]:
     random = np.random.default_rng(2)
-    for first in range(0, ROWS, BATCH):
+    for first in range(0, count, BATCH):
         rows = random.normal(size=(BATCH, FEATURES)).tolist()
         records = [_result(signature, first + i, row) for i, row in enumerate(rows)]
         yield sorted(records, key=lambda one: (one.partition, one.offset))
@@ -58,15 +58,15 @@ def _result(signature: Signature, number: int, row: list[float]) -> Record:
     return Record("results", number % PARTITIONS, number // PARTITIONS, 0, b"c", orjson.dumps(body), ())
 
 
-async def watch() -> float:
+async def watch(rows: int) -> float:
     """MiB at most."""
     model = known()
     monitor = Monitor(model)
     most = 0.0
-    for records in batches(model.signature):
+    for records in batches(model.signature, rows):
         await monitor.read(records)
         most = max(most, resident_mib())
-    assert monitor.windows == ROWS // WINDOW
+    assert monitor.windows == rows // WINDOW
     return most
 
 
@@ -75,12 +75,12 @@ def resident_mib() -> float:
     return float(psutil.Process().memory_info().rss / 2**20)
 
 
-def thousand_mib() -> float:
-    """What such a process has resident on top of its libraries."""
-    command = [sys.executable, "-m", "tests.bench.thousand"]
+def thousand_mib(rows: int) -> float:
+    """What a process that watches so many rows has resident on top of its libraries."""
+    command = [sys.executable, "-m", "tests.bench.thousand", str(rows)]
     return float(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True).stdout)
 
 
 if __name__ == "__main__":
     before = resident_mib()
-    print(asyncio.run(watch()) - before)
+    print(asyncio.run(watch(int(sys.argv[1]))) - before)
