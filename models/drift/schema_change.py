@@ -7,13 +7,13 @@ from typing import Literal
 from scipy.special import betainc
 
 from models.drift.base import Distribution
+from models.grid import Counts
 
 Strange = Literal["missing", "unseen", "out_of_range"]
 
-_RARE = 2
-"""Rows of categories that training saw so often at most: another sample has about as many rows of those that training
-did not see, or fewer. Source: Good, "The population frequencies of species" (1953), who counts those seen once, whose
-number is itself uncertain."""
+_MANY = 100
+"""Categories of a text that are its most frequent ones where there are unseen ones in training too: all that
+`models.tabular` tells apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,24 @@ def _rates(current: Distribution) -> Iterator[Rate]:
     yield _rate("missing", reference.missing, before, current.missing, now)
     if reference.kind == "category":
         unseen, known = int(current.counts[0]), reference.counts
-        likely = int(known[0] + known[1:][known[1:] <= _RARE].sum())
         share = int(known[0]) / before if before else 0.0
-        yield Rate("unseen", share, unseen / now, _chance(likely, before, unseen, now))
+        yield Rate("unseen", share, unseen / now, _chance(_likely_unseen(known), before, unseen, now))
     elif reference.rows:
         outside = int(current.counts[0] + current.counts[-1])
         # As many lie beyond both ends together as beyond the second largest row of the reference: above it lies one.
         yield Rate("out_of_range", 0.0, outside / now, _chance(1, before, outside, now))
+
+
+def _likely_unseen(counts: Counts) -> int:
+    """At least about as many rows as are unseen in another sample of the same size as the reference.
+
+    Those of categories that the reference had once or twice, or of the most frequent ones the least: others are as
+    frequent, and had a row less. Source: Good, "The population frequencies of species" (1953), who counts those seen
+    once, whose number is itself uncertain.
+    """
+    unseen, known = int(counts[0]), counts[1:][counts[1:] > 0]
+    least = int(known.min(initial=2**53)) if unseen and len(known) >= _MANY else 1
+    return unseen + int(known[known <= least + 1].sum())
 
 
 def _rate(kind: Strange, few: int, before: int, many: int, now: int) -> Rate:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.drift import judge, reference_of
+from models.drift import Distribution, FeatureReference, judge, reference_of
 from models.drift.schema_change import rates
 from models.profile import reference_profile
 from models.signature import Feature, FeatureType, Signature
@@ -89,6 +89,23 @@ def test_after_a_training_of_few_rows_categories_that_it_did_not_see_are_no_news
         assert reference is not None
         [one] = judge(reference, sketched(reference, encoded[trained:]), SMALL).features
         alarms += bool(one.strange)
+    assert alarms == 0
+
+
+def test_of_a_text_whose_most_frequent_categories_are_told_apart_the_others_are_no_news() -> None:
+    """Of categories about as frequent those are in the list that training had more of, by chance."""
+    random, alarms = np.random.default_rng(34), 0
+    shares = 1 / np.arange(1, 301)
+    for _ in range(60):
+        before, now = (
+            random.multinomial(5000, shares / shares.sum()),
+            random.multinomial(100_000, shares / shares.sum()),
+        )
+        listed = np.sort(np.argsort(-before, kind="stable")[:100])
+        counts = [np.append(sample.sum() - sample[listed].sum(), sample[listed]) for sample in (before, now)]
+        known = FeatureReference("x", "feature", "category", counts[0], column(), tuple(map(str, listed)))
+        [_, unseen] = rates(Distribution(known, counts[1]))
+        alarms += unseen.risen >= 0.01 and unseen.p_value <= 0.0005
     assert alarms == 0
 
 
