@@ -17,6 +17,7 @@ from schemas.errors import InvalidRequest
 
 VALIDATION, HELD_OUT = 0.2, 0.2
 """Shares of the rows: the latest are held out, those before them choose calibration and threshold."""
+MOVED = 0.02
 LEAST_OF_CLASS = 10
 """Rows of either class in each part: fewer tell nothing of it."""
 
@@ -75,12 +76,12 @@ class LabelledRows:
 def by_time(truth: Truth, scored_ms: npt.NDArray[np.int64]) -> Parts:
     """Three fifths to learn from, a fifth after them to choose on, and the latest fifth to be measured on.
 
-    Rows of one millisecond are in one part. Raises InvalidRequest where a part has fewer than LEAST_OF_CLASS rows of
-    a class.
+    Rows of one millisecond are in one part, unless that moved its end by more than MOVED of all rows: what was asked at
+    once is scored at once. Raises InvalidRequest where a part has fewer than LEAST_OF_CLASS rows of a class.
     """
     rows = len(truth)
-    first = _boundary(scored_ms, round(rows * (1 - HELD_OUT - VALIDATION)))
-    second = _boundary(scored_ms, round(rows * (1 - HELD_OUT)))
+    first = _end(scored_ms, round(rows * (1 - HELD_OUT - VALIDATION)))
+    second = _end(scored_ms, round(rows * (1 - HELD_OUT)))
     numbers = np.arange(rows)
     parts = Parts(numbers[:first], numbers[first:second], numbers[second:])
     for name, part in parts._asdict().items():
@@ -88,11 +89,13 @@ def by_time(truth: Truth, scored_ms: npt.NDArray[np.int64]) -> Parts:
     return parts
 
 
-def _boundary(scored_ms: npt.NDArray[np.int64], place: int) -> int:
-    """Where rows of the next millisecond begin."""
+def _end(scored_ms: npt.NDArray[np.int64], place: int) -> int:
+    """The nearest place to this one between two milliseconds, or else itself."""
     if place >= len(scored_ms):
         return len(scored_ms)
-    return int(np.searchsorted(scored_ms, scored_ms[place], side="left"))
+    sides = [int(np.searchsorted(scored_ms, scored_ms[place], side)) for side in ("left", "right")]
+    nearest = min(sides, key=lambda side: abs(side - place))
+    return nearest if abs(nearest - place) <= MOVED * len(scored_ms) else place
 
 
 def _refuse_one_sided(name: str, truth: Numbers) -> None:

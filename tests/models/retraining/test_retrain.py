@@ -114,12 +114,18 @@ def test_no_rows_and_too_few_and_rows_against_the_signature_are_refused_by_name(
 def test_parts_follow_each_other_and_no_moment_is_in_two() -> None:
     truth = np.tile([0, 1], 500).astype(np.intp)
     times = np.repeat(np.arange(100), 10).astype(np.int64)
-    times[590:640] = 59
+    times[580:610] = 58
+    times[790:850] = 79
     parts = by_time(truth, times)
     assert np.array_equal(np.concatenate(parts), np.arange(1000))
     for before, after in ((parts.fitting, parts.validation), (parts.validation, parts.held_out)):
         assert times[before].max() < times[after].min()
-    assert (len(parts.fitting), len(parts.held_out)) == (590, 200)
+    assert (len(parts.fitting), len(parts.held_out)) == (610, 210)
+
+
+def test_rows_that_were_all_asked_at_once_are_parted_all_the_same() -> None:
+    parts = by_time(np.tile([0, 1], 500).astype(np.intp), np.repeat([1, 2], 500).astype(np.int64))
+    assert [len(part) for part in parts] == [600, 200, 200]
 
 
 def test_rows_out_of_order_or_of_different_lengths_are_none() -> None:

@@ -1,0 +1,126 @@
+"""From customers who behave otherwise to a challenger that proves itself on their labels (F4, F1)."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from infra.local.stack import RunningStack
+from models.simulate import customer_rows
+from tests.e2e.platform import Platform, wait_for
+from tests.e2e.running import platform_on
+from tests.e2e.upstream import Key
+from tests.stack import fresh_database
+
+pytestmark = pytest.mark.real_broker
+
+ROLES = ("control", "scorer", "shadow", "gateway", "sink")
+BEFORE, AFTER = 1500, 1200
+OFTEN = 1.1
+
+
+@pytest.fixture(scope="module")
+def platform(stack: RunningStack, models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    folder = tmp_path_factory.mktemp("retrained")
+    with (
+        fresh_database(stack.environment["DATABASE_URL"]) as database,
+        platform_on(stack.environment, database, models, folder) as platform,
+    ):
+        platform.up(*ROLES)
+        wait_for(lambda: platform.tap("model-routes").to_end(), "the only version is adopted")
+        yield platform
+
+
+@pytest.fixture(scope="module")
+def key(platform: Platform) -> Key:
+    return platform.create_key(permissions=["admin", "monitor", "predict"], rate_limit=1_000_000, burst=1_000_000)
+
+
+def ask(platform: Platform, key: Key, rows: int, seed: int) -> dict[str, int]:
+    """Request id -> truth of customers of whom those leave that order often: the champion has learned otherwise."""
+    random, truths = np.random.default_rng(seed), {}
+    for number, features in enumerate(customer_rows(rows, seed)):
+        request_id = platform.upstream.ask(key, features, entity=f"c-{seed}-{number}")
+        truths[request_id] = int(random.random() < (0.95 if features["order_frequency"] > OFTEN else 0.05))
+    platform.upstream.flush()
+    return truths
+
+
+def label(platform: Platform, key: Key, truths: dict[str, int], folder: Path) -> None:
+    """By the file, as an analyst has it."""
+    table = folder / f"{len(truths)}.csv"
+    table.write_text("request_id,label\n" + "".join(f"{one},{truth}\n" for one, truth in truths.items()))
+    platform.environment["WEIR_API_KEY"] = key.api_key
+    loaded = platform.cli("feedback", "load", str(table), "--key-id", key.key_id, "--json")
+    assert loaded.returncode == 0, loaded.stderr
+
+
+def cli(platform: Platform, *arguments: str, code: int = 0) -> Any:
+    done = platform.cli(*arguments, "--json")
+    assert done.returncode == code, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.contract("F4", "F1")
+def test_a_drift_ends_in_a_challenger_that_beats_the_champion_on_the_drifted_labels(
+    platform: Platform, key: Key, tmp_path: Path
+) -> None:
+    label(platform, key, ask(platform, key, BEFORE, seed=1), tmp_path)
+    known = "SELECT count(*) FROM prediction_feedback WHERE actual_label IS NOT NULL"
+    wait_for(lambda: platform.stored(known) == [(BEFORE,)], "all labels are joined", 120)
+
+    card = tmp_path / "card.html"
+    job = cli(platform, "retrain", "--model", "churn", "--reason", "drift", "--card", str(card))
+    assert (job["state"], job["rows"], job["result"]["passed"]) == ("completed", BEFORE, True)
+    champion, candidate = job["champion_version"], job["candidate_version"]
+    assert candidate in card.read_text()
+    assert job["result"]["entered"]["route"]["strategy"] == "champion_challenger"
+    told = [event.body["state"] for event in platform.tap("retraining-jobs").to_end()]
+    assert told == ["pending", "running", "completed"]
+    assert platform.stored("SELECT job_id, state, digest FROM retraining_jobs") == [
+        (job["job_id"], "completed", job["digest"])
+    ]
+
+    again = cli(platform, "retrain", "--model", "churn", code=1)
+    assert (again["state"], "no label has come since" in again["error"]) == ("skipped", True)
+
+    epoch = job["result"]["entered"]["route"]["epoch"]
+    wait_for(lambda: _epoch(platform, key) == epoch, "the new route is served")
+    later = ask(platform, key, AFTER, seed=2)
+    answered = {body["model_version"] for one in list(later)[:20] for body in platform.results(one)}
+    assert answered == {champion}, "a challenger answers nobody"
+    label(platform, key, later, tmp_path)
+    judged = """
+        SELECT count(*), avg(power(s.probability - p.actual_label, 2)),
+            avg(power(p.predicted_probability - p.actual_label, 2))
+        FROM shadow_predictions s JOIN prediction_feedback p USING (request_id, "row")
+        WHERE s.version = %s AND p.entity LIKE 'c-2-%%' AND p.actual_label IS NOT NULL
+    """
+    wait_for(lambda: platform.stored(judged, candidate)[0][0] == AFTER, "the challenger's answers have labels", 120)
+    [(_, own, champions)] = platform.stored(judged, candidate)
+    assert own < champions / 2
+    promoted = cli(platform, "route", "promote", "churn", "--reason", "labels")
+    assert promoted["route"]["plan"]["arms"][0]["version"] == candidate
+
+
+def _epoch(platform: Platform, key: Key) -> int:
+    [features] = customer_rows(1, seed=3)
+    return int(platform.result(_asked(platform, key, features))["route_epoch"])
+
+
+def _asked(platform: Platform, key: Key, features: dict[str, Any]) -> str:
+    request_id = platform.upstream.ask(key, features, entity="c-probe")
+    platform.upstream.flush()
+    return request_id
+
+
+@pytest.mark.contract("F4")
+def test_without_a_route_or_labels_a_job_ends_with_the_reason(platform: Platform) -> None:
+    unknown = cli(platform, "retrain", "--model", "nobody", code=1)
+    assert (unknown["state"], "no route of model 'nobody'" in unknown["error"]) == ("failed", True)
+    few = cli(platform, "retrain", "--model", "churn", "--min-samples", "1000000", code=1)
+    assert few["state"] == "skipped"
+    assert "1000000" in few["error"]
