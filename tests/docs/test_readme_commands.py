@@ -22,8 +22,8 @@ def run() -> Iterator[Run]:
     """Runs a command line in the checkout, in the environment of somebody who ran `weir up`."""
     with tempfile.TemporaryDirectory(prefix="weir-readme-", ignore_cleanup_errors=True) as folder:
         run = shell(ROOT, {"DATA_DIR": folder, "PORT": str(free_port())}, without=VARIABLES.values())
-        run("weir up")
         try:
+            run("weir up")
             yield run
         finally:
             run("weir down")
