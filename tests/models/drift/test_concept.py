@@ -37,8 +37,9 @@ def runs(name: str) -> range:
 @pytest.mark.contract("D5")
 @pytest.mark.parametrize("name", KINDS)
 def test_false_alarms_are_rare_where_nothing_changes(name: str) -> None:
-    """At most one in 20 000 values, errors and losses together."""
+    """At most one in 20 000 values, errors of few and of many and losses together."""
     streams = [stream for seed in runs(name) for stream in (errors(0.2, 5000, seed), losses(5000, seed))]
+    streams += [errors(share, 5000, seed) for seed in runs(name) for share in (0.35, 0.5)]
     found = sum(len(ConceptDetector(name).update(stream)) for stream in streams)
     assert found <= sum(map(len, streams)) / 20_000
 
