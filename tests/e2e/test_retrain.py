@@ -1,6 +1,7 @@
 """From customers who behave otherwise to a challenger that proves itself on their labels (F4, F1)."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,16 @@ def platform(stack: RunningStack, models: Path, tmp_path_factory: pytest.TempPat
     folder = tmp_path_factory.mktemp("retrained")
     with (
         fresh_database(stack.environment["DATABASE_URL"]) as database,
-        platform_on(stack.environment, database, models, folder) as platform,
+        platform_on(stack.environment, database, _own(models, folder), folder) as platform,
     ):
         platform.up(*ROLES)
         wait_for(lambda: platform.tap("model-routes").to_end(), "the only version is adopted")
         yield platform
+
+
+def _own(models: Path, folder: Path) -> Path:
+    """A copy of the store, as what is retrained is published there."""
+    return Path(shutil.copytree(models, folder / "models"))
 
 
 @pytest.fixture(scope="module")
