@@ -57,8 +57,8 @@ def _bins(case: DriftResult) -> Table:
     before, now = _shares([one.reference for one in case.bins]), _shares([one.current for one in case.bins])
     shares = list(zip(before, now, strict=True))
     most = max((max(both) for both in shares), default=0.0)
-    least = sorted(map(max, shares), reverse=True)[:MOST_BINS][-1:] or [0.0]
-    shown = [(one, both) for one, both in zip(case.bins, shares, strict=True) if max(both) >= least[0]][:MOST_BINS]
+    largest = sorted(range(len(shares)), key=lambda i: -max(shares[i]))[:MOST_BINS]
+    shown = [(case.bins[i], shares[i]) for i in sorted(largest)]
     for one, (then, since) in shown:
         shown_bars = bar(then, most), f"{then:.1%}", bar(since, most), f"{since:.1%}"
         table.add_row(escape(printable(_name(one))), *shown_bars)

@@ -1,5 +1,6 @@
 """`weir drift report`: a page about one model version's drift."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from schemas.errors import BundleRefused
 from schemas.result import LAST_MS
 from streams.bundles import BundleStore
 from streams.cli.giving import reached
+from streams.cli.key_output import json_option
 from streams.cli.moment import Moment
 from streams.drift_report.page import Report, page
 from streams.drift_report.shown import shown
@@ -28,7 +30,8 @@ from streams.topics import DRIFT_EVENTS, DRIFT_WINDOWS, FEATURE_SKETCHES, Topic
 @click.option("--version", help="Its version; the one with the latest window unless given.")
 @click.option("--from", "first", type=Moment(), default="7d", show_default=True, help="Windows from then on.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="HTML file to write.")
-def report(model: str, version: str | None, first: datetime, out: Path) -> None:
+@json_option
+def report(model: str, version: str | None, first: datetime, out: Path, as_json: bool) -> None:
     """Write a page with histograms and PSI over time, which shows without a network.
 
     Reads drift-windows and drift-events in a consumer of its own, and the training data's profile in the model store.
@@ -45,7 +48,11 @@ def report(model: str, version: str | None, first: datetime, out: Path) -> None:
     except OSError as error:
         raise click.ClickException(f"--out {out}: {error.strerror}") from error
     drifting = [span.key[1] for span in made.spans if span.resolved is None]
-    click.echo(f"{out}: {model} {chosen}, {len(made.points)} windows; drifting: {', '.join(drifting) or 'nothing'}")
+    if as_json:
+        facts = {"out": str(out), "model": model, "model_version": chosen, "windows": len(made.points)}
+        click.echo(json.dumps({**facts, "drifting": drifting, "passed_over": told.unread}))
+    else:
+        click.echo(f"{out}: {model} {chosen}, {len(made.points)} windows; drifting: {', '.join(drifting) or 'nothing'}")
     if told.unread:
         click.echo(f"{told.unread} records were passed over: they are no windows and no drift events", err=True)
 

@@ -205,6 +205,16 @@ def test_the_bin_below_a_minimum_of_0_is_named_so(capsys: pytest.CaptureFixture[
     assert "e-45" not in said
 
 
+def test_of_many_bins_alike_the_one_that_grew_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    alike = tuple(Bin("category", 10, 5, label=f"c{i:02d}") for i in range(60))
+    print_episode(
+        [replace(step("e1"), drift_result=replace(CASE, bins=(*alike, Bin("category", 10, 300, label="grew"))))]
+    )
+    shown = capsys.readouterr().out
+    assert "grew" in shown
+    assert "more with smaller shares" in shown
+
+
 def test_the_longest_bar_is_the_largest_share_and_the_smallest_is_seen() -> None:
     assert [bar(share, 0.5) for share in (0.5, 0.25, 0.0, 1e-9)] == ["█" * 20, "█" * 10, "", "▏"]
     assert bar(0.0, 0.0) == ""

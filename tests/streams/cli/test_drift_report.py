@@ -1,5 +1,6 @@
 """`weir drift report` on topics of this module's own."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -68,6 +69,13 @@ def test_the_version_of_the_latest_window_is_reported(place: Place, tmp_path: Pa
     assert "<code>v2</code>" in html
     assert f"Drifting now: <b>{DRIFTING}</b>" in html
     assert "the model store has no such version" in html
+
+
+def test_for_a_script_the_same_is_json(place: Place, tmp_path: Path) -> None:
+    out = tmp_path / "r.html"
+    done = place.report(out, "--model", "churn", "--json")
+    said = {"model": "churn", "model_version": "v2", "windows": 4, "drifting": [DRIFTING], "passed_over": 1}
+    assert json.loads(done.stdout) == {"out": str(out), **said}
 
 
 def test_another_version_can_be_named(place: Place, tmp_path: Path) -> None:
