@@ -54,8 +54,7 @@ class PlatformDesk:
         with reaching_postgres(), create_db_session(self._engine) as session:
             found = labelled_predictions(session, model, first, cutoff, least)
         query = {"model": model, "first": first.isoformat(), "label_cutoff": cutoff.isoformat()}
-        truth, times = np.array(found.labels, dtype=np.intp), np.array(found.scored_ms, dtype=np.int64)
-        return LabelledRows(found.features, truth, times, query)
+        return LabelledRows(found.features, found.labels.astype(np.intp), found.scored_ms, query)
 
     def enter(self, made: Retrained, job: RetrainingJob) -> Mapping[str, Any]:
         """Store, announce, and put beside the champion where the route has room; what came of it.

@@ -1,9 +1,12 @@
 """Labelled predictions as a table to train on."""
 
+from array import array
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
 from sqlalchemy import Select, func, select, text
 from sqlalchemy.orm import Session
 
@@ -22,8 +25,8 @@ class LabelledPredictions:
     """Features, 0 or 1 for each, and when each was scored, in epoch milliseconds; oldest first."""
 
     features: "pd.DataFrame"
-    labels: list[int]
-    scored_ms: list[int]
+    labels: npt.NDArray[np.int64]
+    scored_ms: npt.NDArray[np.int64]
 
 
 def labelled_frame(
@@ -69,12 +72,12 @@ def _fetched(
     session: Session, query: Select[tuple[Any, int | None, datetime]], min_samples: int
 ) -> LabelledPredictions:
     session.execute(text("SET LOCAL statement_timeout = '10min'"))
-    columns, labels, times = Columns(), list[int](), list[int]()
+    columns, labels, times = Columns(), array("q"), array("q")
     options = {"stream_results": True, "yield_per": FETCHED_AT_ONCE}
     for rows in session.execute(query, execution_options=options).partitions():
         columns.add([features for features, _, _ in rows])
-        labels += [int(label or 0) for _, label, _ in rows]
-        times += [int(scored_at.timestamp() * 1000) for _, _, scored_at in rows]
+        labels.extend(int(label or 0) for _, label, _ in rows)
+        times.extend(int(scored_at.timestamp() * 1000) for _, _, scored_at in rows)
     if columns.rows < max(min_samples, 1):
         raise NotEnoughData(columns.rows, max(min_samples, 1))
-    return LabelledPredictions(columns.frame(), labels, times)
+    return LabelledPredictions(columns.frame(), np.array(labels, dtype=np.int64), np.array(times, dtype=np.int64))
