@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from msgspec import DecodeError, Struct, ValidationError
+from msgspec import Struct
 from msgspec.json import Decoder, Encoder
 
 from schemas.drift_events import Cause, DriftEvent, Phase, Severity, Share, Subject
-from schemas.errors import Undecodable
 from schemas.moment import Moment
+from schemas.reading import read_as
 from schemas.result import SCHEMA_VERSION
 
 LONGEST_NAME = 120
@@ -45,7 +45,7 @@ class Alert(Struct, frozen=True, gc=False):
 
 
 encode_alert = Encoder().encode
-_decode = Decoder(Alert).decode
+_decoder = Decoder(Alert)
 
 
 def alert_of(event: DriftEvent) -> Alert:
@@ -74,11 +74,7 @@ def alert_of(event: DriftEvent) -> Alert:
 
 def read_alert(value: bytes | None) -> Alert:
     """The alert in a record. Raises Undecodable."""
-    try:
-        return _decode(value or b"")
-    except (ValidationError, DecodeError, UnicodeDecodeError, RecursionError) as error:
-        reason = "invalid" if isinstance(error, ValidationError) else "not_json"
-        raise Undecodable(reason, f"not an alert: {error}") from None
+    return read_as(_decoder, "an alert", value)
 
 
 def slack_message(alert: Alert) -> dict[str, Any]:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Annotated, Literal
 from uuid import UUID, uuid5
 
-from msgspec import DecodeError, Meta, Struct, ValidationError
+from msgspec import Meta, Struct
 from msgspec.json import Decoder, Encoder
 
-from schemas.errors import Undecodable
 from schemas.moment import Moment
+from schemas.reading import read_as
 from schemas.result import SCHEMA_VERSION
 
 _EPISODES = UUID("f2c6a1de-0b57-5c1f-8d4e-64b9f07a3c58")
@@ -107,7 +107,7 @@ class DriftEvent(Struct, frozen=True, gc=False):
 
 
 encode_drift = Encoder().encode
-_decoded = Decoder(DriftEvent).decode
+_decoder = Decoder(DriftEvent)
 
 
 def episode_id(model: str, version: str, subject: Subject, feature: str, window: str) -> str:
@@ -118,8 +118,4 @@ def episode_id(model: str, version: str, subject: Subject, feature: str, window:
 
 def read_drift(value: bytes | None) -> DriftEvent:
     """The event in a record. Raises Undecodable."""
-    try:
-        return _decoded(value or b"")
-    except (ValidationError, DecodeError, UnicodeDecodeError, RecursionError) as error:
-        reason = "invalid" if isinstance(error, ValidationError) else "not_json"
-        raise Undecodable(reason, f"not a drift event: {error}") from None
+    return read_as(_decoder, "a drift event", value)

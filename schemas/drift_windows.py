@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from msgspec import DecodeError, Struct, ValidationError
+from msgspec import Struct
 from msgspec.json import Decoder, Encoder
 
 from schemas.drift_events import Count, Severity, Share, Subject
-from schemas.errors import Undecodable
 from schemas.moment import Moment
+from schemas.reading import read_as
 from schemas.result import SCHEMA_VERSION
 
 
@@ -69,13 +69,9 @@ class DriftWindow(Struct, frozen=True, gc=False):
 
 
 encode_window = Encoder().encode
-_decode = Decoder(DriftWindow).decode
+_decoder = Decoder(DriftWindow)
 
 
 def read_window(value: bytes | None) -> DriftWindow:
     """The window in a record. Raises Undecodable."""
-    try:
-        return _decode(value or b"")
-    except (ValidationError, DecodeError, UnicodeDecodeError, RecursionError) as error:
-        reason = "invalid" if isinstance(error, ValidationError) else "not_json"
-        raise Undecodable(reason, f"not a drift window: {error}") from None
+    return read_as(_decoder, "a drift window", value)

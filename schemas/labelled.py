@@ -2,11 +2,11 @@
 
 from typing import Annotated, Literal
 
-from msgspec import DecodeError, Meta, Struct, ValidationError
+from msgspec import Meta, Struct
 from msgspec.json import Decoder
 
-from schemas.errors import Undecodable
 from schemas.moment import Moment
+from schemas.reading import read_as
 from schemas.result import SCHEMA_VERSION
 
 Binary = Annotated[int, Meta(ge=0, le=1)]
@@ -40,13 +40,9 @@ class LabelledPrediction(Struct, frozen=True, gc=False):
     schema_version: int = SCHEMA_VERSION
 
 
-_decode = Decoder(LabelledPrediction).decode
+_decoder = Decoder(LabelledPrediction)
 
 
 def read_labelled(value: bytes | None) -> LabelledPrediction:
     """The labelled prediction in a record. Raises Undecodable."""
-    try:
-        return _decode(value or b"")
-    except (ValidationError, DecodeError, UnicodeDecodeError, RecursionError) as error:
-        reason = "invalid" if isinstance(error, ValidationError) else "not_json"
-        raise Undecodable(reason, f"not a labelled prediction: {error}") from None
+    return read_as(_decoder, "a labelled prediction", value)

@@ -3,11 +3,11 @@
 from typing import Annotated, Literal
 from uuid import UUID, uuid5
 
-from msgspec import DecodeError, Meta, Struct, ValidationError
+from msgspec import Meta, Struct
 from msgspec.json import Decoder, Encoder
 
-from schemas.errors import Undecodable
 from schemas.moment import Moment
+from schemas.reading import read_as
 from schemas.result import SCHEMA_VERSION
 
 _OUTLIERS = UUID("0d0f4a52-3a0b-5f3e-9c55-7e1b6a9d4c21")
@@ -99,8 +99,4 @@ def rate_id(model: str, version: str, window: str) -> str:
 
 def read_outlier(value: bytes | None) -> OutlierEvent | OutlierRateEvent:
     """The event in a record. Raises Undecodable."""
-    try:
-        return _decoder.decode(value or b"")
-    except (ValidationError, DecodeError, UnicodeDecodeError, RecursionError) as error:
-        reason = "invalid" if isinstance(error, ValidationError) else "not_json"
-        raise Undecodable(reason, f"not an outlier event: {error}") from None
+    return read_as(_decoder, "an outlier event", value)

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Annotated
 
-from msgspec import DecodeError, Meta, Struct, ValidationError
+from msgspec import Meta, Struct
 from msgspec.json import Decoder, Encoder
 
-from schemas.errors import Undecodable
 from schemas.labelled import Role
 from schemas.moment import Moment
+from schemas.reading import read_as
 from schemas.result import SCHEMA_VERSION
 
 Count = Annotated[int, Meta(ge=0)]
@@ -41,13 +41,9 @@ class ModelPerformance(Struct, frozen=True, gc=False):
 
 
 encode_performance = Encoder().encode
-_decode = Decoder(ModelPerformance).decode
+_decoder = Decoder(ModelPerformance)
 
 
 def read_performance(value: bytes | None) -> ModelPerformance:
     """The window in a record. Raises Undecodable."""
-    try:
-        return _decode(value or b"")
-    except (ValidationError, DecodeError, UnicodeDecodeError, RecursionError) as error:
-        reason = "invalid" if isinstance(error, ValidationError) else "not_json"
-        raise Undecodable(reason, f"not a model's performance: {error}") from None
+    return read_as(_decoder, "a model's performance", value)

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from msgspec import DecodeError, Struct, ValidationError
+from msgspec import Struct
 from msgspec.json import Decoder, Encoder
 from msgspec.structs import replace
 
-from schemas.errors import Undecodable
 from schemas.moment import Moment
+from schemas.reading import read_as
 from schemas.result import SCHEMA_VERSION
 
 State = Literal["pending", "running", "completed", "failed", "skipped"]
@@ -74,13 +74,9 @@ class RetrainingJob(Struct, frozen=True, gc=False):
 
 
 encode_job = Encoder().encode
-_decode = Decoder(RetrainingJob).decode
+_decoder = Decoder(RetrainingJob)
 
 
 def read_job(value: bytes | None) -> RetrainingJob:
     """The job in a record. Raises Undecodable."""
-    try:
-        return _decode(value or b"")
-    except (ValidationError, DecodeError, UnicodeDecodeError, RecursionError) as error:
-        reason = "invalid" if isinstance(error, ValidationError) else "not_json"
-        raise Undecodable(reason, f"not a retraining job: {error}") from None
+    return read_as(_decoder, "a retraining job", value)
