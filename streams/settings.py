@@ -4,69 +4,15 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 
 from schemas.errors import BadSettings
 from schemas.routes import NewName
+from streams.platform_settings import DEVELOPMENT_SECRET, PlatformSettings
 
-DEVELOPMENT_SECRET = "weir-development-master-secret-not-for-production"  # noqa: S105
 
-
-class Settings(BaseModel):
+class Settings(PlatformSettings):
     """What a process of any role is configured by; each field's environment name is its own in upper case."""
-
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
-
-    kafka_bootstrap_servers: Annotated[str, Field(description="Brokers, host:port, comma-separated.")] = (
-        "127.0.0.1:9092"
-    )
-    kafka_security_protocol: Annotated[
-        Literal["PLAINTEXT", "SSL", "SASL_SSL"], Field(description="How to talk to the brokers.")
-    ] = "PLAINTEXT"
-    kafka_sasl_mechanism: Annotated[
-        Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"], Field(description="With SASL_SSL.")
-    ] = "SCRAM-SHA-512"
-    kafka_sasl_username: Annotated[str, Field(description="With SASL_SSL.")] = ""
-    kafka_sasl_password: Annotated[SecretStr, Field(description="With SASL_SSL.")] = SecretStr("")
-    kafka_ssl_cafile: Annotated[str, Field(description="File of the certificate authorities to trust.")] = ""
-    kafka_ssl_certfile: Annotated[str, Field(description="Client certificate, where brokers ask for one.")] = ""
-    kafka_ssl_keyfile: Annotated[str, Field(description="Key of the client certificate.")] = ""
-    kafka_cluster_id: Annotated[
-        str,
-        Field(description="Identity of the logs on a broker that gives its topics none (the wheel broker)."),
-    ] = ""
-    topic_prefix: Annotated[
-        str,
-        Field(
-            pattern=r"^[a-z0-9._-]{0,40}$",
-            description="Put before every topic and group name, and the buckets' names in Redis.",
-        ),
-    ] = ""
-    topic_replication: Annotated[int, Field(ge=1, description="Replicas of each topic; 3 in production.")] = 1
-
-    redis_url: Annotated[str, Field(description="Token buckets and attempt counters.")] = "redis://127.0.0.1:6379/0"
-    database_url: Annotated[SecretStr, Field(description="Postgres, postgresql://user:password@host:port/name.")] = (
-        SecretStr("postgresql://postgres@127.0.0.1:5432/postgres")
-    )
-    secrets_backend: Annotated[Literal["env"], Field(description="Where secrets come from; others are refused.")] = (
-        "env"
-    )
-    weir_master_secret: Annotated[
-        SecretStr, Field(min_length=32, description="Seals the signing keys; 32 characters or more.")
-    ] = SecretStr(DEVELOPMENT_SECRET)
-    weir_master_secret_previous: Annotated[
-        SecretStr,
-        Field(min_length=32, description="The secret before: what it sealed still opens, see `weir keys reseal`."),
-    ] = SecretStr("")
-    auth_allow_plaintext_keys: Annotated[
-        bool, Field(description="Whether a record may bring its key in the header x-api-key, unsigned.")
-    ] = False
-    auth_failures_per_minute: Annotated[
-        int, Field(ge=1, description="Requests without a valid key from one address that are each answered 401.")
-    ] = 20
-    weir_env: Annotated[
-        Literal["development", "production"], Field(description="production refuses development defaults.")
-    ] = "development"
 
     rate_limit_enabled: Annotated[bool, Field(description="Whether buckets are charged at all.")] = True
     rate_limit_dry_run: Annotated[
@@ -118,6 +64,33 @@ class Settings(BaseModel):
     drift_webhook_timeout_s: Annotated[
         float, Field(gt=0, le=20, description="How long the webhook may take to answer, in seconds.")
     ] = 5
+
+    retrain_look_s: Annotated[
+        float, Field(ge=0.1, le=86_400, description="How often a trainer looks for a cause to retrain, in seconds.")
+    ] = 60
+    retrain_drift_weight: Annotated[
+        float,
+        Field(ge=0, description="Open drifts of a champion that are a cause: importance times share of rows; 0: none."),
+    ] = 0.1
+    retrain_loss: Annotated[
+        float, Field(ge=0, description="The part by which a champion's loss has grown that is a cause; 0: none.")
+    ] = 0
+    retrain_labels: Annotated[int, Field(ge=0, description="New labels that are a cause; 0: none.")] = 0
+    retrain_age_days: Annotated[
+        float, Field(ge=0, le=36_500, description="Age of a champion that is a cause, in days; 0: none.")
+    ] = 0
+    retrain_every_h: Annotated[
+        float, Field(ge=0, le=876_000, description="Hours after which a model is retrained in any case; 0: never.")
+    ] = 0
+    retrain_cool_down_s: Annotated[
+        float,
+        Field(ge=0, le=31_536_000, description="From a model's last job to a trainer's, however it ended, in s."),
+    ] = 6 * 3600
+    retrain_least_f1: Annotated[float, Field(ge=0, le=1, description="F1 that a trainer's candidate needs.")] = 0.85
+    retrain_min_samples: Annotated[int, Field(ge=1, description="Labelled rows that a trainer's job needs.")] = 1000
+    retrain_days_back: Annotated[
+        int, Field(ge=1, le=36_500, description="Age of the rows of a trainer's job at most, in days.")
+    ] = 90
 
     weir_host: Annotated[Literal["faust", "bare"], Field(description="What drives the stages.")] = "faust"
     batch_records: Annotated[int, Field(ge=1, le=10_000, description="Most records a stage is given at once.")] = 1000

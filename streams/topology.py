@@ -13,6 +13,7 @@ prediction-results  --monitor-> outlier-events
 labelled-predictions --monitor-> model-performance, drift-events, monitor-state
 drift-events        --monitor-> alerts               (and on to a webhook, by a group of its own)
 model-routes                    (scorer and gateway follow it, as a view)
+retraining-jobs                 (told by `weir retrain`, which the trainer starts as it finds a cause in Postgres)
 """
 
 from collections.abc import Callable, Sequence
@@ -97,6 +98,8 @@ PATIENT = {"scorer": (SHADOW_REQUESTS,)}
 """Role -> topics that it writes and nobody waits for."""
 
 ROLES = tuple(READS)
+TRAINER = "trainer"
+"""A role that reads no topic, and is started where one is wanted: learning takes a core for a minute and more."""
 WORKERS = {role: topics for role, topics in READS.items() if role != "gateway"}
 """Those whose partitions a consumer group shares out."""
 

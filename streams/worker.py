@@ -22,7 +22,7 @@ from streams.roles.shared import Built, Shared, View
 from streams.settings import Settings
 from streams.tasks import first_failure
 from streams.topics import check_topics, log_ids
-from streams.topology import ROLES
+from streams.topology import ROLES, TRAINER
 from streams.urgency import ByUrgency
 from streams.watchdog import Awake, Watchdog
 
@@ -41,8 +41,8 @@ QUEUE = {"queue.buffering.max.kbytes": 48 * 1024}
 
 def run_role(role: str, settings: Settings) -> int:
     """Run a role until SIGTERM or SIGINT; 0 where it drained, 1 where it crashed. Nothing is acked after a crash."""
-    if role not in ROLES:
-        raise BadSettings(f"role {role} is unknown; known are {', '.join(ROLES)}")
+    if role not in (*ROLES, TRAINER):
+        raise BadSettings(f"role {role} is unknown; known are {', '.join((*ROLES, TRAINER))}")
     configure_logging(role, settings.log_level)
     forget_the_dead(settings.prometheus_multiproc_dir)
     if role == "gateway":
@@ -54,7 +54,7 @@ def run_role(role: str, settings: Settings) -> int:
     import uvloop
 
     try:
-        uvloop.run(_work(role, settings))
+        uvloop.run(_train(settings) if role == TRAINER else _work(role, settings))
     except WeirError as error:
         log.error("%s", error)
         return EXIT_CRASHED
@@ -64,10 +64,22 @@ def run_role(role: str, settings: Settings) -> int:
     return 0
 
 
-async def _work(role: str, settings: Settings) -> None:
+async def _train(settings: Settings) -> None:
+    stop = _told_to_stop()
+    from streams.trainer import train
+
+    await train(settings, stop)
+
+
+def _told_to_stop() -> asyncio.Event:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, _begin_stop, stop)
+    return stop
+
+
+async def _work(role: str, settings: Settings) -> None:
+    stop = _told_to_stop()
     partitions = await asyncio.to_thread(check_topics, settings, topology.needed_topics(role))
     logs = await asyncio.to_thread(log_ids, settings)
     metrics = Metrics()

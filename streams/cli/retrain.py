@@ -4,7 +4,7 @@ import json
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
 from typing import Any, get_args
@@ -18,7 +18,7 @@ from infra.acting_user import acting_user
 from infra.database.jobs import Jobs
 from models.pipelines import ALGORITHMS
 from models.retraining import STEPS, Order
-from schemas.retraining import RetrainingJob, encode_job
+from schemas.retraining import RetrainingJob, Trigger, encode_job
 from streams.cli.database import opened
 from streams.cli.giving import reached
 from streams.cli.key_output import json_option
@@ -39,6 +39,8 @@ HTML = click.Path(dir_okay=False, path_type=Path)
 @click.option("--seed", type=int, default=0, show_default=True, help="Same rows and seed, same model.")
 @click.option("--as", "place", type=click.Choice(get_args(Place)), default="challenger", show_default=True)
 @click.option("--again", is_flag=True, help="Though no label has come since the last time.")
+@click.option("--trigger", type=click.Choice(get_args(Trigger)), default="manual", hidden=True)
+@click.option("--cool-down", type=click.FloatRange(min=0), default=0.0, hidden=True, help="Of a trainer, in seconds.")
 @click.option("--card", type=HTML, help="HTML file for the model card.")
 @json_option
 @click.pass_context
@@ -72,11 +74,12 @@ def _asked(options: dict[str, Any]) -> Asked:
     algorithms = options["algorithms"] or tuple(ALGORITHMS)
     return Asked(
         model=options["model"],
-        trigger="manual",
+        trigger=options["trigger"],
         reason=options["reason"],
-        requested_by=acting_user(),
+        requested_by=acting_user() if options["trigger"] == "manual" else "trainer",
         days_back=options["days_back"],
         least_rows=options["min_samples"],
+        cool_down=timedelta(seconds=options["cool_down"]),
         again=options["again"],
         order=Order(least_f1=options["least_f1"], algorithms=algorithms, seed=options["seed"]),
     )

@@ -13,6 +13,11 @@ from streams.settings import Settings
 from streams.topics import PREDICTION_REQUESTS
 
 MOST, AUTO = 64, "auto"
+ALONE = {
+    "gateway": "a gateway listens on a port of its own, start each with its PORT",
+    "trainer": "a trainer retrains one model at a time, and one is enough",
+}
+"""Roles of one process each, and why."""
 MOST_READERS = PREDICTION_REQUESTS.partitions
 """Processes of a role beyond the partitions that it reads would only stand by."""
 
@@ -29,7 +34,7 @@ class Processes(click.IntRange):
 
 
 @click.command()
-@click.argument("role", type=click.Choice(["gateway", "scorer", "shadow", "sink", "control", "monitor"]))
+@click.argument("role", type=click.Choice(["gateway", "scorer", "shadow", "sink", "control", "monitor", "trainer"]))
 @click.option(
     "--processes",
     type=Processes(1, MOST),
@@ -40,11 +45,12 @@ class Processes(click.IntRange):
 )
 def run(role: str, processes: int | str) -> None:
     """Run one role until SIGTERM; exits non-zero when it crashed, and a restart then loses nothing."""
-    # Numpy, scikit-learn and onnxruntime read it as they load: more threads would starve the event loop.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if role != "trainer":  # whose children compute as `weir retrain` does elsewhere
+        # Numpy, scikit-learn and onnxruntime read it as they load: more threads would starve the event loop.
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
     settings = Settings.read(os.environ)
-    if role == "gateway" and processes != 1:
-        raise BadSettings("--processes: a gateway listens on a port of its own, start each with its PORT")
+    if role in ALONE and processes != 1:
+        raise BadSettings(f"--processes: {ALONE[role]}")
     count = cores() if isinstance(processes, str) else processes
     code = _run_one(role, settings) if count == 1 else _run_several(role, settings, count)
     if code:  # a crash can leave a library's thread behind for which the interpreter would wait for ever

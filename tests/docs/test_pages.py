@@ -19,7 +19,8 @@ from streams.gateway.drift import drift_routes
 from streams.gateway.metrics import GatewayMetrics
 from streams.observe import Metrics
 from streams.settings import Settings
-from streams.topology import ROLES
+from streams.topology import ROLES, TRAINER
+from streams.trainer_metrics import TrainerMetrics
 from tests.schemas.vectors import SIGNATURE
 
 ROOT = Path(__file__).parents[2]
@@ -50,7 +51,7 @@ def test_the_env_example_is_what_the_settings_say() -> None:
 
 
 def test_the_env_example_names_every_setting_and_holds_good_values() -> None:
-    lines = re.findall(r"^#([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    lines = re.findall(r"^#([A-Z0-9_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE)
     assert [name for name, _ in lines] == [name.upper() for name in Settings.model_fields]
     assert Settings.read(dict(lines)) == Settings()
 
@@ -110,8 +111,8 @@ def test_the_readme_shows_the_example_as_it_is() -> None:
 
 def test_readme_and_procfile_know_every_role() -> None:
     readme = (ROOT / "README.md").read_text()
-    assert [role for role in ROLES if f"| `{role}` |" not in readme] == []
-    assert {line.split(":")[0] for line in (ROOT / "Procfile").read_text().splitlines()} == set(ROLES)
+    assert [role for role in (*ROLES, TRAINER) if f"| `{role}` |" not in readme] == []
+    assert {line.split(":")[0] for line in (ROOT / "Procfile").read_text().splitlines()} == {*ROLES, TRAINER}
 
 
 def test_the_page_on_operating_names_every_metric() -> None:
@@ -124,6 +125,18 @@ def test_the_page_on_operating_names_every_metric() -> None:
     named = set(re.findall(r"`([a-z_]+)`", page)) - {"monitor", "crashed"}
     assert named <= declared.keys()
     assert {declared[name] for name in named} == set(declared.values())
+
+
+def test_the_page_on_retraining_names_every_metric_and_setting_of_the_trainer() -> None:
+    registry = CollectorRegistry()
+    TrainerMetrics(registry)
+    page = (ROOT / "docs/retraining.md").read_text()
+    declared = registry._names_to_collectors
+    assert {declared[name] for name in re.findall(r"^\| `([a-z_]+)`", page, re.M) if name in declared} == {
+        *declared.values()
+    }
+    settings = {name.upper() for name in Settings.model_fields if name.startswith("retrain_")}
+    assert settings == set(re.findall(r"`(RETRAIN_[A-Z0-9_]+)", page))
 
 
 def test_the_page_on_operating_explains_every_doubt_about_a_sender() -> None:

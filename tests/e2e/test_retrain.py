@@ -3,17 +3,22 @@
 import json
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pytest
 
+from infra.kafka import client_options, publish
 from infra.local.stack import RunningStack
 from models.simulate import customer_rows
+from schemas.drift_events import encode_drift
 from tests.e2e.platform import Platform, wait_for
 from tests.e2e.running import platform_on
 from tests.e2e.upstream import Key
+from tests.infra.database.told import step
 from tests.stack import fresh_database
 
 pytestmark = pytest.mark.real_broker
@@ -21,6 +26,7 @@ pytestmark = pytest.mark.real_broker
 ROLES = ("control", "scorer", "shadow", "gateway", "sink")
 BEFORE, AFTER = 1500, 1200
 OFTEN = 1.1
+OF_STATE = "state = %s"
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +90,7 @@ def test_a_drift_ends_in_a_challenger_that_beats_the_champion_on_the_drifted_lab
     champion, candidate = job["champion_version"], job["candidate_version"]
     assert candidate in card.read_text()
     assert job["result"]["entered"]["route"]["strategy"] == "champion_challenger"
-    told = [event.body["state"] for event in platform.tap("retraining-jobs").to_end()]
-    assert told == ["pending", "running", "completed"]
+    assert [state for _, state in told(platform)] == ["pending", "running", "completed"]
     assert platform.stored("SELECT job_id, state, digest FROM retraining_jobs") == [
         (job["job_id"], "completed", job["digest"])
     ]
@@ -121,6 +126,57 @@ def _asked(platform: Platform, key: Key, features: dict[str, Any]) -> str:
     request_id = platform.upstream.ask(key, features, entity="c-probe")
     platform.upstream.flush()
     return request_id
+
+
+@pytest.mark.contract("F4", "D3")
+def test_an_open_drift_is_retrained_on_by_itself_however_often_the_trainer_is_ended_meanwhile(
+    platform: Platform,
+) -> None:
+    """The champion is the one that the test before has promoted, and has more labels since."""
+    platform.environment |= {"RETRAIN_LOOK_S": "0.2", "RETRAIN_COOL_DOWN_S": "0"}
+    [(champion,)] = platform.stored(f"SELECT candidate_version FROM retraining_jobs WHERE {OF_STATE}", "completed")
+    drift_opens(platform, champion)
+    killed = platform.start("trainer")
+    first = wait_for(lambda: job_in(platform, "running"), "a job begins", 60)
+    killed.kill()
+    stopped = platform.start("trainer")
+    second = wait_for(lambda: (found := job_in(platform, "running")) != first and found, "the next one begins", 60)
+    stopped.stop()
+    trainer = platform.start("trainer")
+    third = wait_for(lambda: job_in(platform, "completed"), "a job completes", 120)
+    wait_for(lambda: (third, "completed") in told(platform), "its end is told")
+    trainer.stop()
+    columns = "SELECT job_id, state, champion_version, reason, requested_by, error FROM retraining_jobs"
+    jobs = {row[0]: row[1:] for row in platform.stored(f"{columns} WHERE trigger = 'drift'")}
+    why = (champion, "spent drifted: weight 0.2, 0.1 is a cause", "trainer")
+    assert jobs == {
+        first: ("failed", *why, "its process ended without a word"),
+        second: ("failed", *why, "KeyboardInterrupt: "),
+        third: ("completed", *why, None),
+    }
+    steps = told(platform)
+    ends = [(first, "failed"), (second, "failed"), (third, "completed")]
+    assert {*ends, (third, "pending"), (third, "running")} <= {*steps}
+    assert sorted(ends, key=steps.index) == ends
+
+
+def told(platform: Platform) -> list[tuple[str, str]]:
+    return [(one.body["job_id"], one.body["state"]) for one in platform.tap("retraining-jobs").to_end()]
+
+
+def drift_opens(platform: Platform, version: str) -> None:
+    """As the monitor tells it, of rows that are all labelled."""
+    now = datetime.now(UTC)
+    drift = step(str(uuid4()), model="churn", model_version=version, timestamp=now, first_seen=now - timedelta(hours=1))
+    publish(
+        client_options(platform.settings), platform.topic("drift-events"), [(b"churn:spent", encode_drift(drift), [])]
+    )
+
+
+def job_in(platform: Platform, state: str) -> str | None:
+    """The job that drift has caused and that is in this state."""
+    query = f"SELECT job_id FROM retraining_jobs WHERE trigger = 'drift' AND {OF_STATE}"
+    return next((job_id for (job_id,) in platform.stored(query, state)), None)
 
 
 @pytest.mark.contract("F4")

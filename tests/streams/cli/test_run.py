@@ -91,3 +91,10 @@ def test_how_many_is_a_number_or_auto() -> None:
     refused = counted("sink", "--processes", "many")
     assert refused.returncode != 0
     assert "'many' is neither a number nor auto" in refused.stderr
+
+
+def test_a_trainer_is_one_process() -> None:
+    refused = counted("trainer", "--processes", "2")
+    assert refused.returncode == 1
+    assert "a trainer retrains one model at a time" in refused.stderr
+    assert counted("trainer").stdout == "trainer 1\n"

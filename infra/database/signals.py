@@ -1,0 +1,71 @@
+"""What tells that a model may be worth retraining: open drifts, windows of quality, labels."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from msgspec import convert
+from sqlalchemy import Connection, Select, func, select
+
+from infra.database.engine import create_db_session
+from infra.database.episodes import Wanted, latest_episodes
+from infra.database.jobs import JobRow
+from infra.database.performance import Performance
+from infra.database.tables import Prediction
+from schemas.drift_events import DriftEvent
+from schemas.performance import ModelPerformance
+from schemas.retraining import RetrainingJob
+
+MOST_EPISODES = 1000
+
+
+def last_jobs(connection: Connection, model: str) -> tuple[RetrainingJob | None, RetrainingJob | None]:
+    """The model's last job, however it stands, and the last one that was completed."""
+    query = select(JobRow).where(JobRow.model == model).order_by(JobRow.requested_at.desc(), JobRow.job_id).limit(1)
+    with create_db_session(connection) as session:
+        return _job(session.scalar(query)), _job(session.scalar(query.where(JobRow.state == "completed")))
+
+
+def open_drifts(connection: Connection, model: str, version: str, since: datetime | None) -> Sequence[DriftEvent]:
+    """The last step of each episode of the version that goes on, where it opened or got worse since."""
+    wanted = Wanted(model=model, version=version, is_open=True, since=since, limit=MOST_EPISODES)
+    return latest_episodes(connection, wanted)
+
+
+def count_labels(
+    connection: Connection, model: str, *, labelled_since: datetime | None = None, scored_since: datetime | None = None
+) -> int:
+    """Answers of the model whose truth is known: told since, scored since."""
+    query = select(func.count()).where(
+        Prediction.model == model, Prediction.status == "ok", Prediction.actual_label.is_not(None)
+    )
+    if labelled_since is not None:
+        query = query.where(Prediction.labelled_at > labelled_since)
+    if scored_since is not None:
+        query = query.where(Prediction.scored_at >= scored_since)
+    return int(connection.scalar(query) or 0)
+
+
+def first_and_last_windows(
+    connection: Connection, model: str, version: str, count: int, *, estimated: bool
+) -> tuple[Sequence[ModelPerformance], Sequence[ModelPerformance]]:
+    """So many windows of what the version served, from its first on and up to its last; those with rows alone."""
+    query = select(Performance).where(
+        Performance.model == model,
+        Performance.model_version == version,
+        Performance.role == "served",
+        Performance.estimated == estimated,
+        Performance.rows > 0,
+    )
+    first = query.order_by(Performance.end, Performance.window).limit(count)
+    last = query.order_by(Performance.end.desc(), Performance.window.desc()).limit(count)
+    return _read(connection, first), _read(connection, last)[::-1]
+
+
+def _job(row: JobRow | None) -> RetrainingJob | None:
+    return None if row is None else convert(row, RetrainingJob, from_attributes=True)
+
+
+def _read(connection: Connection, query: Select[Any]) -> list[ModelPerformance]:
+    with create_db_session(connection) as session:
+        return [convert(row, ModelPerformance, from_attributes=True) for row in session.scalars(query)]

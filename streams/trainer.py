@@ -1,0 +1,180 @@
+"""The trainer: looks for a cause to retrain each model that has a route, and carries it out in a process of its own."""
+
+import asyncio
+import json
+import logging
+import os
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from subprocess import DEVNULL
+from typing import Any, Protocol
+
+from sqlalchemy import Engine
+
+from agents.triggers import Cause, Rules, cause, rests
+from infra.control_store import TopicControlStore
+from infra.database.engine import create_db_engine
+from infra.database.faults import reaching_postgres
+from infra.database.signals import last_jobs
+from infra.kafka import client_options
+from infra.local.process import LEASH
+from schemas.errors import WeirError
+from streams.bundles import BundleStore
+from streams.settings import Settings
+from streams.signals import rules_of, seen
+from streams.topics import MODEL_REGISTRY, MODEL_ROUTES, TOPICS, check_topics
+from streams.trainer_metrics import TrainerMetrics
+
+log = logging.getLogger("weir.trainer")
+
+TOLD = 2000
+"""Characters of what a process said that ended without an outcome."""
+
+
+async def train(settings: Settings, stop: asyncio.Event) -> None:
+    """Look every so often until told to stop. Raises BadSettings, Unavailable before the first look."""
+    await asyncio.to_thread(check_topics, settings, TOPICS)
+    engine = create_db_engine(settings.database_url.get_secret_value(), 2, 0)
+    trainer = Trainer(Causes(settings, engine), partial(command_of, settings), TrainerMetrics(), stop)
+    log.info("ready: trainer, looks every %g s", settings.retrain_look_s)
+    try:
+        while not stop.is_set():
+            await trainer.look()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), settings.retrain_look_s)
+    finally:
+        engine.dispose()
+    log.info("stopped")
+
+
+class Looks(Protocol):
+    async def champions(self) -> Mapping[str, str]:
+        """Model -> version of its champion, of each that has a route. Raises Unavailable."""
+        ...
+
+    def find(self, model: str, version: str, tried_at: datetime | None, now: datetime) -> Cause | None:
+        """tried_at: when this process was last done with the model. Raises BundleRefused, Unavailable."""
+        ...
+
+
+class Causes:
+    """Why models are to be retrained, as Postgres, the routes and the model store have it."""
+
+    def __init__(self, settings: Settings, engine: Engine) -> None:
+        topics = settings.topic(MODEL_ROUTES.name), settings.topic(MODEL_REGISTRY.name)
+        self._control = TopicControlStore(client_options(settings), *topics)
+        self._store = BundleStore(settings.model_store)
+        self._engine = engine
+        self._rules: Rules = rules_of(settings)
+
+    async def champions(self) -> Mapping[str, str]:
+        routes = (await self._control.read()).routes
+        return {model: route.plan.champion.version for model, route in routes.items()}
+
+    def find(self, model: str, version: str, tried_at: datetime | None, now: datetime) -> Cause | None:
+        with reaching_postgres(), self._engine.connect() as connection:
+            last, completed = last_jobs(connection, model)
+            told_at = None if last is None else last.ended_at or last.started_at or last.requested_at
+            if any(rests(at, self._rules, now) for at in (tried_at, told_at)):
+                return None
+            champion = self._store.manifest(model, version)
+            return cause(seen(connection, champion, self._rules, completed), self._rules, now)
+
+
+@dataclass
+class Trainer:
+    """One retraining at a time, each a child that ends with this process."""
+
+    causes: Looks
+    command: Callable[[str, Cause], Sequence[str]]
+    metrics: TrainerMetrics
+    stop: asyncio.Event
+    _tried: dict[str, datetime] = field(default_factory=dict)
+
+    async def look(self) -> None:
+        """Retrain each model for which there is a cause now; a look that fails is told, and the next one comes."""
+        try:
+            champions = await self.causes.champions()
+        except WeirError as error:
+            return self._failed(error)
+        for model, version in champions.items():
+            try:
+                found = await asyncio.to_thread(
+                    self.causes.find, model, version, self._tried.get(model), datetime.now(UTC)
+                )
+            except WeirError as error:
+                self._failed(error, model)
+                continue
+            if found is not None and not self.stop.is_set():
+                await self._retrain(model, found)
+        return None
+
+    async def _retrain(self, model: str, found: Cause) -> None:
+        said = {"model": model, "trigger": found.trigger, "reason": found.reason}
+        log.info("retraining", extra={"data": said})
+        self.metrics.began(model)
+        how = "crashed"
+        try:
+            child = await _started(self.command(model, found))
+            how, told = _outcome(child, *await _ended(child, self.stop), was_stopped=self.stop.is_set())
+            tell = log.info if how in ("passed", "not_passed") else log.warning
+            tell("retraining ended: %s", how, extra={"data": {**said, **told}})
+        finally:
+            self._tried[model] = datetime.now(UTC)
+            self.metrics.ended(model, found.trigger, how)
+
+    def _failed(self, error: WeirError, model: str | None = None) -> None:
+        self.metrics.failed_look()
+        log.warning("no look for a cause to retrain: %s", error, extra={"data": {"model": model}})
+
+
+def command_of(settings: Settings, model: str, found: Cause) -> Sequence[str]:
+    """`weir retrain` as the settings have it."""
+    options = {
+        "model": model,
+        "trigger": found.trigger,
+        "reason": found.reason,
+        "days-back": settings.retrain_days_back,
+        "min-samples": settings.retrain_min_samples,
+        "least-f1": settings.retrain_least_f1,
+        "cool-down": settings.retrain_cool_down_s,
+    }
+    given = [f"--{name}={value}" for name, value in options.items()]
+    return [sys.executable, "-m", "streams.cli", "retrain", "--json", *given]
+
+
+async def _started(command: Sequence[str]) -> Process:
+    """In a session of its own: Ctrl-C in a terminal is told by us, once."""
+    leash = [sys.executable, "-I", "-S", str(LEASH), str(os.getpid()), "-"]
+    return await asyncio.create_subprocess_exec(
+        *leash, *command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, start_new_session=True
+    )
+
+
+async def _ended(child: Process, stop: asyncio.Event) -> tuple[bytes, bytes]:
+    """What it wrote; told to end where the trainer is, it tells its job's end before."""
+    writes, stops = asyncio.ensure_future(child.communicate()), asyncio.ensure_future(stop.wait())
+    await asyncio.wait({writes, stops}, return_when=asyncio.FIRST_COMPLETED)
+    stops.cancel()
+    if not writes.done():
+        with suppress(ProcessLookupError):
+            child.terminate()
+    return await writes
+
+
+def _outcome(child: Process, out: bytes, err: bytes, *, was_stopped: bool) -> tuple[str, dict[str, Any]]:
+    """How the retraining ended, and what the log says of it."""
+    try:
+        job = json.loads(out)
+    except ValueError:
+        said = err.decode("utf-8", "replace").strip()[-TOLD:]
+        return "stopped" if was_stopped else "crashed", {"code": child.returncode, "said": said}
+    told = {name: job[name] for name in ("job_id", "state", "candidate_version", "rows", "error")}
+    if job["state"] != "completed":
+        return job["state"], told
+    return "passed" if job["result"]["passed"] else "not_passed", told

@@ -1,0 +1,149 @@
+"""The trainer's children: one at a time, each told of in log and metrics, none outlives it."""
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from agents.triggers import Cause
+from schemas.errors import Unavailable
+from streams.settings import Settings
+from streams.trainer import Trainer, command_of
+from streams.trainer_metrics import TrainerMetrics
+
+DRIFT = Cause("drift", "spent drifted")
+WAITS = """
+import pathlib, signal, sys
+signal.signal(signal.SIGTERM, lambda *_: (print("told", file=sys.stderr), sys.exit(1)))
+pathlib.Path(sys.argv[1]).touch()
+signal.pause()
+"""
+
+
+class FakeLooks:
+    """Models with a cause each, or an error."""
+
+    def __init__(self, **found: Cause | Unavailable | None) -> None:
+        self.found = found
+        self.tried: list[tuple[str, datetime | None]] = []
+
+    async def champions(self) -> Mapping[str, str]:
+        return dict.fromkeys(self.found, "v1")
+
+    def find(self, model: str, version: str, tried_at: datetime | None, now: datetime) -> Cause | None:
+        self.tried.append((model, tried_at))
+        found = self.found[model]
+        if isinstance(found, Unavailable):
+            raise found
+        return found
+
+
+class Away(FakeLooks):
+    async def champions(self) -> Mapping[str, str]:
+        raise Unavailable("kafka", "no broker answers")
+
+
+def job(state: str, *, passed: bool | None = None) -> str:
+    names = ("job_id", "candidate_version", "rows", "error")
+    return json.dumps({**dict.fromkeys(names), "state": state, "result": {"passed": passed}})
+
+
+class Children:
+    """A trainer whose children run a program, and what it counted."""
+
+    def __init__(self, looks: FakeLooks, program: str, *arguments: str) -> None:
+        self.registry = CollectorRegistry()
+        self.stop = asyncio.Event()
+        self.given: list[tuple[str, Cause]] = []
+        self._command = [sys.executable, "-c", program, *arguments]
+        self.trainer = Trainer(looks, self._given, TrainerMetrics(self.registry), self.stop)
+
+    def _given(self, model: str, found: Cause) -> Sequence[str]:
+        self.given.append((model, found))
+        return self._command
+
+    def counted(self, how: str, model: str = "churn") -> float | None:
+        labels = {"model": model, "trigger": "drift", "ended": how}
+        return self.registry.get_sample_value("retrainings_total", labels)
+
+    def running(self, model: str = "churn") -> float | None:
+        return self.registry.get_sample_value("retraining_running", {"model": model})
+
+
+@pytest.mark.contract("F4")
+@pytest.mark.parametrize(
+    ("said", "how"),
+    [
+        (job("completed", passed=True), "passed"),
+        (job("completed", passed=False), "not_passed"),
+        (job("skipped"), "skipped"),
+        (job("failed"), "failed"),
+        ("out of memory", "crashed"),
+    ],
+)
+async def test_how_a_child_ended_is_counted_and_logged(said: str, how: str, caplog: pytest.LogCaptureFixture) -> None:
+    looks = FakeLooks(churn=DRIFT)
+    children = Children(looks, f"print({said!r})")
+    with caplog.at_level(logging.INFO, "weir.trainer"):
+        await children.trainer.look()
+        await children.trainer.look()
+    assert children.given == [("churn", DRIFT)] * 2
+    assert (children.counted(how), children.running()) == (2, 0)
+    assert [record.getMessage() for record in caplog.records] == ["retraining", f"retraining ended: {how}"] * 2
+    [first, second] = looks.tried
+    assert first == ("churn", None)
+    assert second[1] is not None, "so that the cool-down holds where a child left no job"
+
+
+async def test_a_model_whose_look_fails_keeps_no_other_waiting(caplog: pytest.LogCaptureFixture) -> None:
+    looks = FakeLooks(away=Unavailable("model store", "no answer"), quiet=None, churn=DRIFT)
+    children = Children(looks, f"print({job('skipped')!r})")
+    await children.trainer.look()
+    assert [model for model, _ in children.given] == ["churn"]
+    assert children.registry.get_sample_value("retraining_failed_looks_total") == 1
+    assert "model store: no answer" in caplog.text
+
+
+async def test_without_routes_to_read_nothing_is_started(caplog: pytest.LogCaptureFixture) -> None:
+    children = Children(Away(churn=DRIFT), "")
+    await children.trainer.look()
+    assert children.given == []
+    assert "kafka: no broker answers" in caplog.text
+
+
+async def test_a_trainer_that_is_told_to_stop_tells_its_child_and_begins_no_other(
+    tmp_path_factory: pytest.TempPathFactory, caplog: pytest.LogCaptureFixture
+) -> None:
+    up = tmp_path_factory.mktemp("child") / "up"
+    children = Children(FakeLooks(churn=DRIFT, other=DRIFT), WAITS, str(up))
+    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+        looking = tasks.create_task(children.trainer.look())
+        while not up.exists():
+            await asyncio.sleep(0.02)
+        assert children.running() == 1
+        assert not looking.done()
+        children.stop.set()
+    assert children.given == [("churn", DRIFT)]
+    assert (children.counted("stopped"), children.running()) == (1, 0)
+    assert caplog.records[-1].data["said"] == "told"  # type: ignore[attr-defined]
+
+
+def test_the_child_is_given_what_the_settings_say() -> None:
+    settings = Settings(retrain_days_back=7, retrain_min_samples=50, retrain_least_f1=0.5, retrain_cool_down_s=60)
+    command = command_of(settings, "churn", Cause("labels", "-x & more"))
+    assert list(command[3:]) == [
+        "retrain",
+        "--json",
+        "--model=churn",
+        "--trigger=labels",
+        "--reason=-x & more",
+        "--days-back=7",
+        "--min-samples=50",
+        "--least-f1=0.5",
+        "--cool-down=60.0",
+    ]
