@@ -120,7 +120,6 @@ class Retrainer:
             result = result_of(made.report)
             if made.report.verdict.passed:
                 result["entered"] = dict(self.desk.enter(made, job))
-            return Ended(self._over(job, "completed", None, result=result, **facts), made)
         except (NotEnoughData, _NothingNewError) as error:
             return Ended(self._over(job, "skipped", str(error)))
         except WeirError as error:
@@ -128,6 +127,8 @@ class Retrainer:
         except BaseException as error:
             self._over(job, "failed", f"{type(error).__name__}: {error}")
             raise
+        # Whoever interrupts from here on finds it kept, and no failure: what is not told is told by the next one.
+        return Ended(self._over(job, "completed", None, result=result, **facts), made)
 
     def _rows(self, asked: Asked, champion: Bundle) -> LabelledRows:
         cutoff = self.clock()

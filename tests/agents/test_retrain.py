@@ -184,3 +184,15 @@ def test_a_bug_or_an_interrupt_fails_the_job_and_goes_on(jobs: FakeJobs, desk: F
 
 def _raise(error: BaseException) -> Any:
     raise error
+
+
+class EndsUntold(FakeDesk):
+    def tell(self, job: RetrainingJob) -> None:
+        if job.state == "completed":
+            raise KeyboardInterrupt
+
+
+def test_an_interrupt_as_its_end_is_told_leaves_a_completed_job_as_it_is(jobs: FakeJobs, champion: Bundle) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        retraining(jobs, EndsUntold(champion, drifted(600, seed=2)))(ASKED)
+    assert [job.state for job in jobs.kept] == ["completed"]
