@@ -59,6 +59,14 @@ class BareHost:
         """How far the pipelines have come, for the watchdog."""
         return measure(self._consumer, list(self._pipelines.values()), self._rebalancing)
 
+    def positions(self) -> dict[tuple[str, int], int]:
+        """(topic, partition) -> the offset that is fetched next, of the partitions that it reads."""
+        subscription = None if self._consumer is None else self._consumer._subscription.subscription
+        if subscription is None or subscription.assignment is None:
+            return {}
+        states = {tp: subscription.assignment.state_value(tp) for tp in list(subscription.assignment.tps)}
+        return {(tp.topic, tp.partition): state.position for tp, state in states.items() if state.has_valid_position}
+
     async def _loop(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             records = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=self._settings.batch_records)

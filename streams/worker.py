@@ -5,8 +5,8 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib import import_module
 
@@ -80,6 +80,31 @@ def _told_to_stop() -> asyncio.Event:
 
 async def _work(role: str, settings: Settings) -> None:
     stop = _told_to_stop()
+    async with sharing(role, settings) as shared:
+        pipelines, views = await _build(role, shared)
+        host = make_host(settings, role, pipelines)
+        watchdog = Watchdog(
+            host.progress,
+            settings.stall_after_s,
+            frozen_after_s=SURE_OF_SESSION * settings.session_timeout_s,
+            report=partial(_report, shared.metrics, role, views),
+        )
+        for pipeline in pipelines:
+            pipeline.sender = Awake(pipeline.sender, watchdog)
+        watchdog.start()
+        shared.things.callback(watchdog.stop)
+        memory.settle()
+        log.info("ready: %s on the %s host", role, settings.weir_host)
+        replaced = replaced_log(settings, topology.needed_topics(role), shared.logs)
+        # A view that ended would go on showing revoked keys: that is a crash too.
+        beside = [shared.producer.failed(), replaced, watchdog.beats(), *(view.failed() for view in views)]
+        await first_failure(*map(asyncio.ensure_future, [host.run(stop), *beside]))
+    log.info("stopped")
+
+
+@asynccontextmanager
+async def sharing(role: str, settings: Settings) -> AsyncIterator[Shared]:
+    """What a role is made with, closed in the end. Raises BadSettings, Unavailable."""
     partitions = await asyncio.to_thread(check_topics, settings, topology.needed_topics(role))
     logs = await asyncio.to_thread(log_ids, settings)
     metrics = Metrics()
@@ -87,25 +112,7 @@ async def _work(role: str, settings: Settings) -> None:
         producer = _producer(role, settings)
         await producer.start()
         things.push_async_callback(producer.stop)
-        pipelines, views = await _build(role, Shared(settings, things, producer, metrics, partitions, logs))
-        host = make_host(settings, role, pipelines)
-        watchdog = Watchdog(
-            host.progress,
-            settings.stall_after_s,
-            frozen_after_s=SURE_OF_SESSION * settings.session_timeout_s,
-            report=partial(_report, metrics, role, views),
-        )
-        for pipeline in pipelines:
-            pipeline.sender = Awake(pipeline.sender, watchdog)
-        watchdog.start()
-        things.callback(watchdog.stop)
-        memory.settle()
-        log.info("ready: %s on the %s host", role, settings.weir_host)
-        replaced = replaced_log(settings, topology.needed_topics(role), logs)
-        # A view that ended would go on showing revoked keys: that is a crash too.
-        runs = [host.run(stop), producer.failed(), replaced, watchdog.beats(), *(view.failed() for view in views)]
-        await first_failure(*map(asyncio.ensure_future, runs))
-    log.info("stopped")
+        yield Shared(settings, things, producer, metrics, partitions, logs)
 
 
 def _producer(role: str, settings: Settings) -> Producer | ByUrgency:

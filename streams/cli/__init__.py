@@ -28,6 +28,7 @@ VERBS = {
     "feedback": "streams.cli.feedback:feedback",
     "drift": "streams.cli.drift:drift",
     "db": "streams.cli.db:db",
+    "sink": "streams.cli.sink:sink",
 }
 
 

@@ -1,5 +1,6 @@
 """What is in a database, in a form that another one's can be held against."""
 
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Engine
@@ -9,6 +10,7 @@ from tests.infra.database.rows import stored
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
 ROWS = """SELECT count(*) || ' ' || md5(coalesce(string_agg(md5(given::text), '' ORDER BY md5(given::text)), ''))
     FROM {} AS given"""
+WITHOUT = "(SELECT to_jsonb(whole) - CAST('{{{columns}}}' AS text[]) AS row FROM {table} AS whole)"
 OBJECTS = (
     "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY indexdef",
     "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1",
@@ -23,9 +25,16 @@ OBJECTS = (
 )
 
 
-def digests(engine: Engine) -> dict[str, str]:
-    """Of each table: how many rows, and a digest of all of them in whatever order."""
-    return {table: stored(engine, ROWS.format(table))[0] for table in stored(engine, TABLES)}
+def digests(engine: Engine, besides: Sequence[str] = (), whole: Collection[str] = ()) -> dict[str, str]:
+    """Of each table: how many rows, and a digest of all of them in whatever order.
+
+    besides: columns that are left out, but of the tables that are `whole`.
+    """
+    found = {}
+    for table in stored(engine, TABLES):
+        some = WITHOUT.format(columns=",".join(besides), table=table) if besides and table not in whole else table
+        found[table] = stored(engine, ROWS.format(some))[0]
+    return found
 
 
 def schema(engine: Engine) -> list[Any]:
