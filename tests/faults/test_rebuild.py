@@ -115,6 +115,7 @@ def letters(events: list[Event]) -> list[tuple[Any, ...]]:
 READ = ("prediction-results", "feedback")
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 @pytest.mark.contract("F1", "F3", "R7")
 @pytest.mark.parametrize("platform", ["faust"], indirect=True)
