@@ -28,6 +28,8 @@ class Jobs(Protocol):
         """The newest first."""
         ...
 
+    def last_completed(self, model: str) -> RetrainingJob | None: ...
+
     def running(self, model: str) -> RetrainingJob | None: ...
 
     def alone(self, model: str) -> AbstractContextManager[bool]:
@@ -133,7 +135,7 @@ class Retrainer:
     def _rows(self, asked: Asked, champion: Bundle) -> LabelledRows:
         cutoff = self.clock()
         rows = self.desk.rows(asked.model, cutoff - timedelta(days=asked.days_back), cutoff, asked.least_rows)
-        last = self._last_completed(asked.model)
+        last = self.jobs.last_completed(asked.model)
         if (
             last is not None
             and not asked.again
@@ -150,7 +152,7 @@ class Retrainer:
         """Why it is too soon. A job that runs by its state, but without the lock, has lost its process."""
         if (lost := self.jobs.running(asked.model)) is not None:
             self._over(lost, "failed", "its process ended without a word")
-        last = self._last_completed(asked.model)
+        last = self.jobs.last_completed(asked.model)
         if last is None or last.ended_at is None or asked.again:
             return None
         free = last.ended_at + asked.cool_down
@@ -159,9 +161,6 @@ class Retrainer:
         return (
             f"{asked.model} was retrained at {last.ended_at:%Y-%m-%d %H:%M} UTC: it may be again from {free:%H:%M} on"
         )
-
-    def _last_completed(self, model: str) -> RetrainingJob | None:
-        return next((job for job in self.jobs.latest(model) if job.state == "completed"), None)
 
     def _tell_again(self, model: str) -> None:
         """The last job, as whoever kept it may have died before it was told."""

@@ -20,7 +20,7 @@ from agents.triggers import Cause, Rules, cause, rests
 from infra.control_store import TopicControlStore
 from infra.database.engine import create_db_engine
 from infra.database.faults import reaching_postgres
-from infra.database.signals import last_jobs
+from infra.database.jobs import last_jobs
 from infra.kafka import client_options
 from infra.local.process import LEASH
 from schemas.errors import WeirError

@@ -91,6 +91,11 @@ class Jobs:
         with reaching_postgres(), create_db_session(self._engine) as session:
             return [_read(row) for row in session.scalars(query)]
 
+    def last_completed(self, model: str) -> RetrainingJob | None:
+        """However many were skipped or have failed since."""
+        with reaching_postgres(), self._engine.connect() as connection:
+            return last_jobs(connection, model)[1]
+
     def running(self, model: str) -> RetrainingJob | None:
         """The job of the model that runs, or whose process ended without a word."""
         with reaching_postgres(), self._engine.connect() as connection:
@@ -109,6 +114,14 @@ class Jobs:
             finally:
                 with suppress(DBAPIError):  # with its connection the lock is gone as well
                     line.execute(text("SELECT pg_advisory_unlock(:space, hashtext(:model))"), name)
+
+
+def last_jobs(connection: Connection, model: str) -> tuple[RetrainingJob | None, RetrainingJob | None]:
+    """The model's last job, however it stands, and the last one that was completed."""
+    query = select(JobRow).where(JobRow.model == model).order_by(JobRow.requested_at.desc(), JobRow.job_id).limit(1)
+    with create_db_session(connection) as session:
+        last, completed = session.scalar(query), session.scalar(query.where(JobRow.state == "completed"))
+        return None if last is None else _read(last), None if completed is None else _read(completed)
 
 
 def _running(connection: Connection, model: str) -> RetrainingJob | None:

@@ -9,21 +9,12 @@ from sqlalchemy import Connection, Select, func, select
 
 from infra.database.engine import create_db_session
 from infra.database.episodes import Wanted, latest_episodes
-from infra.database.jobs import JobRow
 from infra.database.performance import Performance
 from infra.database.tables import Prediction
 from schemas.drift_events import DriftEvent
 from schemas.performance import ModelPerformance
-from schemas.retraining import RetrainingJob
 
 MOST_EPISODES = 1000
-
-
-def last_jobs(connection: Connection, model: str) -> tuple[RetrainingJob | None, RetrainingJob | None]:
-    """The model's last job, however it stands, and the last one that was completed."""
-    query = select(JobRow).where(JobRow.model == model).order_by(JobRow.requested_at.desc(), JobRow.job_id).limit(1)
-    with create_db_session(connection) as session:
-        return _job(session.scalar(query)), _job(session.scalar(query.where(JobRow.state == "completed")))
 
 
 def open_drifts(connection: Connection, model: str, version: str, since: datetime | None) -> Sequence[DriftEvent]:
@@ -60,10 +51,6 @@ def first_and_last_windows(
     first = query.order_by(Performance.end, Performance.window).limit(count)
     last = query.order_by(Performance.end.desc(), Performance.window.desc()).limit(count)
     return _read(connection, first), _read(connection, last)[::-1]
-
-
-def _job(row: JobRow | None) -> RetrainingJob | None:
-    return None if row is None else convert(row, RetrainingJob, from_attributes=True)
 
 
 def _read(connection: Connection, query: Select[Any]) -> list[ModelPerformance]:

@@ -34,6 +34,9 @@ class FakeJobs:
     def latest(self, model: str | None = None, limit: int = 20) -> Sequence[RetrainingJob]:
         return self.kept[::-1][:limit]
 
+    def last_completed(self, model: str) -> RetrainingJob | None:
+        return next((job for job in self.kept[::-1] if job.state == "completed"), None)
+
     def running(self, model: str) -> RetrainingJob | None:
         return next((job for job in self.kept if job.state == "running"), None)
 
@@ -151,6 +154,15 @@ def test_it_is_too_soon_within_the_cool_down_and_without_a_new_label_unless_aske
     assert (again.state, again.candidate_version) == ("completed", first.candidate_version)
     desk.given = drifted(601, seed=2)
     assert later(ASKED).job.state == "completed"
+
+
+def test_the_last_one_is_remembered_however_many_were_skipped_since(jobs: FakeJobs, desk: FakeDesk) -> None:
+    first = retraining(jobs, desk)(ASKED).job
+    ended = {retraining(jobs, desk)(ASKED).job.state for _ in range(25)}
+    assert ended == {"skipped"}
+    assert retraining(jobs, desk)(ASKED).job.error == (
+        f"no label has come since job {first.job_id}, which had the same 600 rows"
+    )
 
 
 @pytest.mark.contract("F4")

@@ -93,6 +93,15 @@ def _alone(jobs: Jobs, model: str) -> bool:
         return is_alone
 
 
+def test_the_last_one_completed_is_found_behind_any_number_of_others(jobs: Jobs, model: str) -> None:
+    assert jobs.last_completed(model) is None
+    done = pending(model).to("running", ASKED).to("completed", ASKED)
+    jobs.save(done)
+    for minutes in range(1, 25):
+        jobs.save(pending(model, minutes).to("skipped", ASKED))
+    assert jobs.last_completed(model) == done
+
+
 def test_jobs_are_listed_newest_first_and_so_many(jobs: Jobs, model: str) -> None:
     made = [pending(model, minutes=n) for n in range(4)]
     for job in made:
