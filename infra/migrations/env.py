@@ -2,9 +2,8 @@
 
 from alembic import context
 
-from infra.database import jobs, labelled, monitored, performance, totals  # noqa: F401 - their tables are among those of Base
-from infra.database.tables import Base
+from infra.database.all_tables import METADATA
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=Base.metadata)
+context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA)
 with context.begin_transaction():
     context.run_migrations()
