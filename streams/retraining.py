@@ -9,7 +9,6 @@ import numpy as np
 from sqlalchemy import Engine
 
 from infra import artifacts
-from infra.control_store import TopicControlStore
 from infra.database.engine import create_db_session
 from infra.database.faults import reaching_postgres
 from infra.database.retraining import labelled_predictions
@@ -22,9 +21,10 @@ from schemas.headers import CURRENT_SCHEMA, SCHEMA_VERSION
 from schemas.retraining import RetrainingJob, encode_job
 from schemas.routes import Arm, Route, RoutePlan
 from streams.bundles import BundleStore
+from streams.control_state import control_store
 from streams.giving import give
 from streams.settings import Settings
-from streams.topics import MODEL_REGISTRY, MODEL_ROUTES, RETRAINING_JOBS
+from streams.topics import RETRAINING_JOBS
 
 Place = Literal["challenger", "shadow"]
 """Where a candidate stands: neither answers anybody; a challenger's evidence can promote it."""
@@ -84,8 +84,7 @@ class PlatformDesk:
         publish(client_options(self._settings), topic, [(job.model.encode(), encode_job(job), headers)])
 
     def _route(self, model: str) -> Route:
-        topics = self._settings.topic(MODEL_ROUTES.name), self._settings.topic(MODEL_REGISTRY.name)
-        routes = asyncio.run(TopicControlStore(client_options(self._settings), *topics).read()).routes
+        routes = asyncio.run(control_store(self._settings).read()).routes
         if model not in routes:
             known = ", ".join(sorted(routes)) or "none"
             raise InvalidRequest(f"no route of model {model!r}, so nothing to retrain it against; routes: {known}")

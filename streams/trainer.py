@@ -17,17 +17,16 @@ from typing import Any, Protocol
 from sqlalchemy import Engine
 
 from agents.triggers import Cause, Rules, cause, rests
-from infra.control_store import TopicControlStore
 from infra.database.engine import create_db_engine
 from infra.database.faults import reaching_postgres
 from infra.database.jobs import last_jobs
-from infra.kafka import client_options
 from infra.local.process import LEASH
 from schemas.errors import WeirError
 from streams.bundles import BundleStore
+from streams.control_state import control_store
 from streams.settings import Settings
 from streams.signals import rules_of, seen
-from streams.topics import MODEL_REGISTRY, MODEL_ROUTES, TOPICS, check_topics
+from streams.topics import TOPICS, check_topics
 from streams.trainer_metrics import TrainerMetrics
 
 log = logging.getLogger("weir.trainer")
@@ -66,8 +65,7 @@ class Causes:
     """Why models are to be retrained, as Postgres, the routes and the model store have it."""
 
     def __init__(self, settings: Settings, engine: Engine) -> None:
-        topics = settings.topic(MODEL_ROUTES.name), settings.topic(MODEL_REGISTRY.name)
-        self._control = TopicControlStore(client_options(settings), *topics)
+        self._control = control_store(settings)
         self._store = BundleStore(settings.model_store)
         self._engine = engine
         self._rules: Rules = rules_of(settings)

@@ -9,17 +9,15 @@ import click
 
 from infra.acting_user import acting_user
 from infra.bootstrap import await_listener
-from infra.control_store import TopicControlStore
-from infra.kafka import client_options
 from schemas.control import Outcome, command_from
 from schemas.control_state import ControlState
 from streams.bring_up import local_settings
 from streams.cli.key_output import json_option, reason_option
 from streams.cli.quiet import tell_once
 from streams.cli.seconds import Seconds
+from streams.control_state import control_store
 from streams.giving import give
 from streams.settings import Settings
-from streams.topics import MODEL_REGISTRY, MODEL_ROUTES
 
 timeout_option = click.option(
     "--timeout", type=Seconds(), default=15.0, show_default=True, help="How long to wait for the outcome."
@@ -45,9 +43,7 @@ def given(command: str, timeout: float, **fields: Any) -> Outcome:
 
 def state() -> ControlState:
     """Routes and registry as they lie on their topics. Raises Unavailable, BadSettings."""
-    settings = reached()
-    topics = settings.topic(MODEL_ROUTES.name), settings.topic(MODEL_REGISTRY.name)
-    return asyncio.run(TopicControlStore(client_options(settings), *topics).read())
+    return asyncio.run(control_store(reached()).read())
 
 
 def reached() -> Settings:

@@ -5,18 +5,17 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from infra.control_store import TopicControlStore
 from infra.database import create_db_engine
-from infra.kafka import client_options
 from infra.rate_limit import connect
 from streams import topology
 from streams.bundles import BundleStore
+from streams.control_state import control_store
 from streams.evidence import StoredEvidence
 from streams.key_view import follow_keys
 from streams.platform_ring import PlatformRing
 from streams.roles.shared import Built, Shared
 from streams.route_watch import RouteWatch
-from streams.topics import MODEL_REGISTRY, MODEL_ROUTES, PREDICTION_REPLIES
+from streams.topics import PREDICTION_REPLIES
 from streams.trial import tried
 
 
@@ -32,9 +31,7 @@ async def build(shared: Shared) -> Built:
     steps = topology.control(
         settings,
         keys=PlatformRing(ring, settings),
-        store=TopicControlStore(
-            client_options(settings), settings.topic(MODEL_ROUTES.name), settings.topic(MODEL_REGISTRY.name)
-        ),
+        store=control_store(settings),
         models=Models(settings.model_store, settings.batch_timeout_s / 2),
         evidence=evidence,
         clock=lambda: datetime.now(UTC),
