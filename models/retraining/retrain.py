@@ -1,7 +1,7 @@
 """A new model from labelled rows, held against the champion on the latest of them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from models import outliers
@@ -29,7 +29,7 @@ class Order:
     least_f1: float = DEFAULT_F1
     algorithms: Sequence[str] = tuple(ALGORITHMS)
     seed: int = 0
-    wanted: outliers.Order = field(default_factory=outliers.Order)
+    wanted: outliers.Order = outliers.DEFAULT
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
 """`weir retrain`: a new model from labelled predictions, held against the champion."""
 
-import json
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,18 +10,18 @@ from typing import Any, get_args
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from agents.retrain import Asked, Ended, Retrainer
 from infra.acting_user import acting_user
 from infra.database.jobs import Jobs
 from models.pipelines import ALGORITHMS
 from models.retraining import STEPS, Order
-from schemas.retraining import RetrainingJob, Trigger, encode_job
+from schemas.retraining import Trigger, encode_job
 from streams.cli.database import opened
 from streams.cli.giving import reached
 from streams.cli.key_output import json_option
 from streams.cli.quiet import tell_once
+from streams.cli.steps import followed_steps
 from streams.model_card.page import page
 from streams.retraining import Place, PlatformDesk
 
@@ -51,23 +50,17 @@ def retrain(ctx: click.Context, /, place: Place, card: Path | None, as_json: boo
     the job failed or was skipped, 3 where the candidate did not pass.
     """
     tell_once()
-    settings = reached()
-    with opened(settings) as engine, _interruptible(), _bar() as progress:
+    settings, console = reached(), Console(stderr=True)
+    with opened(settings) as engine, _interruptible(), followed_steps(len(STEPS), console) as progress:
         retrainer = Retrainer(Jobs(engine), PlatformDesk(settings, engine, place), lambda: datetime.now(UTC))
         ended = retrainer(_asked(options), progress)
     if card is not None and ended.made is not None:
         card.write_text(page(ended.made.report), encoding="utf-8")
-    click.echo(json.dumps(shown(ended.job)) if as_json else _in_words(ended))
+    click.echo(encode_job(ended.job) if as_json else _in_words(ended))
     if ended.job.state != "completed":
         ctx.exit(1)
     if not (ended.job.result or {})["passed"]:
         ctx.exit(3)
-
-
-def shown(job: RetrainingJob) -> dict[str, Any]:
-    """The job as JSON values."""
-    plain: dict[str, Any] = json.loads(encode_job(job))
-    return plain
 
 
 def _asked(options: dict[str, Any]) -> Asked:
@@ -96,15 +89,6 @@ def _in_words(ended: Ended) -> str:
     route = entered["route"] if entered else None
     where = f"{route['strategy']}, epoch {route['epoch']}" if route else f"in the store: {entered and entered['note']}"
     return f"passed: {job.candidate_version} ({result['algorithm']}), {figures}; {where}"
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[[str], None]]:
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("read", total=len(STEPS) + 1)
-        yield lambda step: bar.update(task, advance=1, description=step.replace("_", " "))
 
 
 @contextmanager

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from models import outliers
 from models.churn import CHURN, LABEL
@@ -16,6 +15,7 @@ from models.simulate import simulate_customers
 from models.tabular import infer_signature
 from models.training import STEPS, train
 from schemas.errors import InvalidRequest
+from streams.cli.steps import followed_steps
 
 ALGORITHM_NAMES = [DEFAULT_ALGORITHM, *(name for name in ALGORITHMS if name != DEFAULT_ALGORITHM)]
 
@@ -36,9 +36,7 @@ class TrainingOrder:
 
 def trained(order: TrainingOrder, now: datetime, console: Console) -> dict[str, bytes]:
     """The files of a freshly trained bundle; on a terminal a bar follows the steps."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("read", total=len(STEPS) + 1)
+    with followed_steps(len(STEPS), console) as progress:
         frame, label, signature = _data(order)
         return train(
             frame,
@@ -49,7 +47,7 @@ def trained(order: TrainingOrder, now: datetime, console: Console) -> dict[str, 
             algorithm=order.algorithm,
             seed=order.seed,
             wanted=outliers.Order(order.detector, order.contamination),
-            progress=lambda step: bar.update(task, advance=1, description=step),
+            progress=progress,
         )
 
 

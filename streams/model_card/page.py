@@ -90,16 +90,16 @@ def _tried(report: Report) -> str:
 def _slices(found: Sequence[Slice]) -> str:
     if not found:
         return '<p class="empty">no part of the rows is large enough to be told of</p>'
+    shown = sorted(found, key=lambda one: not one.worse)
     rows = [
         [
             one.feature, one.part, str(one.rows), percent(one.base_rate), number(one.brier),
             number(one.champion_brier), "worse" if one.worse else "",
         ]
-        for one in sorted(found, key=lambda one: not one.worse)
+        for one in shown
     ]  # fmt: skip
-    drifted = [one.worse for one in sorted(found, key=lambda one: not one.worse)]
     heads = ["feature", "part", "rows", "positives", "Brier score", "champion's", ""]
-    return _table(heads, rows, drifted)
+    return _table(heads, rows, [one.worse for one in shown])
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], marked: Sequence[bool] = ()) -> str:
