@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from infra.database import create_db_engine, init_db
 from schemas.routes import Action, Arm, Guardrail, Revision, Route, RoutePlan, StrategyName
 from streams.evidence import StoredEvidence, figures, first_epoch
+from tests.infra.database.migrated import migrated
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 
@@ -25,10 +25,8 @@ NUMBERS = """
 
 @pytest.fixture(scope="module")
 def engine(new_database: Callable[[], str]) -> Iterator[Engine]:
-    engine = create_db_engine(new_database())
-    init_db(engine)
-    yield engine
-    engine.dispose()
+    with migrated(new_database()) as engine:
+        yield engine
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from sqlalchemy import Engine, text
 
 from agents.triggers import Loss, Rules, Signals
-from infra.database import FeedbackRepository, create_db_engine, create_db_session, init_db
+from infra.database import FeedbackRepository, create_db_session
 from infra.database.jobs import Jobs, last_jobs
 from models.churn import CHURN
 from models.manifest import Manifest, Training
@@ -17,6 +17,7 @@ from schemas.drift_events import read_drift
 from schemas.performance import ModelPerformance, read_performance
 from schemas.retraining import RetrainingJob
 from streams.signals import seen
+from tests.infra.database.migrated import migrated
 from tests.infra.database.rows import MOMENT
 from tests.infra.database.test_events import save
 from tests.infra.database.told import CASE, step
@@ -27,10 +28,8 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture(scope="module")
 def engine(new_database: Callable[[], str]) -> Iterator[Engine]:
-    engine = create_db_engine(new_database())
-    init_db(engine)
-    yield engine
-    engine.dispose()
+    with migrated(new_database()) as engine:
+        yield engine
 
 
 @pytest.fixture

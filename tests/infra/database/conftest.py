@@ -4,16 +4,15 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from infra.database import FeedbackRepository, PostgresStore, create_db_engine, create_db_session, init_db
+from infra.database import FeedbackRepository, PostgresStore, create_db_session
+from tests.infra.database.migrated import migrated
 
 
 @pytest.fixture(scope="module")
 def engine(new_database: Callable[[], str]) -> Iterator[Engine]:
     """A migrated database of this module's own."""
-    engine = create_db_engine(new_database())
-    init_db(engine)
-    yield engine
-    engine.dispose()
+    with migrated(new_database()) as engine:
+        yield engine
 
 
 @pytest.fixture

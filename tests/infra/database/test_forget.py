@@ -8,12 +8,13 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Engine, text
 
-from infra.database import PostgresStore, create_db_engine, init_db
+from infra.database import PostgresStore
 from infra.database.forget import Forgotten, count_rows_of, forget
 from infra.database.labelled import Outbox
 from schemas.outlier_events import read_outlier
 from schemas.stored import Position
 from tests.infra.database.held import blocked_or, held
+from tests.infra.database.migrated import migrated
 from tests.infra.database.recount import totals
 from tests.infra.database.rows import label, prediction, shadow_row, stored
 from tests.infra.database.test_events import save
@@ -27,10 +28,8 @@ TABLES = (
 @pytest.fixture
 def engine(new_database: Callable[[], str]) -> Iterator[Engine]:
     """A database of the test's own: whole tables are looked at."""
-    engine = create_db_engine(new_database())
-    init_db(engine)
-    yield engine
-    engine.dispose()
+    with migrated(new_database()) as engine:
+        yield engine
 
 
 async def live(engine: Engine, store: PostgresStore, topic: str, entity: str, *requests: str, **changes: Any) -> None:

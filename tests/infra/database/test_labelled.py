@@ -8,19 +8,18 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from infra.database import PostgresStore, create_db_engine, init_db
+from infra.database import PostgresStore
 from infra.database.labelled import Outbox, Outgoing
 from schemas.stored import Position
+from tests.infra.database.migrated import migrated
 from tests.infra.database.rows import MOMENT, label, prediction, shadow_row, stored
 
 
 @pytest.fixture
 def engine(new_database: Callable[[], str]) -> Iterator[Engine]:
     """A database of the test's own: an outbox is one for all."""
-    engine = create_db_engine(new_database())
-    init_db(engine)
-    yield engine
-    engine.dispose()
+    with migrated(new_database()) as engine:
+        yield engine
 
 
 @pytest.fixture

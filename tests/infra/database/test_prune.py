@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from infra.database import PostgresStore, create_db_engine, init_db
+from infra.database import PostgresStore
 from infra.database.prune import count_old, prune
 from schemas.drift_events import read_drift
 from schemas.drift_windows import read_window
 from schemas.outlier_events import read_outlier
 from schemas.stored import Position
 from tests.infra.database.held import WAITING, blocked_or, held
+from tests.infra.database.migrated import migrated
 from tests.infra.database.recount import totals
 from tests.infra.database.rows import MOMENT, label, prediction, shadow_row, stored
 from tests.infra.database.test_events import save
@@ -30,10 +31,8 @@ NONE = dict.fromkeys(
 @pytest.fixture
 def engine(new_database: Callable[[], str]) -> Iterator[Engine]:
     """A database of the test's own: whole tables are looked at."""
-    engine = create_db_engine(new_database())
-    init_db(engine)
-    yield engine
-    engine.dispose()
+    with migrated(new_database()) as engine:
+        yield engine
 
 
 @pytest.fixture
