@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.json import Decoder, Encoder
 from msgspec.structs import replace
 
+from schemas.errors import WeirError
 from schemas.moment import Moment
 from schemas.reading import read_as
 from schemas.result import SCHEMA_VERSION
@@ -26,7 +27,7 @@ MAX_TOLD = 2000
 """Characters of a reason or an error."""
 
 
-class IllegalTransition(ValueError):
+class IllegalTransition(WeirError, ValueError):
     """A job cannot go from the state it is in to another."""
 
 

@@ -96,10 +96,11 @@ class Jobs:
         with reaching_postgres(), self._engine.connect() as connection:
             return last_jobs(connection, model)[1]
 
-    def running(self, model: str) -> RetrainingJob | None:
-        """The job of the model that runs, or whose process ended without a word."""
-        with reaching_postgres(), self._engine.connect() as connection:
-            return _running(connection, model)
+    def unfinished(self, model: str) -> Sequence[RetrainingJob]:
+        """Those of the model that are pending or run, or whose process ended without a word, the oldest first."""
+        of_model = select(JobRow).where(JobRow.model == model, JobRow.state.in_(("pending", "running")))
+        with reaching_postgres(), create_db_session(self._engine) as session:
+            return [_read(row) for row in session.scalars(of_model.order_by(JobRow.requested_at, JobRow.job_id))]
 
     @contextmanager
     def alone(self, model: str) -> Iterator[bool]:

@@ -13,7 +13,7 @@ from agents.retrain import Asked, Retrainer
 from models.bundle import Bundle, read_bundle
 from models.retraining import LabelledRows, Order, Retrained
 from schemas.errors import InvalidRequest, NotEnoughData, Unavailable
-from schemas.retraining import RetrainingJob
+from schemas.retraining import IllegalTransition, RetrainingJob, State
 from tests.models.conftest import trained
 from tests.models.retraining.conftest import drifted
 
@@ -29,6 +29,9 @@ class FakeJobs:
         self.others = False
 
     def save(self, job: RetrainingJob) -> None:
+        before = next((one for one in self.kept if one.job_id == job.job_id), job)
+        if before.is_over and before != job:
+            raise IllegalTransition(f"job {job.job_id} is {before.state} already: it cannot become {job.state}")
         self.kept = [one for one in self.kept if one.job_id != job.job_id] + [job]
 
     def latest(self, model: str | None = None, limit: int = 20) -> Sequence[RetrainingJob]:
@@ -37,8 +40,8 @@ class FakeJobs:
     def last_completed(self, model: str) -> RetrainingJob | None:
         return next((job for job in self.kept[::-1] if job.state == "completed"), None)
 
-    def running(self, model: str) -> RetrainingJob | None:
-        return next((job for job in self.kept if job.state == "running"), None)
+    def unfinished(self, model: str) -> Sequence[RetrainingJob]:
+        return [job for job in self.kept if not job.is_over]
 
     @contextmanager
     def alone(self, model: str) -> Iterator[bool]:
@@ -127,15 +130,29 @@ def test_while_another_runs_a_job_is_skipped_and_reads_nothing(jobs: FakeJobs, d
     assert desk.asked == []
 
 
-def test_a_job_whose_process_was_killed_is_failed_by_the_next(jobs: FakeJobs, desk: FakeDesk) -> None:
-    lost = RetrainingJob("lost", "churn", "pending", "drift", "", "trainer", NOW).to("running", NOW)
-    jobs.save(lost)
+@pytest.mark.parametrize("state", ["pending", "running"])
+def test_a_job_whose_process_was_killed_is_failed_by_the_next(jobs: FakeJobs, desk: FakeDesk, state: State) -> None:
+    lost = RetrainingJob("lost", "churn", "pending", "drift", "", "trainer", NOW)
+    jobs.save(lost.to("running", NOW) if state == "running" else lost)
     job, _ = retraining(jobs, desk)(ASKED)
     assert job.state == "completed"
     assert [(one.job_id, one.state) for one in desk.told[:3]] == [
-        ("lost", "running"), (job.job_id, "pending"), ("lost", "failed"),
+        ("lost", state), ("lost", "failed"), (job.job_id, "pending"),
     ]  # fmt: skip
-    assert desk.told[2].error == "its process ended without a word"
+    assert desk.told[1].error == "its process ended without a word"
+
+
+def test_who_lost_the_lock_and_was_failed_by_another_enters_nothing(jobs: FakeJobs, desk: FakeDesk) -> None:
+    def rows_of_another(*_: object) -> LabelledRows:
+        [job] = jobs.unfinished("churn")
+        jobs.save(job.to("failed", NOW, error="its process ended without a word"))
+        return drifted(600, seed=2)
+
+    desk.rows = rows_of_another  # type: ignore[method-assign]
+    with pytest.raises(IllegalTransition, match="is failed already: it cannot become running"):
+        retraining(jobs, desk)(ASKED)
+    assert desk.entered == []
+    assert [job.state for job in jobs.kept] == ["failed"]
 
 
 def test_it_is_too_soon_within_the_cool_down_and_without_a_new_label_unless_asked_for_again(
@@ -145,7 +162,7 @@ def test_it_is_too_soon_within_the_cool_down_and_without_a_new_label_unless_aske
     hour = replace(ASKED, cool_down=timedelta(hours=1))
     soon, _ = retraining(jobs, desk, NOW + timedelta(minutes=59))(hour)
     assert soon.state == "skipped"
-    assert soon.error == "churn was retrained at 2026-11-27 12:00 UTC: it may be again from 13:00 on"
+    assert soon.error == "churn was retrained at 2026-11-27 12:00 UTC: it may be again from 2026-11-27 13:00 on"
     later = retraining(jobs, desk, NOW + timedelta(minutes=60))
     same, _ = later(hour)
     assert same.state == "skipped"
@@ -184,18 +201,50 @@ def test_what_nothing_can_be_learned_from_ends_the_job_with_the_reason(
     assert error in (job.error or "")
 
 
-@pytest.mark.parametrize("bug", [RuntimeError("a bug"), KeyboardInterrupt()])
-def test_a_bug_or_an_interrupt_fails_the_job_and_goes_on(jobs: FakeJobs, desk: FakeDesk, bug: BaseException) -> None:
-    desk.given = bug  # type: ignore[assignment]
+@pytest.mark.parametrize(
+    ("bug", "said"), [(RuntimeError("a bug"), "RuntimeError: a bug"), (KeyboardInterrupt(), "told to stop")]
+)
+def test_a_bug_or_an_interrupt_fails_the_job_and_goes_on(
+    jobs: FakeJobs, desk: FakeDesk, bug: BaseException, said: str
+) -> None:
     desk.rows = lambda *_: _raise(bug)  # type: ignore[method-assign]
     with pytest.raises(type(bug)):
         retraining(jobs, desk)(ASKED)
     assert desk.states() == ["pending", "running", "failed"]
-    assert type(bug).__name__ in (jobs.kept[0].error or "")
+    assert said in (jobs.kept[0].error or "")
 
 
 def _raise(error: BaseException) -> Any:
     raise error
+
+
+class InterruptedJobs(FakeJobs):
+    """Ctrl-C comes as a job becomes what is named, before or after it is kept."""
+
+    def __init__(self, state: State, *, is_kept: bool) -> None:
+        super().__init__()
+        self._state, self._is_kept = state, is_kept
+
+    def save(self, job: RetrainingJob) -> None:
+        is_now, self._state = job.state == self._state, "skipped" if job.state == self._state else self._state
+        if not is_now or self._is_kept:
+            super().save(job)
+        if is_now:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.contract("F4")
+@pytest.mark.parametrize("is_kept", [False, True])
+@pytest.mark.parametrize(("state", "end"), [("pending", "failed"), ("running", "failed"), ("completed", "completed")])
+def test_wherever_it_is_interrupted_a_job_ends_as_what_it_was_by_then(
+    desk: FakeDesk, champion: Bundle, state: State, end: State, is_kept: bool
+) -> None:
+    jobs = InterruptedJobs(state, is_kept=is_kept)
+    with pytest.raises(KeyboardInterrupt):
+        retraining(jobs, desk)(ASKED)
+    [job] = jobs.kept
+    assert job.state == end
+    assert job.champion_version == (None if state == "pending" else champion.version)
 
 
 class EndsUntold(FakeDesk):

@@ -56,7 +56,8 @@ def test_what_is_over_stays_so_and_no_job_goes_back(jobs: Jobs, model: str) -> N
 def test_of_one_model_one_job_runs_whatever_the_processes_believe(jobs: Jobs, model: str, engine: Engine) -> None:
     first, second = pending(model), pending(model, minutes=1)
     jobs.save(first.to("running", ASKED))
-    assert jobs.running(model) == first.to("running", ASKED)
+    jobs.save(second)
+    assert jobs.unfinished(model) == [first.to("running", ASKED), second]
     with pytest.raises(IllegalTransition, match=f"job {first.job_id} of {model} runs already"):
         jobs.save(second.to("running", ASKED))
     with pytest.raises(DBAPIError, match="uq_job_running"), engine.begin() as connection:
