@@ -21,8 +21,8 @@ OBJECTS = (
     "WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2",
     "SELECT table_name, ordinal_position, column_name, data_type, column_default, is_nullable "
     "FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, 2",
-    "SELECT sequencename, last_value FROM pg_sequences ORDER BY 1",
 )
+SEQUENCES = "SELECT sequencename, last_value FROM pg_sequences ORDER BY 1"
 
 
 def digests(engine: Engine, besides: Sequence[str] = (), whole: Collection[str] = ()) -> dict[str, str]:
@@ -39,3 +39,8 @@ def digests(engine: Engine, besides: Sequence[str] = (), whole: Collection[str] 
 
 def schema(engine: Engine) -> list[Any]:
     return [stored(engine, query) for query in OBJECTS]
+
+
+def sequences(engine: Engine) -> list[Any]:
+    """Each with the last number that it gave."""
+    return stored(engine, SEQUENCES)

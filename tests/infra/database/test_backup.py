@@ -18,7 +18,7 @@ from schemas.drift_windows import read_window
 from schemas.errors import BadSettings, Unavailable
 from schemas.outlier_events import read_outlier
 from schemas.stored import Position
-from tests.infra.database.digests import digests, schema
+from tests.infra.database.digests import digests, schema, sequences
 from tests.infra.database.recount import check
 from tests.infra.database.rows import api_key, stored
 from tests.infra.database.test_events import save as save_events
@@ -86,6 +86,7 @@ async def test_what_is_restored_is_what_was_backed_up_and_goes_on_from_there(
     }
     assert len(set(expected.values())) > 10, "the tables had something in them"
     assert schema(other) == schema(filled)
+    assert sequences(other) == sequences(filled)
 
     for batch in deliveries:  # the sink reads all of it again
         await save(of(other), 0, batch)
