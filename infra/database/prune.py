@@ -24,7 +24,7 @@ _STORED = """
     )
 """
 # Labels live as long as their answer: what was said last would else be said anew. Those without one wait by their own
-# age. An episode goes whole, once it has ended.
+# age. An episode goes whole, once it has ended. A retraining asks what the model's last completed one learned from.
 _OLD = {
     "prediction_feedback": "scored_at < :before",
     "label_revisions": f"received_at < :before AND NOT {_STORED}",
@@ -38,6 +38,12 @@ _OLD = {
     """,
     "drift_windows": '"end" < :before',
     "model_performance": '"end" < :before',
+    "retraining_jobs": """
+        ended_at < :before AND job_id NOT IN (
+            SELECT DISTINCT ON (model) job_id FROM retraining_jobs WHERE state = 'completed'
+            ORDER BY model, requested_at DESC, job_id
+        )
+    """,
 }
 # Places: none is given to another row as long as the snapshot lives in which these were found.
 _PICKED = "ctid = ANY(CAST(:places AS tid[]))"

@@ -27,9 +27,10 @@ LEAST_AGE = 2 * timedelta(milliseconds=PREDICTION_RESULTS.retention_ms or 0)
 @click.option("--dry-run", is_flag=True, help="Only count them.")
 @json_option
 def prune_(before: datetime, dry_run: bool, as_json: bool) -> None:
-    """Remove old rows: answers and their labels, copies, outliers, windows, and drifts that are over.
+    """Remove old rows: answers and their labels, copies, outliers, windows, drifts and retraining jobs that are over.
 
-    Routes' evidence, keys and truths that are still to be told stay. May be run while the platform runs.
+    Routes' evidence, keys, truths that are still to be told and a model's last completed job stay. May be run while the
+    platform runs.
     """
     if before > datetime.now(UTC) - LEAST_AGE:
         raise click.UsageError(

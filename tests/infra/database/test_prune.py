@@ -2,17 +2,19 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
 
 from infra.database import PostgresStore
+from infra.database.jobs import Jobs
 from infra.database.prune import count_old, prune
 from schemas.drift_events import read_drift
 from schemas.drift_windows import read_window
 from schemas.outlier_events import read_outlier
+from schemas.retraining import RetrainingJob, State
 from schemas.stored import Position
 from tests.infra.database.held import WAITING, blocked_or, held
 from tests.infra.database.migrated import migrated
@@ -24,7 +26,7 @@ from tests.infra.database.told import outlier, step, window
 OLD, YOUNG = MOMENT - timedelta(days=1), MOMENT + timedelta(days=1)
 NONE = dict.fromkeys(
     ("prediction_feedback", "label_revisions", "shadow_predictions", "outlier_events", "drift_events", "drift_windows",
-     "model_performance"), 0,
+     "model_performance", "retraining_jobs"), 0,
 )  # fmt: skip
 
 
@@ -92,6 +94,29 @@ async def test_of_what_the_monitor_told_open_drifts_stay(engine: Engine, topic: 
     assert stored(engine, "SELECT DISTINCT event_id FROM drift_events ORDER BY 1") == ["goes-on", "over-lately"]
     assert ids(engine, "drift_windows", '"window"') == ["young"]
     assert ids(engine, "outlier_events", "event_id") == ["young"]
+
+
+def test_of_retraining_jobs_that_are_over_each_models_last_completed_one_stays(engine: Engine) -> None:
+    jobs = Jobs(engine)
+
+    def keep(name: str, model: str, state: State, at: datetime) -> None:
+        asked = RetrainingJob(name, model, "pending", "manual", "new shop", "ann", at)
+        running = asked.to("running", at)
+        for job in (asked, running) if state == "running" else (asked, running, running.to(state, at)):
+            jobs.save(job)
+
+    keep("first", "churn", "completed", OLD - timedelta(days=2))
+    keep("last completed", "churn", "completed", OLD - timedelta(days=1))
+    keep("failed", "churn", "failed", OLD)
+    keep("goes on", "churn", "running", OLD)
+    keep("young", "fraud", "completed", YOUNG)
+    keep("only", "ltv", "completed", OLD)
+    assert count_old(engine, MOMENT) == {**NONE, "retraining_jobs": 2}
+    assert prune(engine, MOMENT, print) == {**NONE, "retraining_jobs": 2}
+    assert ids(engine, "retraining_jobs", "job_id") == ["goes on", "last completed", "only", "young"]
+    completed = jobs.last_completed("churn")
+    assert completed is not None
+    assert completed.job_id == "last completed"
 
 
 async def test_a_batch_waits_for_labels_that_are_being_stored_and_not_for_their_rows_one_by_one(
