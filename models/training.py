@@ -65,6 +65,16 @@ class Recipe:
     source: Mapping[str, Any] | None = None
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """A model that learned so many rows, and what it is worth. metrics: `models.metrics.quality` at the threshold."""
+
+    graph: bytes
+    threshold: float
+    metrics: Mapping[str, float]
+    rows: int
+
+
 def train(
     frame: pd.DataFrame,
     label: str,
@@ -93,32 +103,44 @@ def bundled(
 
     progress: called with each of STEPS from `fit` on.
     """
-    signature, seed = recipe.signature, recipe.seed
     validation, held_out = parts.validation, parts.held_out
     graph = _graph(recipe, matrix, truth, parts, progress)
     progress("evaluate")
-    scorer = load(graph, signature)
+    scorer = load(graph, recipe.signature)
     threshold = best_threshold(truth[validation], scorer.score(matrix[validation]))
     metrics = quality(truth[held_out], scorer.score(matrix[held_out]), threshold)
-    learned, others = matrix[parts.fitting], matrix[np.concatenate([validation, held_out])]
+    fitted = Fitted(graph, threshold, metrics, len(parts.fitting))
+    return sealed(recipe, fitted, matrix[parts.fitting], matrix[np.concatenate([validation, held_out])], progress)
+
+
+def sealed(
+    recipe: Recipe, fitted: Fitted, learned: Matrix, others: Matrix, progress: Callable[[str], None] = lambda step: None
+) -> dict[str, bytes]:
+    """The files of a fitted model's bundle, with profile and outlier detector.
+
+    learned, others: encoded rows, [n, n_features], which it was fitted on and was not. progress: called with each of
+    STEPS from `outliers` on.
+    """
+    signature, seed = recipe.signature, recipe.seed
+    scorer = load(fitted.graph, signature)
     profile = _weighed(reference_profile(signature, learned, scorer.score(others)), signature, scorer, others, seed)
     progress("outliers")
     said, detector = outliers.fitted(recipe.wanted, signature, learned, others, profile, seed)
     progress("seal")
     manifest = Manifest(
         name=recipe.name,
-        version=recipe.version or derived_version(recipe.trained_at, graph),
-        threshold=threshold,
+        version=recipe.version or derived_version(recipe.trained_at, fitted.graph),
+        threshold=fitted.threshold,
         algorithm=recipe.algorithm,
         signature=signature,
-        training=Training(recipe.trained_at, len(parts.fitting), seed, recipe.window, recipe.source),
-        metrics=metrics,
+        training=Training(recipe.trained_at, fitted.rows, seed, recipe.window, recipe.source),
+        metrics=fitted.metrics,
         profile=profile,
         smoke=tuple(scorer.score(typical_rows(signature, profile)).tolist()),
         libraries={library: installed(library) for library in _LIBRARIES},
         outliers=said,
     )
-    return write_bundle(manifest, graph, detector=detector)
+    return write_bundle(manifest, fitted.graph, detector=detector)
 
 
 def _graph(recipe: Recipe, matrix: Matrix, truth: Truth, parts: Parts, progress: Callable[[str], None]) -> bytes:

@@ -2,6 +2,7 @@
 
 from models.retraining.choice import Tried, choose
 from models.retraining.gate import Verdict, judge
+from models.retraining.online import Learned, candidate_of
 from models.retraining.retrain import STEPS, Order, Report, Retrained, retrain
 from models.retraining.rows import LabelledRows, by_time
 from models.retraining.slices import Slice, slices
@@ -9,6 +10,7 @@ from models.retraining.slices import Slice, slices
 __all__ = [
     "STEPS",
     "LabelledRows",
+    "Learned",
     "Order",
     "Report",
     "Retrained",
@@ -16,6 +18,7 @@ __all__ = [
     "Tried",
     "Verdict",
     "by_time",
+    "candidate_of",
     "choose",
     "judge",
     "retrain",

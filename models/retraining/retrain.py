@@ -37,6 +37,7 @@ class Report:
     """How the candidate came about and what it is worth.
 
     tried: the algorithms, the chosen one first. candidate, champion: `models.metrics.quality` on the rows held out.
+    measured_on: which those are, in words.
     """
 
     model: str
@@ -52,6 +53,7 @@ class Report:
     rows: int
     digest: str
     window: tuple[datetime, datetime]
+    measured_on: str = "the latest fifth of the rows"
 
 
 @dataclass(frozen=True)

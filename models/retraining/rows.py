@@ -53,7 +53,7 @@ class LabelledRows:
         """When the first and the last of them were scored. Raises InvalidRequest without any."""
         if not len(self):
             raise InvalidRequest("no labelled rows: wait for labels, or look further back")
-        return _moment(self.scored_ms[0]), _moment(self.scored_ms[-1])
+        return moment(self.scored_ms[0]), moment(self.scored_ms[-1])
 
     @cached_property
     def digest(self) -> str:
@@ -85,7 +85,7 @@ def by_time(truth: Truth, scored_ms: npt.NDArray[np.int64]) -> Parts:
     numbers = np.arange(rows)
     parts = Parts(numbers[:first], numbers[first:second], numbers[second:])
     for name, part in parts._asdict().items():
-        _refuse_one_sided(name, truth[part])
+        refuse_one_sided(name, truth[part])
     return parts
 
 
@@ -98,7 +98,8 @@ def _end(scored_ms: npt.NDArray[np.int64], place: int) -> int:
     return nearest if abs(nearest - place) <= MOVED * len(scored_ms) else place
 
 
-def _refuse_one_sided(name: str, truth: Numbers) -> None:
+def refuse_one_sided(name: str, truth: Numbers) -> None:
+    """Raises InvalidRequest where the part has fewer than LEAST_OF_CLASS rows of a class."""
     counts = np.bincount(truth, minlength=2)
     if counts.min() < LEAST_OF_CLASS:
         raise InvalidRequest(
@@ -108,5 +109,5 @@ def _refuse_one_sided(name: str, truth: Numbers) -> None:
         )
 
 
-def _moment(epoch_ms: np.int64) -> datetime:
+def moment(epoch_ms: int | np.int64) -> datetime:
     return datetime.fromtimestamp(int(epoch_ms) / 1000, UTC)

@@ -33,7 +33,7 @@ def page(report: Report) -> str:
             f"<title>{escape(title)}</title><style>{STYLE}{_STYLE}</style></head><body><main>",
             f"<h1>Model card of {escape(report.model)}</h1><code>{escape(report.version)}</code>",
             f'<p class="verdict">{_verdict(report)}</p>{_facts(report)}',
-            f'<h2>On the latest fifth of the rows</h2><div class="card scroll">{_figures(report)}</div>',
+            f'<h2>On {escape(report.measured_on)}</h2><div class="card scroll">{_figures(report)}</div>',
             f'{_KEY}<div class="pair"><div class="card"><h3>ROC</h3>{roc(report.curves)}</div>',
             f'<div class="card"><h3>Calibration</h3>{reliability(report.curves)}</div></div>',
             f'<h2>What answers hang on</h2><div class="card">{importance(report.importance)}</div>',
