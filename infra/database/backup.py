@@ -5,12 +5,15 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Engine, text
+import psycopg
+from sqlalchemy import Connection, Engine, text
 
-from infra.database.dump_tools import find_tool, run_tool
+from infra.database.dump_tools import find_reader, find_writer, printed_by, run_tool
 from infra.database.faults import reaching_postgres
-from infra.database.migrate import Revision, drop_tables, knows_revision, schema_revision
+from infra.database.migrate import Revision, alone, drop_tables, knows_revision, revision_of, schema_revision
+from infra.database.script import carry_out
 from schemas.errors import BadSettings, Unavailable
 
 WHOSE = ("--no-owner", "--no-privileges")
@@ -37,7 +40,7 @@ def back_up(engine: Engine, file: Path, environ: Mapping[str, str]) -> Revision:
     revision = schema_revision(engine)
     if revision.current is None:
         raise BadSettings("the database has no tables of Weir: there is nothing to back up")
-    tool = find_tool("pg_dump", _server(engine), environ)
+    tool = find_writer(_server(engine), environ)
     part = _new_part(file)
     try:
         run_tool(tool, ["--format=custom", *WHOSE, "--file", part], environ, engine.url)
@@ -51,30 +54,42 @@ def back_up(engine: Engine, file: Path, environ: Mapping[str, str]) -> Revision:
 def restore(engine: Engine, file: Path, environ: Mapping[str, str], *, clean: bool = False) -> Revision:
     """Bring a backup into an empty database; the revision that it is at.
 
-    clean: remove Weir's tables before, once the file was read to its end. Raises BadSettings, Unavailable.
+    clean: remove Weir's tables before. All of it is one transaction: who fails or is interrupted leaves the database as
+    it was. Raises BadSettings, Unavailable.
     """
-    tool = find_tool("pg_restore", _server(engine), environ)
+    tool = find_reader(_server(engine), environ)
     backed_up = _revision_in(file, tool, environ)
     if not knows_revision(backed_up):
         raise BadSettings(
             f"{file} is at revision {backed_up}, which is newer than this version of Weir: install that one"
         )
-    run_tool(tool, ["--file", os.devnull, file], environ)
-    if clean:
-        drop_tables(engine)
-    elif tables := _tables(engine):
-        raise BadSettings(
-            f"the database is not empty, it has {tables[0]} and {len(tables) - 1} more tables: name an empty one, or "
-            "restore with --clean, which removes Weir's tables first"
-        )
-    run_tool(tool, ["--single-transaction", "--exit-on-error", *WHOSE, file], environ, engine.url)
-    with reaching_postgres(), engine.begin() as connection:
-        if connection.scalar(text("SELECT to_regclass('labelled_numbers')")) is not None:
-            for statement in _NEW_SERIES:
-                connection.execute(statement)
-        connection.execute(text("SET LOCAL statement_timeout = 0"))
-        connection.execute(text("ANALYZE"))
-    return schema_revision(engine)
+    with alone(engine) as connection:
+        if clean:
+            drop_tables(connection)
+        elif tables := list(connection.scalars(_TABLES)):
+            raise BadSettings(
+                f"the database is not empty, it has {tables[0]} and {len(tables) - 1} more tables: name an empty one, "
+                "or restore with --clean, which removes Weir's tables first"
+            )
+        _fill(connection, file, tool, environ)
+        return revision_of(connection)
+
+
+def _fill(connection: Connection, file: Path, tool: Path, environ: Mapping[str, str]) -> None:
+    driver: Any = connection.connection.driver_connection
+    connection.detach()  # the script's settings are for nobody else
+    try:
+        with printed_by(tool, [*WHOSE, "--file=-", file], environ) as script, driver.cursor() as cursor:
+            carry_out(script, cursor)
+    except psycopg.Error as error:
+        said = error.diag.message_primary or "does not answer"
+        raise Unavailable("postgres", f"{said}: the database is as it was before the restore") from error
+    connection.execute(text("RESET ALL"))
+    connection.execute(text("SET LOCAL statement_timeout = 0"))
+    if connection.scalar(text("SELECT to_regclass('labelled_numbers')")) is not None:
+        for statement in _NEW_SERIES:
+            connection.execute(statement)
+    connection.execute(text("ANALYZE"))
 
 
 def _new_part(file: Path) -> Path:
@@ -93,16 +108,11 @@ def _revision_in(file: Path, tool: Path, environ: Mapping[str, str]) -> str:
     try:
         script = run_tool(tool, ["--data-only", "--table=alembic_version", "--file=-", file], environ)
     except Unavailable as error:
-        raise BadSettings(f"{file} is no backup: {error}") from error
+        raise BadSettings(f"{file} is no backup, or one that {tool} cannot read: {error}") from error
     _, _, rows = script.partition(" FROM stdin;\n")
     if not rows or rows.startswith("\\."):
         raise BadSettings(f"{file} is no backup of Weir: it does not say at which revision its tables are")
     return rows.splitlines()[0]
-
-
-def _tables(engine: Engine) -> list[str]:
-    with reaching_postgres(), engine.connect() as connection:
-        return list(connection.scalars(_TABLES))
 
 
 def _server(engine: Engine) -> int:

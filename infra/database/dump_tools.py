@@ -3,7 +3,9 @@
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,15 +19,24 @@ SECRETS = {"password": "PGPASSWORD", "sslpassword": None}
 TELLS_VERSION_WITHIN_S = 20
 
 
-def find_tool(name: str, server: int, environ: Mapping[str, str]) -> Path:
-    """The program, of the oldest version that knows the server's: a newer one may say what the server does not know.
+def find_writer(server: int, environ: Mapping[str, str]) -> Path:
+    """pg_dump, of the oldest version that knows the server's: a newer one may say what the server does not know.
 
     server: its major version. Raises BadSettings saying what to install.
     """
+    return _find("pg_dump", server, environ, min)
+
+
+def find_reader(server: int, environ: Mapping[str, str]) -> Path:
+    """pg_restore, of the newest version: it reads what any pg_dump here has written. As find_writer."""
+    return _find("pg_restore", server, environ, max)
+
+
+def _find(name: str, server: int, environ: Mapping[str, str], choose: Callable[..., Path]) -> Path:
     found = {path: version for path in _places(name, environ) if (version := _version(path)) is not None}
     able = [path for path, version in found.items() if version >= server]
     if able:
-        return min(able, key=found.__getitem__)
+        return choose(able, key=found.__getitem__)
     known = ", ".join(f"{path} is {version}" for path, version in found.items()) or "there is none"
     raise BadSettings(
         f"{name} of Postgres {server} or newer is needed for this server, but {known}: install "
@@ -44,11 +55,29 @@ def run_tool(tool: Path, arguments: Sequence[str | Path], environ: Mapping[str, 
         command += ["--no-password", "--dbname", make_conninfo("", **shown)]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
-        said = (
-            [line for line in done.stderr.splitlines() if "error:" in line] or done.stderr.splitlines() or ["nothing"]
-        )
-        raise Unavailable("postgres", f"{tool.name} ended with {done.returncode}: {said[0]}")
+        raise _failed(tool, done.returncode, done.stderr)
     return done.stdout
+
+
+@contextmanager
+def printed_by(tool: Path, arguments: Sequence[str | Path], environ: Mapping[str, str]) -> Iterator[Iterator[bytes]]:
+    """The lines that it prints, as they come. Raises Unavailable as run_tool, once they are read to the end."""
+    with tempfile.TemporaryFile("w+", errors="replace") as errors:
+        with subprocess.Popen([tool, *arguments], env=environ, stdout=subprocess.PIPE, stderr=errors) as running:
+            assert running.stdout is not None
+            try:
+                yield running.stdout
+            except BaseException:
+                running.kill()
+                raise
+        errors.seek(0)
+        if running.returncode:
+            raise _failed(tool, running.returncode, errors.read())
+
+
+def _failed(tool: Path, code: int, said: str) -> Unavailable:
+    lines = [line for line in said.splitlines() if "error:" in line] or said.splitlines() or ["nothing"]
+    return Unavailable("postgres", f"{tool.name} ended with {code}: {lines[0]}")
 
 
 def _places(name: str, environ: Mapping[str, str]) -> Iterator[Path]:

@@ -35,27 +35,24 @@ def init_db(engine: Engine) -> Revision:
     """Migrate to head in one transaction; a second caller waits, then finds nothing to do."""
     from alembic import command
 
-    with _alone(engine) as connection:
+    with alone(engine) as connection:
         command.upgrade(configuration(connection), "head")
-        return _revision(connection)
+        return revision_of(connection)
 
 
-def drop_tables(engine: Engine) -> None:
+def drop_tables(connection: Connection) -> None:
     """Remove every table of Weir with all its rows; others stay. Raises BadSettings for a newer version's tables."""
     from alembic import command
 
-    with _alone(engine) as connection:
-        current = _revision(connection).current
-        if current is None:
-            return
-        if not knows_revision(current):
-            raise BadSettings(
-                f"the tables are at {current}, which is newer than this version of Weir: install that one"
-            )
-        # The way back from some revisions takes no rows that the one before does not know.
-        connection.execute(text("TRUNCATE prediction_feedback"))
-        command.downgrade(configuration(connection), "base")
-        connection.execute(text("DROP TABLE alembic_version"))
+    current = revision_of(connection).current
+    if current is None:
+        return
+    if not knows_revision(current):
+        raise BadSettings(f"the tables are at {current}, which is newer than this version of Weir: install that one")
+    # The way back from some revisions takes no rows that the one before does not know.
+    connection.execute(text("TRUNCATE prediction_feedback"))
+    command.downgrade(configuration(connection), "base")
+    connection.execute(text("DROP TABLE alembic_version"))
 
 
 def knows_revision(revision: str) -> bool:
@@ -68,7 +65,7 @@ def knows_revision(revision: str) -> bool:
 def schema_revision(engine: Engine) -> Revision:
     """Where the database's schema stands."""
     with reaching_postgres(), engine.connect() as connection:
-        return _revision(connection)
+        return revision_of(connection)
 
 
 def configuration(connection: Connection) -> "Config":
@@ -85,7 +82,7 @@ def configuration(connection: Connection) -> "Config":
 
 
 @contextmanager
-def _alone(engine: Engine) -> Iterator[Connection]:
+def alone(engine: Engine) -> Iterator[Connection]:
     """One transaction, for as long as it takes; who else changes the schema waits."""
     with reaching_postgres(), engine.begin() as connection:
         connection.execute(text("SET LOCAL statement_timeout = 0"))
@@ -94,7 +91,7 @@ def _alone(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def _revision(connection: Connection) -> Revision:
+def revision_of(connection: Connection) -> Revision:
     from alembic.runtime.migration import MigrationContext
     from alembic.script import ScriptDirectory
 

@@ -5,33 +5,33 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from infra.database.dump_tools import find_tool, run_tool
+from infra.database.dump_tools import find_reader, find_writer, run_tool
 from schemas.errors import BadSettings
 
 
-def tool(folder: Path, said: str) -> Path:
+def tool(folder: Path, said: str, name: str = "pg_dump") -> Path:
     folder.mkdir()
-    path = folder / "pg_dump"
+    path = folder / name
     path.write_text(f'#!/bin/sh\n[ "$1" = --version ] && echo "{said}" && exit\necho "$@"; env\n')
     path.chmod(0o755)
     return path
 
 
-def test_the_oldest_version_that_knows_the_server_is_used(tmp_path: Path) -> None:
+def test_the_oldest_version_that_knows_the_server_writes_and_the_newest_reads(tmp_path: Path) -> None:
     newest = tool(tmp_path / "new", "pg_dump (PostgreSQL) 98.1 (Debian 98.1-1)")
-    assert find_tool("pg_dump", 97, {"PATH": str(newest.parent)}) == newest
-    assert find_tool("pg_dump", 14, {"PATH": str(newest.parent)}) != newest
+    assert find_writer(97, {"PATH": str(newest.parent)}) == newest
+    assert find_writer(14, {"PATH": str(newest.parent)}) != newest
+    reader = tool(tmp_path / "reader", "pg_restore (PostgreSQL) 98.1 (Debian 98.1-1)", "pg_restore")
+    assert find_reader(14, {"PATH": str(reader.parent)}) == reader
 
 
 def test_where_all_are_older_than_the_server_it_is_said_what_to_install(tmp_path: Path) -> None:
     older = tool(tmp_path / "old", "pg_dump (PostgreSQL) 9.6.24")
     with pytest.raises(BadSettings, match=rf"of Postgres 99 or newer .*{older} is 9.*install postgresql-client-99"):
-        find_tool("pg_dump", 99, {"PATH": str(older.parent)})
-    with pytest.raises(BadSettings, match="there is none: install postgresql-client-14"):
-        find_tool("pg_other", 14, {"PATH": ""})
+        find_writer(99, {"PATH": str(older.parent)})
     broken = tool(tmp_path / "broken", "Segmentation fault")
     with pytest.raises(BadSettings) as refused:
-        find_tool("pg_dump", 99, {"PATH": str(broken.parent)})
+        find_writer(99, {"PATH": str(broken.parent)})
     assert str(broken) not in str(refused.value)
 
 
