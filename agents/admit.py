@@ -15,7 +15,7 @@ from schemas.errors import InvalidRequest, Refused, Undecodable
 from schemas.keys import ApiKey, Credential
 from schemas.masked import masked_bytes
 from schemas.message import Batch, Record
-from schemas.request import is_request_id, read_request
+from schemas.request import MAX_ENTITY, is_request_id, read_request
 from schemas.result import LAST_MS, Status, named, refusal
 
 Doubt = Literal["unknown_key", "ended", "signature", "stale", "not_allowed"]
@@ -143,10 +143,11 @@ def _record_key(record: Record) -> str | None:
 
 
 def _entity(record: Record) -> str | None:
-    """The record's key as a refusal shows it."""
+    """The record's key as a refusal shows it: whole where it is an entity, as who is forgotten is looked for by it."""
     if record.key is None:
         return None
-    return masked_bytes(record.key)[:256].decode("utf-8", "replace").replace("\x00", "�")
+    key = masked_bytes(record.key)[: 4 * MAX_ENTITY].decode("utf-8", "replace")
+    return key[:MAX_ENTITY].replace("\x00", "�")
 
 
 def lone_request_id(record: Record) -> str | None:

@@ -76,13 +76,19 @@ def _forget(engine: Engine, whose: Forgotten, total: int, settings: Settings, ev
     try:
         with bar("forgetting", total) as progressed:
             return forget(engine, whose, progressed)
-    except Unavailable as error:
-        raise click.ClickException(f"{error}: some rows may be removed and some not, run it again") from error
+    except (Unavailable, KeyboardInterrupt) as error:
+        why = str(error) or "interrupted"
+        raise click.ClickException(f"{why}: some rows may be removed and some not, run it again") from error
 
 
 def _checked(option: str, text: str) -> str:
-    if not text or not text.isprintable():
-        raise click.UsageError(f"{option} must be text without control characters")
+    """Any text may be stored as an entity, as refusals tell of whom whatever came as a record's key."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise click.UsageError(f"{option} must be UTF-8") from None
+    if not text:
+        raise click.UsageError(f"{option} must not be empty")
     return text
 
 

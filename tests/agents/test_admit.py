@@ -108,6 +108,12 @@ async def test_a_record_that_cannot_be_read_is_a_dead_letter(
     assert (item.status, item.dead_letter, item.request_id) == ("invalid", reason, request_id)
 
 
+@pytest.mark.parametrize("entity", ["\u0416" * 256, "\U0001f600" * 256], ids=["two bytes each", "four"])
+async def test_the_longest_entity_is_kept_whole_by_a_refusal(entity: str) -> None:
+    item = await refused(record(b"{", key=entity.encode()))
+    assert (item.status, item.entity) == ("invalid", entity)
+
+
 @pytest.mark.contract("R3")
 async def test_the_size_is_judged_before_the_sender() -> None:
     item = await refused(record(b"x" * (MAX_BODY_BYTES + 1), secret=b"forged"))

@@ -16,7 +16,7 @@ ANSWER = text(
     """
     INSERT INTO prediction_feedback (request_id, status, entity, model, model_version, arm, route_epoch, features,
         predicted_probability, latency_ms, requested_at, scored_at)
-    VALUES ('r-' || :entity, 'ok', :entity, 'm', 'v1', 'champion', 1, '{}', 0.5, 1, now(), now())
+    VALUES ('r-' || md5(:entity), 'ok', :entity, 'm', 'v1', 'champion', 1, '{}', 0.5, 1, now(), now())
     """
 )
 
@@ -87,8 +87,20 @@ def test_nothing_goes_that_the_audit_was_not_told_of(
     assert left(database_url) == ["c-42", "kept"]
 
 
-@pytest.mark.parametrize("entity", ["", "c-\x1b[2J"])
-def test_an_entity_that_cannot_be_one_is_refused(entity: str) -> None:
+@pytest.mark.parametrize(("entity", "says"), [("", "must not be empty"), ("c-\udcff", "must be UTF-8")])
+def test_an_entity_that_cannot_be_one_is_refused(entity: str, says: str) -> None:
     ended = CliRunner().invoke(weir, ["db", "forget", "--entity", entity, "--yes"])
     assert ended.exit_code == 2
-    assert "--entity must be text" in ended.output
+    assert f"--entity {says}" in ended.output
+
+
+@pytest.mark.parametrize("entity", ["c\u00a042", "\u200bc", "c-\x1b[2J", "[bold]", "c'; --", "\u0416" * 256])
+def test_whatever_was_stored_as_an_entity_can_be_named(database_url: str, entity: str) -> None:
+    engine = create_db_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(ANSWER.bindparams(entity=entity))
+    engine.dispose()
+    ended = CliRunner().invoke(weir, ["db", "forget", "--entity", entity, "--yes"])
+    assert ended.exit_code == 0, ended.output
+    assert "\x1b" not in ended.output
+    assert left(database_url) == ["c-42", "kept"]
