@@ -43,8 +43,9 @@ def prune_(before: datetime, dry_run: bool, as_json: bool) -> None:
             try:
                 with bar("pruning", sum(rows.values())) as progressed:
                     rows = prune(engine, before, progressed)
-            except Unavailable as error:
-                raise click.ClickException(f"{error}: run it again for what is left") from error
+            except (Unavailable, KeyboardInterrupt) as error:
+                why = str(error) or "interrupted"
+                raise click.ClickException(f"{why}: run it again for what is left") from error
     if as_json:
         click.echo(json.dumps({"before": before.isoformat(), "dry_run": dry_run, "rows": rows}))
     else:
