@@ -9,6 +9,7 @@ from msgspec import DecodeError
 
 from agents.drift_messages import HEADERS, Version, event_record, version_key
 from agents.grades import Grades, SavedVersion, decode_grades, encode_grades, resumed
+from agents.numbering import Numbering
 from agents.ports import MonitorCounters
 from agents.saving import Saving, States, Unsaved
 from models.drift.concept_episode import Graded
@@ -22,7 +23,6 @@ log = logging.getLogger("weir.drift")
 
 SAVED_EVERY = 1000
 """Records after which a version is saved though its window is not over: not many more are read again."""
-MOST_SKIPPED = 10_000
 PREFIX = b"quality:"
 """Of the keys of states, which lie beside those of windows."""
 
@@ -38,28 +38,11 @@ class GradingOutlets:
 
 @dataclass(slots=True)
 class _Followed:
-    """A version. following: the number that comes next; skipped: lower ones that did not come yet."""
-
     version: Version
     window_rows: int
-    series: str = ""
-    following: int = 0
-    skipped: set[int] = field(default_factory=set)
+    numbers: Numbering = field(default_factory=Numbering)
     roles: dict[Role, Grades] = field(default_factory=dict)
     unsaved: Unsaved = field(default_factory=Unsaved)
-
-    def is_new(self, row: LabelledPrediction) -> bool:
-        """Whether this row was not counted yet: a sender that was killed sends some again, perhaps after later ones."""
-        if row.series != self.series:  # the database was made anew, and its numbers begin again
-            self.series, self.following, self.skipped = row.series, 1, set()
-        if row.number < self.following:
-            known = row.number in self.skipped
-            self.skipped.discard(row.number)
-            return known
-        if row.number - self.following <= MOST_SKIPPED:
-            self.skipped.update(range(self.following, row.number))
-        self.following = row.number + 1
-        return True
 
     def of(self, role: Role) -> Grades:
         if role not in self.roles:
@@ -68,7 +51,8 @@ class _Followed:
 
     def saved(self) -> bytes:
         roles = {role: grades.saved() for role, grades in self.roles.items()}
-        return encode_grades(SavedVersion(self.series, self.following, tuple(sorted(self.skipped)), roles))
+        numbers = self.numbers
+        return encode_grades(SavedVersion(numbers.series, numbers.following, tuple(sorted(numbers.skipped)), roles))
 
 
 @dataclass(slots=True)
@@ -117,7 +101,7 @@ class Grading:
             return None
         followed = self._follow((row.model, row.model_version))
         followed.unsaved.add(record)
-        if followed.is_new(row):
+        if followed.numbers.is_new(row):
             return row
         self.counters.ungraded("repeated", 1)
         return None
@@ -156,4 +140,4 @@ def _resumed(version: Version, window_rows: int, content: bytes | None) -> _Foll
     except (DecodeError, ValueError, KeyError, TypeError) as error:
         log.warning("what was graded of %s %s cannot be read, its windows begin anew: %s", *version, error)
         return found
-    return replace(found, series=saved.series, following=saved.following, skipped=set(saved.skipped), roles=roles)
+    return replace(found, numbers=Numbering(saved.series, saved.following, set(saved.skipped)), roles=roles)

@@ -14,7 +14,7 @@ from schemas.reading import read_as
 from schemas.result import SCHEMA_VERSION
 
 State = Literal["pending", "running", "completed", "failed", "skipped"]
-Trigger = Literal["manual", "drift", "loss", "labels", "age", "schedule"]
+Trigger = Literal["manual", "drift", "loss", "online", "labels", "age", "schedule"]
 STATES: tuple[State, ...] = get_args(State)
 ENDS: frozenset[State] = frozenset({"completed", "failed", "skipped"})
 

@@ -35,6 +35,7 @@ def test_an_empty_database_is_migrated_to_head_and_a_second_time_changes_nothing
         "outlier_events",
         "labelled_outbox",
         "model_performance",
+        "online_models",
         "retraining_jobs",
     }
     assert tables <= set(inspect(empty).get_table_names())
