@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Literal, cast
@@ -72,11 +72,20 @@ def _defaults(source: str) -> dict[str, str]:
     return {"source": source}
 
 
-def _written(file: Path | None) -> AbstractContextManager[BinaryIO | None]:
+@contextmanager
+def _written(file: Path | None) -> Iterator[BinaryIO | None]:
+    if file is None:
+        yield None
+        return
     try:
-        return nullcontext() if file is None else file.open("wb")
+        opened = file.open("wb")
     except OSError as error:
         raise click.BadParameter(f"{file}: {error.strerror}", param_hint="--rejected") from None
+    try:
+        yield opened
+    finally:
+        with suppress(OSError):  # of what could not be written was told as it was
+            opened.close()
 
 
 def load_all(client: WeirClient, lines: Iterator[Line], rejected: BinaryIO | None = None) -> Loaded:
@@ -91,6 +100,8 @@ def load_all(client: WeirClient, lines: Iterator[Line], rejected: BinaryIO | Non
         try:
             while loaded.stopped is None and (batch := list(islice(lines, BATCH))):
                 _note_refused([line for line in batch if isinstance(line, RefusedLine)], loaded, rejected)
+                if loaded.stopped is not None:
+                    break
                 _send(runner, client, [line.feedback for line in batch if isinstance(line, Label)], loaded)
                 loaded.through_line = batch[-1].line if loaded.failed == 0 else loaded.through_line
         except KeyboardInterrupt:
@@ -103,8 +114,12 @@ def load_all(client: WeirClient, lines: Iterator[Line], rejected: BinaryIO | Non
 def _note_refused(lines: Sequence[RefusedLine], loaded: Loaded, rejected: BinaryIO | None) -> None:
     for line in lines:
         loaded.refuse(line)
-        if rejected is not None:
-            rejected.write(orjson.dumps(line.as_json(), option=orjson.OPT_APPEND_NEWLINE))
+    if rejected is not None:
+        try:
+            rejected.writelines(orjson.dumps(line.as_json(), option=orjson.OPT_APPEND_NEWLINE) for line in lines)
+            rejected.flush()
+        except OSError as error:
+            loaded.stopped = f"the refused lines cannot be written: {error.strerror}"
 
 
 def _send(runner: asyncio.Runner, client: WeirClient, labels: Sequence[Feedback], loaded: Loaded) -> None:

@@ -44,22 +44,24 @@ def json_lines(file: BinaryIO, most: int) -> Iterator[tuple[int, bytes]]:
 
 
 def csv_rows(file: BinaryIO, check: Callable[[Sequence[str]], None] = lambda columns: None) -> Iterator[CsvRow | Bad]:
-    """Each row under a header row, which `check` may refuse; closes the file."""
+    """Each row under a header row, which `check` may refuse; closes the file.
+
+    Raises InvalidRequest where there is no such row.
+    """
     with io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="") as text:
         rows = csv.reader(text, strict=True)
-        columns: list[str] | None = None
+        columns = _header(rows)
+        check(columns)
         while True:
+            first = rows.line_num + 1
             try:
                 cells = next(rows)
             except StopIteration:
                 return
             except csv.Error as error:
-                yield Bad(rows.line_num, f"not CSV: {error}")
+                yield Bad(rows.line_num, _not_csv(error, first, rows.line_num))
                 continue
-            if columns is None:
-                columns = _header(cells)
-                check(columns)
-            elif len(cells) == len(columns):
+            if len(cells) == len(columns):
                 yield CsvRow(rows.line_num, dict(zip(columns, cells, strict=True)))
             elif cells:
                 yield Bad(rows.line_num, f"{len(cells)} cells under {len(columns)} columns")
@@ -72,10 +74,27 @@ def typed(cell: str) -> int | float | str:
     return float(cell) if _DECIMAL.match(cell) else cell
 
 
-def _header(cells: list[str]) -> list[str]:
+def _header(rows: Iterator[list[str]]) -> list[str]:
+    try:
+        cells = next(filter(None, rows))
+    except StopIteration:
+        raise InvalidRequest("the file is empty: its first row must name the columns") from None
+    except csv.Error as error:
+        raise InvalidRequest(f"the first row, which must name the columns, is not CSV: {error}") from None
     if len(set(cells)) != len(cells) or not all(cells):
-        raise InvalidRequest("the first row must name every column, each once")
+        raise InvalidRequest(f"the first row must name every column, each once: {shown(cells)}")
     return cells
+
+
+def shown(cells: Sequence[str]) -> str:
+    """A row's beginning, for a message."""
+    return repr(",".join(cells)[:100])
+
+
+def _not_csv(error: csv.Error, first: int, last: int) -> str:
+    """A quote without its end takes the lines after it along."""
+    more = f"; nothing of lines {first} to {last} is read: is a quote missing in line {first}?" if first < last else ""
+    return f"not CSV: {error}{more}"
 
 
 def _skip_line(file: BinaryIO, most: int) -> None:

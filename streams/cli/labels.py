@@ -5,7 +5,7 @@ from typing import Any, BinaryIO
 
 from schemas.errors import InvalidRequest
 from schemas.feedback import Feedback
-from streams.cli.files import Bad, csv_rows, json_lines, typed
+from streams.cli.files import Bad, csv_rows, json_lines, shown, typed
 from streams.labels import MAX_LABEL_BYTES, Label, RefusedLine, label_in, label_of, refused
 
 COLUMNS = tuple(Feedback.model_fields)
@@ -34,8 +34,10 @@ def read_label_table(file: BinaryIO, defaults: Mapping[str, Any]) -> Iterator[Li
 
 
 def _check(columns: Sequence[str]) -> None:
-    known = f"the columns are {', '.join(NEEDED)} and, where wanted, {', '.join(COLUMNS[len(NEEDED) :])}"
+    wanted = f"{', '.join(NEEDED)} and, where wanted, {', '.join(COLUMNS[len(NEEDED) :])}"
+    known = f"the columns are {wanted}, parted by commas, in UTF-8"
     if missing := [name for name in NEEDED if name not in columns]:
-        raise InvalidRequest(f"the first row names no column {' and no column '.join(missing)}: {known}")
+        names = " and no column ".join(missing)
+        raise InvalidRequest(f"the first row, {shown(columns)}, names no column {names}: {known}")
     if more := [name for name in columns if name not in COLUMNS]:
         raise InvalidRequest(f"unknown column {more[0][:100]!r}: {known}")

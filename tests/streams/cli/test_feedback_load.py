@@ -71,6 +71,15 @@ def test_each_bad_row_of_a_csv_file_is_refused_by_line_and_field_and_the_others_
     assert [label["request_id"] for label in labels(read)] == ["g"]
 
 
+@pytest.mark.parametrize(("count", "last"), [(3, 5), (30_000, 14_220)], ids=["the file ends", "a cell of 128 KiB"])
+def test_a_quote_without_its_end_names_all_the_lines_that_it_takes_along(count: int, last: int) -> None:
+    read = table(b'request_id,label\n"r-1,1\n' + b"".join(b"r-%d,1\n" % number for number in range(count)))
+    (lost,) = (line for line in read if isinstance(line, RefusedLine))
+    assert lost.line == last
+    assert f"nothing of lines 2 to {last} is read: is a quote missing in line 2?" in lost.fields[0].reason
+    assert len(labels(read)) == count + 2 - last
+
+
 def test_a_cell_of_ten_megabytes_is_one_refused_line() -> None:
     read = table(b"request_id,label\n" + b"x" * 10_000_000 + b",1\nr-2,1\n")
     assert wrong(read) == [(2, "body", "")]
@@ -80,15 +89,30 @@ def test_a_cell_of_ten_megabytes_is_one_refused_line() -> None:
 @pytest.mark.parametrize(
     ("header", "says"),
     [
-        ("id,label", "no column request_id: the columns are request_id, label and"),
+        ("id,label", "'id,label', names no column request_id: the columns are request_id, label and"),
+        ("request_id;label", "'request_id;label', names no column request_id and no column label"),
         ("a,b", "no column request_id and no column label"),
         ("request_id,label,amount", "unknown column 'amount'"),
-        ("request_id,label,label", "each once"),
+        ("request_id,label,label", "each once: 'request_id,label,label'"),
+        ("x" * 200_000 + "\nrequest_id,label", "the first row, which must name the columns, is not CSV: field larger"),
+        ('"request_id,label', "is not CSV"),
     ],
 )
 def test_a_csv_file_of_other_columns_is_refused_before_anything_is_sent(header: str, says: str) -> None:
     with pytest.raises(InvalidRequest, match=says):
         table(f"{header}\nr-1,1,0\n")
+
+
+@pytest.mark.parametrize("content", ["", "\ufeff", "\n\n"])
+def test_a_csv_file_without_any_row_is_no_table_of_labels(content: str) -> None:
+    with pytest.raises(InvalidRequest, match="the file is empty: its first row must name the columns"):
+        table(content)
+    assert table("\nrequest_id,label\n") == []
+
+
+def test_a_csv_file_in_utf16_is_told_how_it_must_be() -> None:
+    with pytest.raises(InvalidRequest, match="in UTF-8"):
+        table("request_id,label\nr-1,1\n".encode("utf-16"))
 
 
 def test_a_line_of_ten_megabytes_is_one_refused_line() -> None:
@@ -253,6 +277,18 @@ def test_a_batch_that_the_broker_does_not_confirm_ends_it_and_is_counted_as_neit
     assert (loaded.sent, loaded.delivered, loaded.failed) == (3 * BATCH, 2 * BATCH, BATCH)
     assert (loaded.through_line, loaded.exit_code(), loaded.stopped) == (2 * BATCH, 1, "kafka: not confirmed")
     assert client.is_closed
+
+
+def test_where_the_refused_lines_cannot_be_written_it_ends_and_says_how_far_it_got(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "labels.csv"
+    file.write_text("request_id,label\n" + "r-1,1\n" * BATCH + "r-2,2\nr-3,1\n")
+    done = run(environ, str(file), "--rejected", "/dev/full", "--json")
+    assert done.exit_code == 1
+    told = json.loads(done.stdout)
+    assert told["stopped"] == "the refused lines cannot be written: No space left on device"
+    assert (told["delivered"], told["failed"], told["refused"], told["through_line"]) == (BATCH, 0, 1, BATCH + 1)
 
 
 def test_ctrl_c_while_it_waits_for_standard_input_says_how_far_it_got(environ: dict[str, str]) -> None:
