@@ -29,7 +29,7 @@ CODE_STATUS = {"too_many_rows": 413}
 """Error code -> HTTP status, where it is not that of the result's status."""
 UNAUTHORIZED = "send a valid API key in the header X-API-Key"
 RETRY_AFTER_S = 1
-CODES = {404: "not_found", 405: "method_not_allowed", 408: "too_slow", 503: "unavailable"}
+CODES = {404: "not_found", 405: "method_not_allowed", 408: "too_slow", 415: "encoded", 503: "unavailable"}
 """HTTP status -> error code, of what no error of ours says."""
 
 

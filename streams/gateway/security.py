@@ -147,7 +147,11 @@ def require(request: Request, permission: str) -> Credential:
 
 
 async def read_body(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:
-    """The body, refused as soon as it is known to pass the limit. Raises Undecodable `too_large`."""
+    """The body, refused as soon as it is known to be encoded or to pass the limit. Raises Undecodable `too_large`."""
+    encoding = request.headers.get("content-encoding", "")
+    if encoding.lower() not in ("", "identity"):
+        headers = {"Accept-Encoding": "identity", "Connection": "close"}
+        raise HTTPException(415, "the body is encoded: send it as it is, without Content-Encoding", headers)
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)

@@ -1,6 +1,7 @@
 """What the gateway refuses to read."""
 
 import asyncio
+import gzip
 from typing import Any
 
 import pytest
@@ -74,3 +75,17 @@ async def test_a_body_that_does_not_arrive_is_408(monkeypatch: pytest.MonkeyPatc
     async with gateway.client(gateway.keys.new("predict")) as client:
         response = await client.post("/predict", content=stuck())
     assert (response.status_code, response.json()["error"]["code"]) == (408, "too_slow")
+
+
+@pytest.mark.parametrize("path", ["/predict", "/feedback"])
+@pytest.mark.parametrize("encoding", ["gzip", "br, identity"])
+async def test_an_encoded_body_is_415_and_says_how_to_send_it(path: str, encoding: str) -> None:
+    gateway = Gateway()
+    headers = {"Content-Encoding": encoding, "Content-Type": "application/x-ndjson"}
+    async with gateway.client(gateway.keys.new("predict")) as client:
+        response = await client.post(path, content=gzip.compress(b"{}"), headers=headers)
+        plain = await client.post(path, content=b"[]", headers={"Content-Encoding": "Identity"})
+    error = response.json()["error"]
+    assert (response.status_code, error["code"]) == (415, "encoded")
+    assert "without Content-Encoding" in error["message"]
+    assert plain.status_code != 415
