@@ -1,4 +1,4 @@
-"""The commands of the README's section on using it, run as they stand on a platform that `weir up` started."""
+"""The commands of the README, run as they stand on a platform that `weir up` started."""
 
 import json
 import re
@@ -14,19 +14,29 @@ from schemas.keys import new_api_key
 from tests.docs.shell import Run, shell
 
 ROOT = Path(__file__).parents[2]
-USE_IT = (ROOT / "README.md").read_text().split("\n## Use it\n")[1].split("\n## ")[0]
+NAMED = {*VARIABLES.values(), "MODEL_STORE", "MODEL_NAME"}
+
+
+def section(title: str) -> str:
+    return (ROOT / "README.md").read_text().split(f"\n## {title}\n")[1].split("\n## ")[0]
 
 
 @pytest.fixture(scope="module")
-def run() -> Iterator[Run]:
-    """Runs a command line in the checkout, in the environment of somebody who ran `weir up`."""
+def given() -> Iterator[dict[str, str]]:
+    """What somebody's environment says who ran `weir up`."""
     with tempfile.TemporaryDirectory(prefix="weir-readme-", ignore_cleanup_errors=True) as folder:
-        run = shell(ROOT, {"DATA_DIR": folder, "PORT": str(free_port())}, without=VARIABLES.values())
-        try:
-            run("weir up")
-            yield run
-        finally:
-            run("weir down")
+        yield {"DATA_DIR": folder, "PORT": str(free_port())}
+
+
+@pytest.fixture(scope="module")
+def run(given: dict[str, str]) -> Iterator[Run]:
+    """Runs a command line in the checkout."""
+    run = shell(ROOT, given, without=NAMED)
+    try:
+        run("weir up")
+        yield run
+    finally:
+        run("weir down")
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +57,7 @@ def visitor(run: Run, addresses: dict[str, str]) -> dict[str, str]:
 
 def command(begins: str) -> str:
     """The line of that section that begins like this, without its comment."""
-    [line] = re.findall(rf"^({re.escape(begins)}.*?)(?:\s+#.*)?$", USE_IT, re.MULTILINE)
+    [line] = re.findall(rf"^({re.escape(begins)}.*?)(?:\s+#.*)?$", section("Use it"), re.MULTILINE)
     return line
 
 
@@ -96,3 +106,19 @@ def test_the_commands_of_the_page_on_ground_truth_load_the_examples(run: Run, vi
     assert re.search(r"delivered\W+3\b", run(table, **visitor))
     assert json.loads(run(lines, **visitor))["delivered"] == 3
     assert "No label has waited" in run(orphans, **visitor)
+
+
+def test_a_table_of_ones_own_is_learned_and_served(
+    run: Run, given: dict[str, str], visitor: dict[str, str], tmp_path: Path
+) -> None:
+    """In a fresh folder where only `docs/` of the checkout lies. The last test: two models are served afterwards."""
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    there = shell(tmp_path, given | visitor, without=NAMED)
+    [commands] = re.findall(r"```sh\n(.*?)```", section("Serve a table of your own"), re.DOTALL)
+    *make_train_and_serve, ask = commands.splitlines()
+    said = [there(line) for line in make_train_and_serve]
+    assert re.search(r"roc_auc +│ 0\.9", said[1])
+    answer = json.loads(there(ask))
+    assert (answer["status"], answer["model"], answer["label"]) == ("ok", "tumours", "malignant")
+    assert answer["diagnosis_probability"] > 0.99
+    assert answer["predictions"][1] == answer["diagnosis_probability"]
