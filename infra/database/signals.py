@@ -27,6 +27,11 @@ def count_labels(
     connection: Connection, model: str, *, labelled_since: datetime | None = None, scored_since: datetime | None = None
 ) -> int:
     """Answers of the model whose truth is known: told since, scored since."""
+    return int(connection.scalar(labels_of(model, labelled_since, scored_since)) or 0)
+
+
+def labels_of(model: str, labelled_since: datetime | None, scored_since: datetime | None) -> Select[tuple[int]]:
+    """The query, which `ix_prediction_labelled` answers alone: no answer is read."""
     query = select(func.count()).where(
         Prediction.model == model, Prediction.status == "ok", Prediction.actual_label.is_not(None)
     )
@@ -34,7 +39,7 @@ def count_labels(
         query = query.where(Prediction.labelled_at > labelled_since)
     if scored_since is not None:
         query = query.where(Prediction.scored_at >= scored_since)
-    return int(connection.scalar(query) or 0)
+    return query
 
 
 def first_and_last_windows(

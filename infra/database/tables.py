@@ -83,6 +83,13 @@ class Prediction(Base):
             "scored_at",
             postgresql_where=text("actual_label IS NULL AND status = 'ok'"),
         ),
+        Index(
+            "ix_prediction_labelled",
+            "model",
+            "labelled_at",
+            "scored_at",
+            postgresql_where=text("actual_label IS NOT NULL AND status = 'ok'"),
+        ),
     )
 
 
