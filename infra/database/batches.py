@@ -21,4 +21,5 @@ def unhurried(engine: Engine) -> Iterator[Connection]:
 
 def found(connection: Connection, query: str, given: Mapping[str, Any], size: int) -> Iterator[Sequence[Any]]:
     """The query's only column in batches, as they were when it began; no more than a batch is held."""
-    yield from connection.execute(text(query), given, execution_options={"yield_per": size}).scalars().partitions(size)
+    with connection.execute(text(query), given, execution_options={"yield_per": size}) as rows:
+        yield from rows.scalars().partitions(size)

@@ -119,6 +119,21 @@ def test_of_retraining_jobs_that_are_over_each_models_last_completed_one_stays(e
     assert completed.job_id == "last completed"
 
 
+async def test_an_episode_that_went_in_part_goes_whole_the_next_time(engine: Engine, topic: str) -> None:
+    steps = [step("over", "resolved", windows=3, timestamp=OLD), step("over", timestamp=OLD),
+             step("over", "worsened", windows=2, timestamp=OLD)]  # fmt: skip
+    for place, one in enumerate(steps):
+        await save(engine, topic, read_drift, [one], place)
+
+    def end(rows: int) -> None:
+        if rows:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prune(engine, MOMENT, end, at_once=1)
+    assert prune(engine, MOMENT, print, at_once=1) == {**NONE, "drift_events": 2}
+
+
 async def test_a_batch_waits_for_labels_that_are_being_stored_and_not_for_their_rows_one_by_one(
     engine: Engine, store: PostgresStore, topic: str
 ) -> None:
@@ -134,3 +149,21 @@ async def test_a_batch_waits_for_labels_that_are_being_stored_and_not_for_their_
         await asyncio.gather(storing, removing)
     assert removing.result() == NONE, "it has a new place, where the next run finds it"
     assert prune(engine, MOMENT, print) == {**NONE, "prediction_feedback": 1, "label_revisions": 1}
+
+
+async def test_a_refusal_that_gives_way_to_an_answer_meanwhile_takes_it_not_along(
+    engine: Engine, store: PostgresStore, topic: str
+) -> None:
+    refusal = prediction("r", status="expired", scored_at=OLD)
+    await store.save_predictions([refusal], [Position(topic, 0, 1)])
+    with held(engine) as other:
+        late = PostgresStore(other.engine, {topic: topic})
+        answer = prediction("r", scored_at=YOUNG)
+        storing = asyncio.create_task(late.save_predictions([answer], [Position(topic, 0, 2)]))
+        await other.written()
+        removing = asyncio.create_task(asyncio.to_thread(prune, engine, MOMENT, print))
+        await blocked_or(removing.done, engine)
+        other.let_go.set()
+        await asyncio.gather(storing, removing)
+    assert removing.result() == NONE
+    assert stored(engine, "SELECT status FROM prediction_feedback") == ["ok"]
