@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 from infra.local.ladder import Choice, choose, look_around
-from infra.local.stack import RunningStack, start
+from infra.local.stack import VARIABLES, RunningStack, start
 
 IN_CI = os.environ.get("CI") == "true"
 
@@ -29,6 +29,12 @@ def unmeasured(environ: Mapping[str, str]) -> dict[str, str]:
     """The environment of processes that are not asked which lines they run: that costs them a third of their time, and
     other tests ask the same lines."""
     return {name: value for name, value in environ.items() if not name.startswith("COVERAGE_")}
+
+
+def without_services(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment with no service named in it, nor what one is to be chosen."""
+    named = {*VARIABLES.values(), "WEIR_MASTER_SECRET", "WEIR_STACK"}
+    return {name: value for name, value in environ.items() if name not in named}
 
 
 @contextmanager

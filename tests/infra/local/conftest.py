@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.stack import VARIABLES, RunningStack, start
+from infra.local.stack import RunningStack, start
+from tests.stack import without_services
 
 
 @pytest.fixture
@@ -19,8 +20,7 @@ def folder() -> Iterator[Path]:
 @pytest.fixture
 def bare_environ() -> dict[str, str]:
     """The environment with no service named in it."""
-    named = {*VARIABLES.values(), "WEIR_MASTER_SECRET", "WEIR_STACK"}
-    return {name: value for name, value in os.environ.items() if name not in named}
+    return without_services(os.environ)
 
 
 @pytest.fixture
