@@ -30,7 +30,7 @@ def count_labels(
     return int(connection.scalar(labels_of(model, labelled_since, scored_since)) or 0)
 
 
-def labels_of(model: str, labelled_since: datetime | None, scored_since: datetime | None) -> Select[tuple[int]]:
+def labels_of(model: str, labelled_since: datetime | None, scored_since: datetime | None) -> Select[int]:
     """The query, which `ix_prediction_labelled` answers alone: no answer is read."""
     query = select(func.count()).where(
         Prediction.model == model, Prediction.status == "ok", Prediction.actual_label.is_not(None)
