@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any
 
 from infra.compacted import read_records
-from infra.database.told import TOLD_BY, leave_told
+from infra.database.told import leave_told
 from infra.group_offsets import Span, take_back
 from infra.kafka import ADVICE, client_options
 from schemas.errors import Unavailable, Undecodable
@@ -28,6 +28,8 @@ LOOK_S = 0.2
 STALL_S = 60.0
 """Without a record, and with no dependency to wait for."""
 TOLD_S = 3600.0
+TOLD = ("request_id", "row", "model", "model_version", "role", "label", "number")
+"""What is asked of a truth on its topic."""
 
 Progressed = Callable[[int], object]
 """Told how many more of the records have been stored."""
@@ -87,8 +89,8 @@ async def rebuild(settings: Settings, spans: Sequence[Span], progressed: Progres
     """Take the sinks' group back and store what the spans hold by the sink's own stages; truths that their topic has
     already are not told again.
 
-    Raises BadSettings where a sink runs, Unavailable. Whoever is interrupted has lost nothing: the group stands where
-    the storing ended.
+    Raises BadSettings where a sink runs, Unavailable. Whoever is interrupted has lost nothing, as the group stands
+    where the storing ended; but a sink that starts then tells again what its topic has.
     """
     reading = Reading(spans)
     async with sharing("sink", settings) as shared:
@@ -122,10 +124,12 @@ async def _follow(reading: Reading, host: BareHost, stop: asyncio.Event, progres
 
 def _told(settings: Settings, add: Callable[[dict[str, Any]], None]) -> None:
     """What lies on the topic of labelled predictions."""
+    lives: dict[str, int] = {}
 
     def on_record(_: bytes, value: bytes | None) -> None:
         with suppress(Undecodable):
             row = read_labelled(value)
-            add({name: getattr(row, name) for name in TOLD_BY})
+            life = lives.setdefault(row.series, len(lives))
+            add({"life": life, **{name: getattr(row, name) for name in TOLD}})
 
     read_records(client_options(settings), settings.topic(LABELLED_PREDICTIONS.name), on_record, TOLD_S)

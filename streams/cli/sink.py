@@ -13,7 +13,7 @@ from rich.table import Column, Table
 from infra.database.holdings import rows_by_table
 from infra.group_offsets import Span, members, spans_from
 from infra.kafka import client_options
-from schemas.errors import BadSettings
+from schemas.errors import BadSettings, Unavailable
 from streams.cli.database import bar, opened, print_rows
 from streams.cli.giving import reached
 from streams.cli.key_output import json_option
@@ -24,6 +24,7 @@ from streams.settings import Settings
 from streams.topology import READS
 
 EARLIEST = "earliest"
+AGAIN = "run it again, with --into-existing, before a sink starts: that one would tell truths a second time"
 
 
 class Start(Moment):
@@ -52,7 +53,8 @@ def sink() -> None:
 def rebuild_(first: datetime | str, into_existing: bool, as_json: bool) -> None:
     """Store again what the topics hold now, by the sink's own stages. End every sink before.
 
-    Takes the sinks' consumer group back. Whoever is interrupted starts the sinks, which go on from there.
+    Takes the sinks' consumer group back. Whoever is interrupted runs it again, with --into-existing, before a sink
+    starts.
     """
     tell_once()
     settings = reached()
@@ -61,7 +63,10 @@ def rebuild_(first: datetime | str, into_existing: bool, as_json: bool) -> None:
     topics = [settings.topic(topic.name) for topic in READS["sink"]]
     spans = spans_from(client_options(settings), topics, moment_ms)
     with bar("storing", sum(span.end - span.start for span in spans)) as progressed:
-        reading = asyncio.run(rebuild(settings, spans, progressed))
+        try:
+            reading = asyncio.run(rebuild(settings, spans, progressed))
+        except (Unavailable, KeyboardInterrupt) as error:
+            raise click.ClickException(f"{str(error) or 'interrupted'}: {AGAIN}") from error
     with opened(settings) as engine:
         report = _report(topics, reading, rows_by_table(engine))
     if as_json:
