@@ -13,102 +13,15 @@ from rich.console import Console
 
 from models.pipelines import ALGORITHMS
 from schemas.errors import BadSettings, WeirError
-from tests.bench.admission import admission
-from tests.bench.drain import drains
-from tests.bench.drift_results import DriftResults, shown_drift
 from tests.bench.machine import machine
-from tests.bench.memory import memory
-from tests.bench.monitoring import measured
+from tests.bench.measures import measure
 from tests.bench.options import PARTS, QUICK, Options
-from tests.bench.place import Place, Report, measuring
+from tests.bench.place import Report, measuring
 from tests.bench.results import Results
-from tests.bench.roundtrip import roundtrips
-from tests.bench.routed import routed
-from tests.bench.routing import routings, score_us
-from tests.bench.routing_results import RoutingResults, pause_batches
-from tests.bench.shadowing import shadowings
-from tests.bench.sink import sink_rate
-from tests.bench.switching import switches
 from tests.bench.tables import line, tables
 
 NOT_MEASURABLE = 2
 WIDTH = 100
-
-
-def measure_drains(place: Place, options: Options, results: Results, turn: int) -> None:
-    """One turn: the contenders, and the sink on what the pipeline made."""
-    lane = place.lane()
-    shown = f"{turn + 1}/{options.repeats}"
-    for name, drain in drains(place, lane, options, turn):
-        results.drains.setdefault(name, []).append(drain)
-        place.report(f"drain {shown}: {name} {drain.rate:,.0f} records/s")
-    if "sink" in options.parts:
-        results.sink.append(sink_rate(place, lane, options.requests))
-        place.report(f"sink {shown}: {results.sink[-1]:,.0f} rows/s")
-
-
-def measure_admission(place: Place, options: Options, results: Results) -> None:
-    for turn in range(options.repeats):
-        rounds = admission(place.stack.environment["REDIS_URL"], options.admission_batches)
-        results.admission += rounds
-        fastest = {what: max(one.rate for one in rounds if one.what == what) for what in ("limiter", "stage")}
-        shown = "at most {limiter:,.0f}/s by the limiter alone, {stage:,.0f}/s by the admit stage".format(**fastest)
-        place.report(f"admission {turn + 1}/{options.repeats}: {shown}")
-
-
-def measure_roundtrips(place: Place, options: Options, results: Results) -> None:
-    for way, callers, loops in roundtrips(place, options):
-        results.loops.setdefault((way, callers), []).append(loops)
-        place.report(f"round trip over {way}, {callers} callers: p50 {loops.p50:.1f} ms, {loops.rate:,.0f}/s")
-
-
-def measure_memory(place: Place, options: Options, results: Results) -> None:
-    for sample in memory(place, options):
-        results.memory.append(sample)
-        resident = ", ".join(f"{name} {mib:.0f}" for name, mib in sample.resident.items())
-        place.report(f"memory after {sample.requests:,}: {resident} MiB")
-
-
-def measure_routed(place: Place, options: Options, results: RoutingResults) -> None:
-    """Shadows first: their agent would begin with the copies that drains leave."""
-    with routed(place, options) as scorer:
-        if "shadow" in options.parts:
-            for name, trips in shadowings(place, scorer, options):
-                results.trips.setdefault(name, []).append(trips)
-                place.report(f"{name}: p50 {trips.p50:.1f} ms, p99 {trips.p99:.1f} ms")
-        if "switch" in options.parts:
-            for each in switches(scorer, options):
-                results.switches.append(each)
-                place.report(f"switch, {each.kind}: at most {pause_batches(each):.2f} full batches' time")
-        if "routing" in options.parts:
-            results.score_us |= score_us(scorer.lane.settings.model_store)
-            for name, drain in routings(scorer, options):
-                results.drains.setdefault(name, []).append(drain)
-                place.report(f"routing: {name} {drain.rate:,.0f} records/s")
-
-
-def measure_drift(place: Place, options: Options, results: DriftResults) -> None:
-    for what, value in measured(place.store, options):
-        results.add(what, value)
-        place.report(f"drift: {shown_drift(what, value)}")
-
-
-def measure(place: Place, options: Options, results: Results) -> None:
-    parts = set(options.parts)
-    place.train(options.model)
-    if parts & {"drain", "sink"}:
-        for turn in range(options.repeats):
-            measure_drains(place, options, results, turn)
-    if "roundtrip" in parts:
-        measure_roundtrips(place, options, results)
-    if "admission" in parts:
-        measure_admission(place, options, results)
-    if "memory" in parts:
-        measure_memory(place, options, results)
-    if "drift" in parts:
-        measure_drift(place, options, results.drift)
-    if parts & {"routing", "switch", "shadow"}:
-        measure_routed(place, options, results.routed)
 
 
 def reporter(console: Console) -> Report:
@@ -143,6 +56,8 @@ def whole(name: str, text: str) -> Callable[[Any], Any]:
 )
 @whole("--repeats", "Turns; medians are shown.")
 @whole("--requests", "In a drain through the pipeline.")
+@whole("--labels", "Joined with their predictions, in each order.")
+@whole("--retraining-rows", "That one retraining learns from.")
 @whole("--stock-records", "In a drain of the stock Faust agent.")
 @whole("--loop-records", "In a drain of the bare loop, which reads the requests again and again.")
 @whole("--admission-batches", "Of 500 records, through the admit stage.")

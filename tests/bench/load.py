@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import cache
 from itertools import cycle, islice, starmap
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ QUIET = {"log_level": 2}
 """The stack is stopped while clients are still there."""
 
 
+@cache
 def customers(seed: int = 11) -> list[tuple[str, bytes]]:
     """(entity, body) of simulated customers."""
     rows = customer_rows(CUSTOMERS, seed)

@@ -39,7 +39,7 @@ def memory(place: Place, options: Options) -> Iterator[Sample]:
     results = Ends(lane, lane.topic(PREDICTION_RESULTS.name))
     with ExitStack() as stack:
         roles = {role: stack.enter_context(place.role(role, lane)) for role in ROLES}
-        stored = stack.enter_context(closing(Stored(lane)))
+        stored = stack.enter_context(closing(Stored(lane, PREDICTION_RESULTS)))
         warm_up(lane, roles["gateway"])
         step = max(options.memory_records // options.memory_looks, HTTP_CALLERS)
         for number in range(1, options.memory_looks + 1):

@@ -3,7 +3,19 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-PARTS = ("drain", "sink", "roundtrip", "memory", "admission", "routing", "switch", "shadow", "drift")
+PARTS = (
+    "drain",
+    "sink",
+    "labels",
+    "retraining",
+    "roundtrip",
+    "memory",
+    "admission",
+    "routing",
+    "switch",
+    "shadow",
+    "drift",
+)
 
 
 @dataclass(frozen=True)
@@ -19,12 +31,16 @@ class Options:
     `seconds` without and with a shadow, requests a second meanwhile, and for how many seconds before, with a shadow.
     drift_rows: through the monitor's stages for their rate. thousand_rows: of 1000 features each. drift_seeds: onsets
     of a drift, each of a feature's turn.
+
+    labels: joined with their predictions, in each order. retraining_rows: that one retraining learns from.
     """
 
     parts: tuple[str, ...] = PARTS
     repeats: int = 3
     model: str = "logistic_regression"
     requests: int = 200_000
+    labels: int = 30_000
+    retraining_rows: int = 100_000
     stock_records: int = 20_000
     loop_records: int = 1_000_000
     callers: tuple[int, ...] = (1, 10, 50, 200)
@@ -53,6 +69,8 @@ class Options:
 QUICK = Options(
     repeats=2,
     requests=20_000,
+    labels=5_000,
+    retraining_rows=10_000,
     stock_records=3_000,
     loop_records=100_000,
     seconds=2,

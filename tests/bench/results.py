@@ -9,6 +9,7 @@ from tests.bench.admission import Round, undisturbed
 from tests.bench.callers import Loops
 from tests.bench.drain import FAUST, FLEET, LOOP, STOCK, Drain
 from tests.bench.drift_results import DriftResults
+from tests.bench.learning_results import LearningResults
 from tests.bench.memory import Sample
 from tests.bench.routing_results import RoutingResults
 from tests.bench.spread import Spread, spread
@@ -22,6 +23,8 @@ RATIOS = {
 ADMISSION: Mapping[str, int | None] = {"limiter": 100_000, "stage": 60_000, "singly": None}
 """Decisions a second on one core, at least: by the limiter alone, and by the whole admit stage, signatures checked;
 where each part of it waits for Redis, no more is asked than that one may see it."""
+SINK_PER_S = 20_000
+"""Rows a second of the sink's own core, at least; broker and Postgres have another."""
 FLAT = 1.10
 
 
@@ -30,7 +33,8 @@ class Results:
     """Everything, as it comes."""
 
     drains: dict[str, list[Drain]] = field(default_factory=dict)
-    sink: list[float] = field(default_factory=list)
+    sink: list[Drain] = field(default_factory=list)
+    learning: LearningResults = field(default_factory=LearningResults)
     loops: dict[tuple[str, int], list[Loops]] = field(default_factory=dict)
     memory: list[Sample] = field(default_factory=list)
     admission: list[Round] = field(default_factory=list)
@@ -71,7 +75,8 @@ class Results:
         return {
             "drain": {name: _drains(drains) for name, drains in self.drains.items()},
             "ratios": {name: {**found.as_json(), "target": RATIOS[name][2]} for name, found in self.ratios().items()},
-            "sink": {"rows_per_s": spread(self.sink).as_json()} if self.sink else {},
+            "sink": _sink(self.sink) if self.sink else {},
+            **self.learning.as_json(),
             "roundtrip": [
                 {"via": via, "callers": callers, **_loops(loops)} for (via, callers), loops in self.loops.items()
             ],
@@ -107,6 +112,14 @@ def cpu_us(drains: Sequence[Drain]) -> float | None:
 def _drains(drains: Sequence[Drain]) -> dict[str, Any]:
     rates = spread([drain.rate for drain in drains])
     return {"records": drains[-1].records, "records_per_s": rates.as_json(), "cpu_us_per_record": cpu_us(drains)}
+
+
+def _sink(drains: Sequence[Drain]) -> dict[str, Any]:
+    """Of what each was alone in the first batch no processor time is known."""
+    used = cpu_us(drains)
+    per_core = None if not used else round(1e6 / used)
+    rates = spread([drain.rate for drain in drains])
+    return {"rows_per_s": rates.as_json(), "rows_per_s_of_its_core": per_core, "target": SINK_PER_S}
 
 
 def _loops(loops: Sequence[Loops]) -> dict[str, Any]:

@@ -1,15 +1,16 @@
 """The results as tables."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.table import Column, Table
 
 from tests.bench.admission import undisturbed
-from tests.bench.drain import FAUST
+from tests.bench.drain import FAUST, Drain
 from tests.bench.drift_results import drift_tables
-from tests.bench.results import ADMISSION, FLAT, RATIOS, Results, cpu_us
+from tests.bench.learning_results import learning_tables
+from tests.bench.results import ADMISSION, FLAT, RATIOS, SINK_PER_S, Results, cpu_us
 from tests.bench.routing_tables import routing_tables
-from tests.bench.spread import Spread, spread
+from tests.bench.spread import spread
 
 
 def tables(results: Results) -> Iterator[Table]:
@@ -18,7 +19,8 @@ def tables(results: Results) -> Iterator[Table]:
         yield _drains(results)
         yield _ratios(results)
     if results.sink:
-        yield _sink(spread(results.sink))
+        yield _sink(results.sink)
+    yield from learning_tables(results.learning)
     if results.loops:
         yield _loops(results)
     if results.admission:
@@ -64,9 +66,18 @@ def _ratios(results: Results) -> Table:
     return table
 
 
-def _sink(rates: Spread) -> Table:
-    table = Table("sink", *_right("rows/s", "least - most"))
-    table.add_row("results into Postgres", f"{rates.median:,.0f}", f"{rates.least:,.0f} - {rates.most:,.0f}")
+def _sink(drains: Sequence[Drain]) -> Table:
+    table = Table(
+        "sink: rows and positions", *_right("rows/s of its own core", "target", "by the clock", "least - most")
+    )
+    rates, used = spread([drain.rate for drain in drains]), cpu_us(drains)
+    table.add_row(
+        "results into Postgres",
+        "" if not used else f"{1e6 / used:,.0f}",
+        f">= {SINK_PER_S:,}",
+        f"{rates.median:,.0f}",
+        f"{rates.least:,.0f} - {rates.most:,.0f}",
+    )
     return table
 
 

@@ -10,7 +10,9 @@ import orjson
 import pytest
 
 from infra.local.stack import RunningStack
+from models.pipelines import ALGORITHMS
 from tests.bench.load import Seen
+from tests.bench.options import PARTS
 from tests.bench.place import ROOT
 from tests.bench.switching import Window, windows
 from tests.stack import unmeasured
@@ -19,7 +21,8 @@ COMMAND = [sys.executable, "-m", "tests.bench"]
 TINY = (
     "--quick --repeats 1 --requests 1000 --stock-records 200 --loop-records 4000 --seconds 0.2 --memory-records 200 "
     "--memory-looks 2 --admission-batches 3 --routing-records 100 --routing-rounds 1 --switches 1 --forest-rows 400 "
-    "--shadow-rounds 1 --shadow-warm-up 1 --drift-rows 1000 --thousand-rows 1000 --drift-seeds 1"
+    "--shadow-rounds 1 --shadow-warm-up 1 --drift-rows 1000 --thousand-rows 1000 --drift-seeds 1 --labels 200 "
+    "--retraining-rows 400"
 )
 
 
@@ -40,6 +43,8 @@ def test_one_run_measures_every_part_and_writes_its_figures(stack: RunningStack,
     }
     assert found["drain"]["weir on Faust"]["records"] == 1000
     assert found["sink"]["rows_per_s"]["median"] > 0
+    assert found["sink"]["target"] == 20_000
+    check_learning(found)
     assert [(one["via"], one["callers"]) for one in found["roundtrip"]] == [
         *(("kafka", callers) for callers in (1, 10, 50, 200)),
         *(("http", callers) for callers in (1, 10, 50)),
@@ -53,6 +58,18 @@ def test_one_run_measures_every_part_and_writes_its_figures(stack: RunningStack,
     check_drift(found["drift"])
     assert found["machine"].keys() >= {"cores", "python", "faust-streaming", "onnxruntime", "kafka"}
     assert "round trip" in done.stdout
+
+
+def check_learning(found: Any) -> None:
+    labels, retraining = found["labels"], found["retraining"]
+    assert {when: rates["target"] for when, rates in labels.items()} == {
+        "after its answer": 10_000,
+        "before its answer": 10_000,
+    }
+    assert all(rates["median"] > 0 and rates["by_the_clock"]["median"] > 0 for rates in labels.values())
+    assert (retraining["rows"], retraining["target"]) == (400, 60)
+    assert retraining["algorithm"] in ALGORITHMS
+    assert retraining["seconds"] > 0 < retraining["cpu_s"]
 
 
 def check_drift(found: Any) -> None:
@@ -94,7 +111,7 @@ def test_an_unknown_part_is_refused_with_the_known_ones() -> None:
     command = [*COMMAND, "--only", "drain,speed"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
-    assert "known are drain, sink, roundtrip, memory, admission, routing, switch, shadow" in done.stderr
+    assert f"known are {', '.join(PARTS)}" in done.stderr
 
 
 def test_a_pause_counts_where_it_begins_and_every_other_part_of_a_stream_has_a_switch() -> None:
