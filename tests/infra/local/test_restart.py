@@ -120,7 +120,7 @@ def test_promotions_and_canaries_survive_a_restart_of_everything(machine: Machin
 
     assert {"kafka", "redis", "postgres", "gateway", "scorer", "control"} <= set(machine.down())
     assert local_environment(machine.environ) == machine.environ, "nothing of it is left"
-    machine.up()
+    assert "topics    all there" in machine.up()
     assert [machine.shown(path) for path in looks] == shown
     assert machine.answers(4) == arms, "the same entity, the same arm"
     assert machine.command("POST", "/router/rollback", {"reason": "worse"}) == "applied"
