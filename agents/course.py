@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from agents.ports import Clock
 from models.bundle import Bundle
-from models.retraining import LabelledRows, Retrained
+from models.retraining import LabelledRows, Learned, Retrained
 from schemas.errors import NotEnoughData, WeirError
 from schemas.retraining import IllegalTransition, RetrainingJob, State
 
@@ -30,7 +30,7 @@ class Jobs(Protocol):
     def last_completed(self, model: str) -> RetrainingJob | None: ...
 
     def unfinished(self, model: str) -> Sequence[RetrainingJob]:
-        """Pending and running ones, the oldest first."""
+        """Pending and running ones."""
         ...
 
     def alone(self, model: str) -> AbstractContextManager[bool]:
@@ -47,6 +47,10 @@ class Desk(Protocol):
 
     def rows(self, model: str, first: datetime, cutoff: datetime, least: int) -> LabelledRows:
         """What was scored from `first` on and labelled until the cut-off. Raises NotEnoughData, Unavailable."""
+        ...
+
+    def learned(self, champion: Bundle, least: int) -> Learned:
+        """What its online learner has come to. Raises InvalidRequest without one, NotEnoughData, Unavailable."""
         ...
 
     def enter(self, made: Retrained, job: RetrainingJob) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,10 @@ Features = Mapping[RowKey, Any]
 
 
 class State(Struct, frozen=True):
-    """A pupil as it is kept. signature: as JSON. scored_ms: of the first and the last row that it learned."""
+    """A pupil as it is kept. signature: as JSON. scored_ms: of the first and the last row that it learned, since 1970.
+
+    told_ms: of the last truth.
+    """
 
     signature: dict[str, Any]
     champion_version: str
@@ -36,6 +40,7 @@ class State(Struct, frozen=True):
     latest: Prequential
     numbers: dict[str, Numbering]
     scored_ms: tuple[int, int] | None
+    told_ms: int
 
 
 @dataclass(slots=True)
@@ -50,6 +55,7 @@ class Pupil:
     latest: Prequential = field(default_factory=Prequential)
     numbers: dict[str, Numbering] = field(default_factory=dict)
     scored_ms: tuple[int, int] | None = None
+    told_ms: int = 0
 
     def learn(self, rows: Sequence[LabelledPrediction], features: Features) -> Counter[str]:
         """Learn the rows that are lessons, in their order; how many were learned, and passed over by which reason.
@@ -83,17 +89,20 @@ class Pupil:
         if not rows:
             return
         truth = np.array([row.label for row in rows], dtype=np.intp)
-        times = np.array([int(row.scored_at.timestamp() * 1000) for row in rows], dtype=np.int64)
+        times = np.array([_ms(row.scored_at) for row in rows], dtype=np.int64)
         scores, champions = self.learner.learn(matrix, truth), self.champion.score(matrix)
         told = (champions >= 0) & (champions <= 1)  # of the others the champion says nothing that it could be held to
         self.latest.add(truth[told], scores[told], champions[told], times[told])
         first, last = self.scored_ms or (int(times[0]), int(times[0]))
         self.scored_ms = min(first, int(times.min())), max(last, int(times.max()))
+        self.told_ms = max(self.told_ms, *(_ms(row.labelled_at or row.scored_at) for row in rows))
 
     def kept(self) -> str:
         """All that it is, as JSON."""
         signature = self.champion.signature.to_json()
-        state = State(signature, self.champion.version, self.learner.kept(), self.latest, self.numbers, self.scored_ms)
+        learner, latest = self.learner.kept(), self.latest
+        whose = signature, self.champion.version
+        state = State(*whose, learner, latest, self.numbers, self.scored_ms, self.told_ms)
         return encode(state, order="deterministic").decode()
 
 
@@ -150,7 +159,7 @@ def resumed(champion: Bundle, kept: str | None) -> Pupil:
     if state.champion_version != champion.version:
         _log.info("%s %s is the champion now: the learner is held against it from here on", *whose)
         latest = Prequential()
-    return Pupil(champion, learner, latest, numbers, state.scored_ms)
+    return Pupil(champion, learner, latest, numbers, state.scored_ms, state.told_ms)
 
 
 def learned(champion: Bundle, kept: str, least_rows: int) -> Learned:
@@ -159,8 +168,12 @@ def learned(champion: Bundle, kept: str, least_rows: int) -> Learned:
     compared = len(pupil.latest.truth)
     if pupil.scored_ms is None or not is_enough(pupil.learner.rows, compared, least_rows):
         raise NotEnoughData(min(pupil.learner.rows, compared), least_rows)
-    first, last = (datetime.fromtimestamp(ms / 1000, UTC) for ms in pupil.scored_ms)
-    return Learned(pupil.learner, pupil.latest, champion.version, (first, last))
+    first, last, told = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (*pupil.scored_ms, pupil.told_ms))
+    return Learned(pupil.learner, pupil.latest, champion.version, (first, last), told)
+
+
+def _ms(moment: datetime) -> int:
+    return ceil(moment.timestamp() * 1000)
 
 
 def is_enough(rows: int, compared: int, least_rows: int) -> bool:

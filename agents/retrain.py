@@ -9,7 +9,7 @@ from uuid import uuid4
 from agents.course import Course, Desk, HinderedError, Jobs
 from agents.ports import Clock
 from models.bundle import Bundle
-from models.retraining import LabelledRows, Order, Report, Retrained, retrain
+from models.retraining import Order, Report, Retrained, candidate_of, retrain
 from schemas.retraining import RetrainingJob, Trigger
 
 
@@ -71,24 +71,32 @@ class Retrainer:
             self._heed(asked)
             champion = self.desk.champion(asked.model)
             course.go("running", champion_version=champion.version)
-            rows = self._rows(asked, champion)
-            course.made = made = retrain(rows, champion, asked.order, progress)
-            result, version = result_of(made.report), made.report.version
+            course.made = made = self._made(asked, champion, progress)
+            report, result = made.report, result_of(made.report)
             if made.report.verdict.passed:
                 self.jobs.save(course.job)  # who has lost the lock meanwhile finds the job ended, and enters nothing
                 result["entered"] = dict(self.desk.enter(made, course.job))
-            course.go("completed", rows=len(rows), digest=rows.digest, candidate_version=version, result=result)
+            facts: dict[str, Any] = {"rows": report.rows, "digest": report.digest, "candidate_version": report.version}
+            course.go("completed", **facts, result=result)
         except BaseException as error:
             course.end(error)
 
-    def _rows(self, asked: Asked, champion: Bundle) -> LabelledRows:
+    def _made(self, asked: Asked, champion: Bundle, progress: Callable[[str], None]) -> Retrained:
+        if asked.trigger == "online":
+            learned = self.desk.learned(champion, asked.least_rows)
+            self._refuse_known(asked, champion, learned.digest, learned.learner.rows)
+            rows = self.desk.rows(asked.model, learned.since, learned.until, 1)
+            return candidate_of(learned, rows, champion, asked.order, progress)
         cutoff = self.clock()
         rows = self.desk.rows(asked.model, cutoff - timedelta(days=asked.days_back), cutoff, asked.least_rows)
+        self._refuse_known(asked, champion, rows.digest, len(rows))
+        return retrain(rows, champion, asked.order, progress)
+
+    def _refuse_known(self, asked: Asked, champion: Bundle, digest: str, rows: int) -> None:
+        """Raises HinderedError for what the last completed job learned already."""
         last = self.jobs.last_completed(asked.model)
-        learned = None if last is None or asked.again else (last.digest, last.champion_version)
-        if last is not None and learned == (rows.digest, champion.version):
-            raise HinderedError(f"no label has come since job {last.job_id}, which had the same {len(rows)} rows")
-        return rows
+        if last is not None and not asked.again and (last.digest, last.champion_version) == (digest, champion.version):
+            raise HinderedError(f"no label has come since job {last.job_id}, which had the same {rows} rows")
 
     def _heed(self, asked: Asked) -> None:
         """Raises HinderedError within the cool-down."""

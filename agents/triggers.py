@@ -17,7 +17,7 @@ class Rules:
     """When; 0 turns a rule off.
 
     drift_weight: of open drifts, importance times share of rows. loss: the part by which it has grown. labels: new
-    ones. cool_down: since the last job, however it ended.
+    ones. cool_down: since the last job, however it ended. online: rows learned since an online learner was tried.
     """
 
     drift_weight: float = 0
@@ -27,6 +27,7 @@ class Rules:
     every: timedelta = timedelta(0)
     cool_down: timedelta = timedelta(0)
     least_rows: int = 0
+    online: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,8 @@ class Signals:
     """What is seen of a model and its champion; None for what is not known.
 
     drift_weight, drifts: of what drifted since the last completed job, and its names; drift_labels: of rows scored
-    since. labels: since that job, or since the champion was trained.
+    since. labels: since that job, or since the champion was trained. online: rows that a learner has learned since it
+    was tried, of one that can be judged.
     """
 
     drift_weight: float = 0
@@ -53,6 +55,7 @@ class Signals:
     labels: int = 0
     trained_at: datetime | None = None
     completed_at: datetime | None = None
+    online: int = 0
 
 
 class Cause(NamedTuple):
@@ -90,6 +93,12 @@ def _loss(seen: Signals, rules: Rules, _: datetime) -> str | None:
     return f"{what} was {loss.before:.4g} and is {loss.now:.4g}: {rules.loss:.3g} of it more is a cause"
 
 
+def _online(seen: Signals, rules: Rules, _: datetime) -> str | None:
+    if not 0 < rules.online <= seen.online:
+        return None
+    return f"{seen.online} rows learned online since the last try: {rules.online} are a cause"
+
+
 def _labels(seen: Signals, rules: Rules, _: datetime) -> str | None:
     return f"{seen.labels} new labels: {rules.labels} are a cause" if 0 < rules.labels <= seen.labels else None
 
@@ -112,6 +121,7 @@ def _schedule(seen: Signals, rules: Rules, now: datetime) -> str | None:
 _JUDGES: Sequence[tuple[Trigger, Callable[[Signals, Rules, datetime], str | None]]] = (
     ("drift", _drift),
     ("loss", _loss),
+    ("online", _online),
     ("labels", _labels),
     ("age", _age),
     ("schedule", _schedule),

@@ -8,13 +8,15 @@ from typing import Any, Literal
 import numpy as np
 from sqlalchemy import Engine
 
+from agents.learn import learned
 from infra import artifacts
 from infra.database.engine import create_db_session
 from infra.database.faults import reaching_postgres
+from infra.database.online import OnlineModels
 from infra.database.retraining import labelled_predictions
 from infra.kafka import client_options, publish
 from models.bundle import Bundle
-from models.retraining import LabelledRows, Retrained
+from models.retraining import LabelledRows, Learned, Retrained
 from schemas.control import Command, Outcome, PublishModel, SetRoute
 from schemas.errors import InvalidRequest
 from schemas.headers import CURRENT_SCHEMA, SCHEMA_VERSION
@@ -47,7 +49,11 @@ class PlatformDesk:
 
     def champion(self, model: str) -> Bundle:
         """As the route says. Raises InvalidRequest without one, BundleRefused, Unavailable."""
-        return self._store.load(model, self._route(model).plan.champion.version)
+        return self._store.load(model, self.champion_version(model))
+
+    def champion_version(self, model: str) -> str:
+        """Raises InvalidRequest without a route, Unavailable."""
+        return self._route(model).plan.champion.version
 
     def rows(self, model: str, first: datetime, cutoff: datetime, least: int) -> LabelledRows:
         """Raises NotEnoughData, Unavailable."""
@@ -55,6 +61,12 @@ class PlatformDesk:
             found = labelled_predictions(session, model, first, cutoff, least)
         query = {"model": model, "first": first.isoformat(), "label_cutoff": cutoff.isoformat()}
         return LabelledRows(found.features, found.labels.astype(np.intp), found.scored_ms, query)
+
+    def learned(self, champion: Bundle, least: int) -> Learned:
+        """Raises InvalidRequest, NotEnoughData, Unavailable."""
+        if (kept := OnlineModels(self._engine).load(champion.name)) is None:
+            raise InvalidRequest(f"nothing is learned of {champion.name} row by row: name it in RETRAIN_ONLINE")
+        return learned(champion, kept.state, least)
 
     def enter(self, made: Retrained, job: RetrainingJob) -> Mapping[str, Any]:
         """Store, announce, and put beside the champion where the route has room; what came of it.

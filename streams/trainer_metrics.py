@@ -1,5 +1,7 @@
 """The trainer's metrics."""
 
+from collections.abc import Mapping
+
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge
 
 
@@ -34,3 +36,39 @@ class TrainerMetrics:
 
     def failed_look(self) -> None:
         self._failed_looks.inc()
+
+
+class OnlineMetrics:
+    """What online learners take, and what they pass over."""
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self._records = Counter(
+            "online_records",
+            "Labelled predictions that an online learner read: learned, or passed over by which reason.",
+            ["model", "outcome"],
+            registry=registry,
+        )
+        self._lag = Gauge(
+            "online_lag",
+            "Labelled predictions that an online learner has still to read.",
+            ["model"],
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
+        self._interrupted = Counter(
+            "online_interruptions",
+            "Times an online learner went back to what is kept, as something was away.",
+            ["model"],
+            registry=registry,
+        )
+
+    def took(self, model: str, outcomes: Mapping[str, int]) -> None:
+        """outcomes: `learned`, and the reasons of `agents.learn`."""
+        for outcome, count in outcomes.items():
+            self._records.labels(model, outcome).inc(count)
+
+    def lag(self, model: str, records: int) -> None:
+        self._lag.labels(model).set(records)
+
+    def interrupted(self, model: str) -> None:
+        self._interrupted.labels(model).inc()

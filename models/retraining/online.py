@@ -14,7 +14,7 @@ from models.retraining.choice import Tried
 from models.retraining.curves import curves
 from models.retraining.gate import judge
 from models.retraining.retrain import Order, Report, Retrained
-from models.retraining.rows import LabelledRows, by_time, refuse_one_sided
+from models.retraining.rows import LabelledRows, by_time, moment, refuse_one_sided
 from models.training import Fitted, Recipe, encoded, sealed
 from schemas.errors import InvalidRequest
 
@@ -26,13 +26,19 @@ class Learned:
     """How far a learner has come.
 
     latest: of its rows, and what the champion answered to them. window: when the first and the last row that it learned
-    were scored.
+    were scored. until: when the last truth was told.
     """
 
     learner: OnlineLearner
     latest: Prequential
     champion_version: str
     window: tuple[datetime, datetime]
+    until: datetime
+
+    @property
+    def since(self) -> datetime:
+        """When the first of the latest rows was scored."""
+        return moment(min(self.latest.scored_ms))
 
     @property
     def digest(self) -> str:
@@ -68,13 +74,13 @@ def candidate_of(
     figures = measured.quality(threshold, champion.threshold)
     fitted = Fitted(graph(learned.learner), threshold, figures[0], learned.learner.rows)
     early, late = matrix[parts.fitting], matrix[len(parts.fitting) :]
-    files = sealed(_recipe(learned, rows, champion, order), fitted, early, late, progress)
+    files = sealed(_recipe(learned, champion, order), fitted, early, late, progress)
     return Retrained(files, _report(learned, champion, read_bundle(files), figures, order.least_f1))
 
 
-def _recipe(learned: Learned, rows: LabelledRows, champion: Bundle, order: Order) -> Recipe:
+def _recipe(learned: Learned, champion: Bundle, order: Order) -> Recipe:
     first, last = learned.window
-    times = {"first": first.isoformat(), "last": last.isoformat()}
+    query, times = {"model": champion.name, "online": True}, {"first": first.isoformat(), "last": last.isoformat()}
     return Recipe(
         signature=champion.signature,
         name=champion.name,
@@ -83,7 +89,7 @@ def _recipe(learned: Learned, rows: LabelledRows, champion: Bundle, order: Order
         seed=order.seed,
         window=learned.window,
         wanted=order.wanted,
-        source={"query": dict(rows.query), "rows": learned.learner.rows, "digest": learned.digest, **times},
+        source={"query": query, "rows": learned.learner.rows, "digest": learned.digest, **times},
     )
 
 

@@ -83,7 +83,10 @@ def _in_words(ended: Ended) -> str:
     if job.state != "completed" or job.result is None:
         return f"{job.state}: {job.error}"
     result, entered = job.result, job.result.get("entered")
-    figures = f"F1 {result['f1']:.4f}, the champion {result['champion_f1']:.4f}, on the latest fifth of {job.rows} rows"
+    measured = result["candidate"]["rows"]
+    figures = (
+        f"F1 {result['f1']:.4f}, the champion {result['champion_f1']:.4f}, on the latest {measured} of {job.rows} rows"
+    )
     if not result["passed"]:
         return f"not passed: {job.candidate_version} ({result['algorithm']}), {figures}: {'; '.join(result['reasons'])}"
     route = entered["route"] if entered else None

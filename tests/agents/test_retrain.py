@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agents.learn import learned
 from agents.retrain import Asked, Retrainer
 from models.bundle import Bundle, read_bundle
-from models.retraining import LabelledRows, Order, Retrained
+from models.retraining import LabelledRows, Learned, Order, Retrained
 from schemas.errors import InvalidRequest, NotEnoughData, Unavailable
 from schemas.retraining import IllegalTransition, RetrainingJob, State
 from tests.models.conftest import trained
@@ -57,6 +58,7 @@ class FakeDesk:
         self.told: list[RetrainingJob] = []
         self.entered: list[Retrained] = []
         self.asked: list[tuple[datetime, datetime, int]] = []
+        self.kept = ""
 
     def champion(self, model: str) -> Bundle:
         return self.found
@@ -66,6 +68,9 @@ class FakeDesk:
         if isinstance(self.given, Exception):
             raise self.given
         return self.given
+
+    def learned(self, champion: Bundle, least: int) -> Learned:
+        return learned(champion, self.kept, least)
 
     def enter(self, made: Retrained, job: RetrainingJob) -> Mapping[str, Any]:
         self.entered.append(made)
@@ -148,7 +153,7 @@ def test_who_lost_the_lock_and_was_failed_by_another_enters_nothing(jobs: FakeJo
         jobs.save(job.to("failed", NOW, error="its process ended without a word"))
         return drifted(600, seed=2)
 
-    desk.rows = rows_of_another  # type: ignore[method-assign]
+    desk.rows = rows_of_another  # type: ignore[method-assign, assignment]
     with pytest.raises(IllegalTransition, match="is failed already: it cannot become running"):
         retraining(jobs, desk)(ASKED)
     assert desk.entered == []

@@ -9,14 +9,14 @@ from agents.triggers import Cause, Loss, Rules, Signals, cause, rests
 
 NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
-ALL = Rules(drift_weight=0.1, loss=0.25, labels=500, age=30 * DAY, every=7 * DAY, least_rows=1000)
+ALL = Rules(drift_weight=0.1, loss=0.25, labels=500, age=30 * DAY, every=7 * DAY, least_rows=1000, online=5000)
 QUIET = Signals(trained_at=NOW - DAY, completed_at=NOW - DAY)
 DRIFTED = replace(QUIET, drift_weight=0.1, drifts=["spent", "orders"], drift_labels=200)
 
 
 def test_what_is_quiet_is_no_cause_and_neither_is_a_rule_that_is_off() -> None:
     assert cause(QUIET, ALL, NOW) is None
-    loud = Signals(9, ["spent"], 10_000, Loss(9, 1, estimated=False), 10_000, NOW - 999 * DAY, None)
+    loud = Signals(9, ["spent"], 10_000, Loss(9, 1, estimated=False), 10_000, NOW - 999 * DAY, None, 10_000)
     assert cause(loud, Rules(), NOW) is None
 
 
@@ -35,6 +35,8 @@ def test_what_is_quiet_is_no_cause_and_neither_is_a_rule_that_is_off() -> None:
             replace(QUIET, loss=Loss(0.3, 0.2, estimated=True)),
             Cause("loss", "the estimated share of wrong answers was 0.2 and is 0.3: 0.25 of it more is a cause"),
         ),
+        (replace(QUIET, online=5001), Cause("online", "5001 rows learned online since the last try: 5000 are a cause")),
+        (replace(QUIET, online=4999), None),
         (replace(QUIET, labels=500), Cause("labels", "500 new labels: 500 are a cause")),
         (replace(QUIET, labels=499), None),
         (replace(QUIET, trained_at=NOW - 40 * DAY), None),
@@ -52,9 +54,10 @@ def test_a_rule_holds_from_its_bound_on(seen: Signals, expected: Cause | None) -
 
 def test_the_worst_is_the_cause() -> None:
     """Each is the cause once those before it are off."""
-    seen = Signals(1, ["spent"], 1000, Loss(9, 1, estimated=False), 1000, NOW - 99 * DAY, NOW - 99 * DAY)
+    seen = Signals(1, ["spent"], 1000, Loss(9, 1, estimated=False), 1000, NOW - 99 * DAY, NOW - 99 * DAY, 9999)
     none = Rules()
-    off = {"drift": "drift_weight", "loss": "loss", "labels": "labels", "age": "age", "schedule": "every"}
+    off = {"drift": "drift_weight", "loss": "loss", "online": "online"}
+    off |= {"labels": "labels", "age": "age", "schedule": "every"}
     rules, found = ALL, []
     while (due := cause(seen, rules, NOW)) is not None:
         found.append(due.trigger)

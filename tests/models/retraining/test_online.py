@@ -25,7 +25,7 @@ def learned(rows: LabelledRows, champion: Bundle) -> Learned:
     learner, latest = OnlineLearner(CHURN), Prequential()
     matrix = encoded(rows.frame, CHURN)
     latest.add(rows.truth, learner.learn(matrix, rows.truth), champion.score(matrix), rows.scored_ms)
-    return Learned(learner, latest, champion.version, rows.window)
+    return Learned(learner, latest, champion.version, rows.window, rows.window[1])
 
 
 @pytest.fixture(scope="module")
