@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 from agents.triggers import Cause, Rules, cause, rests
 from infra.database.engine import create_db_engine
 from infra.database.faults import reaching_postgres
-from infra.database.jobs import last_jobs
+from infra.database.retrainings import last_jobs
 from infra.local.process import LEASH
 from schemas.errors import WeirError
 from streams.bundles import BundleStore

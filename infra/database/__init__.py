@@ -2,7 +2,17 @@
 
 from infra.database.engine import create_db_engine, create_db_session
 from infra.database.migrate import init_db
+from infra.database.monitoring import MonitoringRepository
 from infra.database.repository import FeedbackRepository
+from infra.database.retrainings import RetrainingRepository
 from infra.database.store import PostgresStore
 
-__all__ = ["FeedbackRepository", "PostgresStore", "create_db_engine", "create_db_session", "init_db"]
+__all__ = [
+    "FeedbackRepository",
+    "MonitoringRepository",
+    "PostgresStore",
+    "RetrainingRepository",
+    "create_db_engine",
+    "create_db_session",
+    "init_db",
+]

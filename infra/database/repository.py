@@ -1,17 +1,15 @@
 """The guide's repository: predictions and their ground truth, one call at a time."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from sqlalchemy import select
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from infra.database import statements as sql
-from infra.database.faults import describe, lies_in_row, reaching_postgres
+from infra.database.committing import committing
 from infra.database.retraining import labelled_frame
 from infra.database.tables import LabelRevision, Prediction
 from schemas.errors import InvalidRequest
@@ -84,7 +82,7 @@ class FeedbackRepository:
                 "latency_ms": latency_ms,
             }
         )
-        with self._committing():
+        with committing(self._session):
             self._session.execute(sql.SHARE_JOIN)
             self._session.execute(sql.UPSERT_PREDICTIONS, {"rows": f"[{row}]"})
             place = (request_id, details.get("row", 0))
@@ -107,7 +105,7 @@ class FeedbackRepository:
         label = _checked_label(actual_label)
         _check_feedback(request_id=request_id, label=label, row=row, source=source, observed_at=observed_at)
         now = datetime.now(UTC)
-        with self._committing():
+        with committing(self._session):
             self._session.execute(sql.OWN_JOIN)
             stored = self._session.get(Prediction, (request_id, row), populate_existing=True)
             if stored is None:
@@ -131,7 +129,7 @@ class FeedbackRepository:
     def get_prediction(self, request_id: str) -> Sequence[Prediction]:
         """All rows of one request in order; none where it is unknown."""
         wanted = select(Prediction).where(Prediction.request_id == request_id).order_by(Prediction.row)
-        with self._committing():
+        with committing(self._session):
             return self._session.scalars(wanted, execution_options={"populate_existing": True}).all()
 
     def get_feedback_for_retraining(
@@ -145,20 +143,8 @@ class FeedbackRepository:
 
         Raises NotEnoughData for fewer than `min_samples` rows.
         """
-        with self._committing():
+        with committing(self._session):
             return labelled_frame(self._session, min_samples, days_back, model_version, model)
-
-    @contextmanager
-    def _committing(self) -> Iterator[None]:
-        try:
-            with reaching_postgres():
-                yield
-                self._session.commit()
-        except BaseException as error:
-            self._session.rollback()
-            if isinstance(error, DBAPIError) and lies_in_row(error):
-                raise InvalidRequest(f"Postgres refuses the row: {describe(error)}") from error
-            raise
 
 
 def _as_json(row: Mapping[str, Any]) -> str:

@@ -10,7 +10,8 @@ from sqlalchemy import Engine, text
 
 from agents.triggers import Loss, Rules, Signals
 from infra.database import FeedbackRepository, create_db_session
-from infra.database.jobs import Jobs, last_jobs
+from infra.database.jobs import Jobs
+from infra.database.retrainings import last_jobs
 from models.churn import CHURN
 from models.manifest import Manifest, Training
 from schemas.drift_events import read_drift

@@ -57,7 +57,7 @@ def test_of_one_model_one_job_runs_whatever_the_processes_believe(jobs: Jobs, mo
     first, second = pending(model), pending(model, minutes=1)
     jobs.save(first.to("running", ASKED))
     jobs.save(second)
-    assert jobs.unfinished(model) == [first.to("running", ASKED), second]
+    assert jobs.unfinished(model) == [second, first.to("running", ASKED)]
     with pytest.raises(IllegalTransition, match=f"job {first.job_id} of {model} runs already"):
         jobs.save(second.to("running", ASKED))
     with pytest.raises(DBAPIError, match="uq_job_running"), engine.begin() as connection:
