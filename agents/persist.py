@@ -3,19 +3,21 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, TypeGuard, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from agents.label import read_label
 from agents.ports import Counters, KeyRing, Store
+from agents.result_rows import stored_rows
 from agents.storable import storable
+from agents.usual_result import usual_row
 from schemas.dead_letter import dead_letter
 from schemas.errors import InvalidRequest, Refused, Undecodable
 from schemas.headers import read_headers
 from schemas.keys import ApiKey
 from schemas.message import Batch, Emission, Record
-from schemas.result import PredictionResult, RowResult
+from schemas.result import PredictionResult
 from schemas.stored import Position, RefusedRow, StoredPrediction
 
 T = TypeVar("T")
@@ -23,16 +25,12 @@ Lost = tuple[Record, str, str]
 """What cannot be stored, the reason's code, and the reason for people."""
 Message = TypeVar("Message", bound=BaseModel)
 
-MAX_ENTITY = 256
-BINARY = 2
-"""Predictions that a binary model gives; its row holds the second, as the first follows from it."""
-
 
 async def persist_results(batch: Batch, *, store: Store, counters: Counters, dead_letters: str) -> list[Emission]:
     """Store a batch of terminal events; what cannot be read or stored becomes a dead letter, and so does what has the
     request id of another key's."""
-    results, lost = read_all(batch.records, read_result)
-    rows = [(record, row) for record, result in results for row in stored_rows(result)]
+    results, lost = read_all(batch.records, read_rows)
+    rows = [(record, row) for record, found in results for row in found]
     refused = await store.save_predictions([row for _, row in rows], positions(batch))
     return bury([*lost, *not_stored([record for record, _ in rows], refused)], counters, dead_letters)
 
@@ -65,6 +63,12 @@ def positions(batch: Batch) -> list[Position]:
     return [Position(batch.topic, partition, last + 1) for partition, last in batch.last_offsets().items()]
 
 
+def read_rows(record: Record) -> Sequence[StoredPrediction]:
+    """The rows of the terminal event in a record. Raises Undecodable."""
+    usual = usual_row(record.value or b"")
+    return (usual,) if usual is not None else stored_rows(read_result(record))
+
+
 def read_result(record: Record) -> PredictionResult:
     """The terminal event in a record. Raises Undecodable.
 
@@ -77,74 +81,6 @@ def read_result(record: Record) -> PredictionResult:
 def read_key(record: Record) -> ApiKey:
     """The key in a record. Raises Undecodable."""
     return _parse(ApiKey, record.value or b"")
-
-
-def stored_rows(result: PredictionResult) -> Iterator[StoredPrediction]:
-    """The rows of one result: one per answer, or a single one without an answer."""
-    if result.status != "ok":
-        yield _row(result, 0, None)
-    elif result.rows is not None:
-        yield from (_row(result, number, answer) for number, answer in enumerate(result.rows))
-    else:
-        yield _row(result, 0, result)
-
-
-def _row(result: PredictionResult, number: int, answer: PredictionResult | RowResult | None) -> StoredPrediction:
-    label = answer.label if answer else None
-    probability = probability_of(answer.predictions) if answer and answer.predictions else None
-    return StoredPrediction(
-        request_id=result.request_id,
-        row=number,
-        status=result.status,
-        entity=result.entity[:MAX_ENTITY] if result.entity else result.entity,
-        key_id=result.key_id,
-        model=result.model,
-        model_version=result.model_version,
-        routing_strategy=result.strategy,
-        arm=result.arm,
-        route_epoch=result.route_epoch,
-        features=answer.features if answer else None,
-        predicted_probability=probability,
-        predicted_label=label if _fits_column(label) else None,
-        risk_score=answer.risk_score if answer else None,
-        error=result.error.model_dump(mode="json", exclude_none=True) if result.error else None,
-        degraded=result.degraded,
-        latency_ms=result.latency_ms,
-        requested_at=result.requested_at,
-        scored_at=result.scored_at,
-        metadata=_metadata(result, answer) if answer else None,
-    )
-
-
-def probability_of(predictions: Sequence[float]) -> float | None:
-    """Of two classes the positive one's, of several the answered one's; a regression has none."""
-    if len(predictions) == BINARY:
-        return predictions[-1]
-    return max(predictions) if len(predictions) > BINARY else None
-
-
-def _fits_column(label: int | str | None) -> TypeGuard[int]:
-    return isinstance(label, int) and -(2**31) <= label < 2**31
-
-
-def _metadata(result: PredictionResult, answer: PredictionResult | RowResult) -> dict[str, Any]:
-    """What it takes to show the answer again as it was given, and no column holds."""
-    metadata: dict[str, Any] = {}
-    ending = "_value" if answer.predictions and len(answer.predictions) < BINARY else "_probability"
-    for name in answer.model_extra or ():
-        if name.endswith(ending):
-            metadata["target"] = name.removesuffix(ending)
-    if answer.label is not None and not _fits_column(answer.label):
-        metadata["label"] = answer.label
-    if answer.predictions and len(answer.predictions) != BINARY:
-        metadata["predictions"] = list(answer.predictions)
-    if answer.explanation is not None:
-        metadata["explanation"] = answer.explanation
-    if answer.outlier is not None:
-        metadata["outlier"] = answer.outlier
-    if result.rows is not None:
-        metadata["many"] = True
-    return metadata
 
 
 def _parse(form: type[Message], value: bytes) -> Message:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from agents.persist import BINARY, MAX_ENTITY, bury, not_stored, positions, probability_of, read_all
+from agents.persist import bury, not_stored, positions, read_all
 from agents.ports import Counters, Store
+from agents.result_rows import BINARY, MAX_ENTITY, probability_of
 from schemas.message import Batch, Emission, Record
 from schemas.shadow import Compared, ShadowResult, read_shadow
 from schemas.stored import StoredShadow

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from msgspec import Struct
+
 from schemas.drift_events import DriftEvent
 from schemas.drift_windows import DriftWindow
 from schemas.feedback import Feedback
@@ -27,8 +29,7 @@ class Position:
     next_offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class StoredPrediction:
+class StoredPrediction(Struct, frozen=True, gc=False):
     """One row of `prediction_feedback`.
 
     row: numbers the rows of one request from 0; they are handed over in this order, one after the other.

@@ -2,19 +2,20 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import chain
+from typing import NamedTuple
 
+from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import Connection
 
-from infra.database.isolate import as_array, encode_each
+from infra.database.isolate import as_array, formless
 from infra.database.statements import UPSERT_PREDICTIONS
 from schemas.stored import RefusedRow, StoredPrediction
 from schemas.wire import encode
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(Struct, frozen=True):
     """One delivery of a request; the same id may be delivered again with other rows.
 
     index: of its first row, in what was handed over.
@@ -60,13 +61,12 @@ def by_preference(delivered: Iterable[Delivered]) -> list[list[Delivered]]:
     for each in delivered:
         deliveries[each.request_id].append(each)
     return [
-        sorted(deliveries[request_id], key=lambda each: (not each.is_ok, each.key_id is None))
-        for request_id in sorted(deliveries)
+        some if len(some) == 1 else sorted(some, key=lambda each: (not each.is_ok, each.key_id is None))
+        for _, some in sorted(deliveries.items())
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedRequest:
+class EncodedRequest(NamedTuple):
     """The rows of one request as JSON.
 
     instead: what else was delivered under its id, for where Postgres refuses this.
@@ -80,13 +80,15 @@ class EncodedRequest:
 
 def encode_best(deliveries: Sequence[Delivered]) -> tuple[list[tuple[int, EncodedRequest]], list[RefusedRow]]:
     """The first of a request's deliveries that has a JSON form, if one has, and those before it."""
-    formless: list[RefusedRow] = []
+    refused: list[RefusedRow] = []
     for place, each in enumerate(deliveries, 1):
-        encoded, refused = encode_each([(each.index, each.rows)], lambda rows: list(map(encode, rows)))
-        formless += refused
-        for index, (first, *others) in encoded:
-            return [(index, EncodedRequest(each.request_id, first, others, deliveries[place:]))], formless
-    return [], formless
+        try:
+            first, *others = [encode(asdict(row)) for row in each.rows]
+        except TypeError as error:
+            refused.append(formless(each.index, error))
+        else:
+            return [(each.index, EncodedRequest(each.request_id, first, others, deliveries[place:]))], refused
+    return [], refused
 
 
 def write_requests(connection: Connection, requests: Sequence[EncodedRequest]) -> int:

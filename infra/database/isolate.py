@@ -56,8 +56,12 @@ def encode_each(
         try:
             encoded.append((index, form(item)))
         except TypeError as error:
-            refused.append(RefusedRow(index, f"has no JSON form: {error}"))
+            refused.append(formless(index, error))
     return encoded, refused
+
+
+def formless(index: int, error: TypeError) -> RefusedRow:
+    return RefusedRow(index, f"has no JSON form: {error}")
 
 
 def as_array(rows: Sequence[bytes]) -> str:

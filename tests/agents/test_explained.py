@@ -11,7 +11,8 @@ import pytest
 
 from agents.answer import Scorer as Stage
 from agents.explained import TOO_MANY, TOO_SLOW, WITHIN
-from agents.persist import read_result, stored_rows
+from agents.persist import read_result
+from agents.result_rows import stored_rows
 from models.bundle import Bundle, read_bundle
 from models.explain import AT_ONCE, TRIED
 from models.simulate import customer_rows

@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
-from agents.persist import read_result, stored_rows
+from agents.persist import read_result
+from agents.result_rows import stored_rows
 from models.bundle import Bundle, read_bundle
 from models.features import encode
 from models.simulate import customer_rows

@@ -29,7 +29,7 @@ def positions(engine: Engine, log: str) -> list[Any]:
 async def test_every_field_comes_back(store: PostgresStore, engine: Engine, topic: str, name: str) -> None:
     row = prediction(name, row=1, metadata={"label": "yes"}, degraded=True)
     assert await store.save_predictions([prediction(name), row], at(topic, 1)) == []
-    fields = list(StoredPrediction.__dataclass_fields__)
+    fields = list(StoredPrediction.__struct_fields__)
     (_, found) = request_rows(engine, name, ", ".join(fields))
     assert dict(zip(fields, found, strict=True)) == {field: getattr(row, field) for field in fields}
 
