@@ -81,7 +81,8 @@ def _check(settings: Settings, into_existing: bool) -> None:
         raise BadSettings("the broker inside librdkafka keeps its topics in memory only: a rebuild needs Apache Kafka")
     group = settings.topic("sink")
     if count := members(client_options(settings), group):
-        raise BadSettings(f"{count} processes are in the group {group}: end every sink first")
+        killed = f"one that was killed leaves it after {settings.session_timeout_s:g} s"
+        raise BadSettings(f"the group {group} has {count} in it: end every sink first; {killed}")
     with opened(settings) as engine:
         held = {name: rows for name, rows in rows_by_table(engine).items() if rows}
     if held and not into_existing:
