@@ -8,6 +8,7 @@ import click
 
 from infra.database.backup import back_up, restore
 from streams.cli.database import opened
+from streams.cli.ending import interruptible
 from streams.cli.key_output import json_option
 
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -21,7 +22,7 @@ def backup_(file: Path, as_json: bool) -> None:
 
     The file has what people sent and the sealed keys: only its owner may read it.
     """
-    with opened() as engine:
+    with opened() as engine, interruptible():
         revision = back_up(engine, file, os.environ)
     told = {"file": str(file), "bytes": file.stat().st_size, "revision": revision.current}
     if as_json:

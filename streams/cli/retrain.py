@@ -1,11 +1,7 @@
 """`weir retrain`: a new model from labelled predictions, held against the champion."""
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import FrameType
 from typing import Any, get_args
 
 import click
@@ -18,6 +14,7 @@ from models.pipelines import ALGORITHMS
 from models.retraining import STEPS, Order
 from schemas.retraining import Trigger, encode_job
 from streams.cli.database import opened
+from streams.cli.ending import interruptible
 from streams.cli.giving import reached
 from streams.cli.key_output import json_option
 from streams.cli.quiet import tell_once
@@ -51,7 +48,7 @@ def retrain(ctx: click.Context, /, place: Place, card: Path | None, as_json: boo
     """
     tell_once()
     settings, console = reached(), Console(stderr=True)
-    with opened(settings) as engine, _interruptible(), followed_steps(len(STEPS), console) as progress:
+    with opened(settings) as engine, interruptible(), followed_steps(len(STEPS), console) as progress:
         retrainer = Retrainer(Jobs(engine), PlatformDesk(settings, engine, place), lambda: datetime.now(UTC))
         ended = retrainer(_asked(options), progress)
     if card is not None and ended.made is not None:
@@ -92,17 +89,3 @@ def _in_words(ended: Ended) -> str:
     route = entered["route"] if entered else None
     where = f"{route['strategy']}, epoch {route['epoch']}" if route else f"in the store: {entered and entered['note']}"
     return f"passed: {job.candidate_version} ({result['algorithm']}), {figures}; {where}"
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """SIGTERM ends the job as Ctrl-C does: failed, and told."""
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -1,15 +1,20 @@
 """`weir db backup` and `weir db restore`."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from click.testing import CliRunner, Result
 
 from infra.database import create_db_engine
 from streams.cli import weir
 from tests.infra.database.rows import stored
+from tests.kafka import until
 
 
 def run(*arguments: str, given: str | None = None) -> Result:
@@ -40,3 +45,31 @@ def test_a_backup_goes_into_another_database_and_over_one_only_after_a_yes(
     assert again.exit_code == 1
     assert "Remove all that Weir has" in again.output
     assert "is restored" in run("restore", str(file), "--clean", "--yes").stdout
+
+
+async def test_sigterm_leaves_neither_a_part_of_the_file_nor_pg_dump(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    assert run("migrate").exit_code == 0
+    engine = create_db_engine(database_url)
+    major = stored(engine, "SHOW server_version_num")[0][:2]
+    engine.dispose()
+    tool, begun = tmp_path / "bin" / "pg_dump", tmp_path / "begun"
+    tool.parent.mkdir()
+    tool.write_text(f'#!/bin/sh\n[ "$1" = --version ] && echo "pg_dump (PostgreSQL) {major}.0" && exit\n'
+                    f"echo $$ > {begun}.new; mv {begun}.new {begun}; exec sleep 60\n")  # fmt: skip
+    tool.chmod(0o755)
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    command = [sys.executable, "-m", "streams.cli", "db", "backup", str(folder / "b")]
+    environ = {**os.environ, "PATH": f"{tool.parent}:{os.environ['PATH']}"}
+    with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as backing_up:
+        await until(begun.exists, "pg_dump at work")
+        assert len(list(folder.iterdir())) == 1
+        backing_up.terminate()
+        _, said = backing_up.communicate(timeout=30)
+    assert (backing_up.returncode, said.strip()) == (1, "Aborted!")
+    assert list(folder.iterdir()) == []
+    at_work = [one.pid for one in psutil.process_iter(["status"]) if one.info["status"] != psutil.STATUS_ZOMBIE]
+    assert int(begun.read_text()) not in at_work
