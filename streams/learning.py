@@ -1,12 +1,16 @@
 """An online learner at work: it reads labelled predictions from where it was kept, and is kept with its place."""
 
+import asyncio
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from threading import Event
 from time import monotonic
 from typing import Protocol
+
+from sqlalchemy import Engine
 
 from agents.learn import Pupil, lessons, resumed, rows_of
 from infra.database.online import OnlineModels
@@ -15,6 +19,7 @@ from infra.kafka import client_options
 from models.bundle import Bundle
 from schemas.errors import WeirError
 from schemas.online import Checkpoint
+from streams.retraining import PlatformDesk
 from streams.settings import Settings
 from streams.topics import LABELLED_PREDICTIONS, log_ids
 from streams.trainer_metrics import OnlineMetrics
@@ -151,3 +156,20 @@ class Learning:
 
     def _said(self, offset: int, **more: object) -> dict[str, object]:
         return {"data": {"model": self.model, "offset": offset, **more}}
+
+
+@asynccontextmanager
+async def learning(settings: Settings, engine: Engine) -> AsyncIterator[Sequence[asyncio.Future[None]]]:
+    """The learners of the models that the settings name, each in a thread; they end with the block, and are kept."""
+    models, stop, metrics = sorted(settings.online_models), Event(), OnlineMetrics()
+    if not models:
+        yield []
+        return
+    desk, learners = PlatformDesk(settings, engine), OnlineModels(engine)
+    threads, loop = ThreadPoolExecutor(len(models), "learner"), asyncio.get_running_loop()
+    work = [Learning(model, settings, learners, desk, metrics, stop) for model in models]
+    try:
+        yield [loop.run_in_executor(threads, one) for one in work]
+    finally:
+        stop.set()
+        await asyncio.to_thread(threads.shutdown)

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 
 from schemas.errors import BadSettings
-from schemas.routes import NewName
+from schemas.routes import WORD, NewName
 from streams.platform_settings import DEVELOPMENT_SECRET, PlatformSettings
 
 
@@ -92,6 +92,17 @@ class Settings(PlatformSettings):
         int, Field(ge=1, le=36_500, description="Age of the rows of a trainer's job at most, in days.")
     ] = 90
 
+    retrain_online: Annotated[
+        str,
+        Field(
+            pattern=rf"^({WORD.pattern}( *, *{WORD.pattern})*)?$",
+            description="Models that a trainer also learns row by row, by comma.",
+        ),
+    ] = ""
+    retrain_online_every: Annotated[
+        int, Field(ge=1, description="Rows that an online learner learns before it is tried as a candidate again.")
+    ] = 5000
+
     weir_host: Annotated[Literal["faust", "bare"], Field(description="What drives the stages.")] = "faust"
     batch_records: Annotated[int, Field(ge=1, le=10_000, description="Most records a stage is given at once.")] = 1000
     batches_in_flight: Annotated[
@@ -154,6 +165,10 @@ class Settings(PlatformSettings):
     def topic(self, name: str) -> str:
         """A topic's or group's full name."""
         return f"{self.topic_prefix}{name}"
+
+    @property
+    def online_models(self) -> frozenset[str]:
+        return frozenset(name.strip() for name in self.retrain_online.split(",") if name)
 
     @property
     def bucket_prefix(self) -> str:

@@ -6,7 +6,9 @@ from statistics import fmean
 
 from sqlalchemy import Connection
 
+from agents.learn import is_enough
 from agents.triggers import Loss, Rules, Signals
+from infra.database.online import kept, tried_rows
 from infra.database.signals import count_labels, first_and_last_windows, open_drifts
 from models.manifest import Manifest
 from schemas.drift_events import DriftEvent
@@ -27,6 +29,7 @@ def rules_of(settings: Settings) -> Rules:
         every=timedelta(hours=settings.retrain_every_h),
         cool_down=timedelta(seconds=settings.retrain_cool_down_s),
         least_rows=settings.retrain_min_samples,
+        online=settings.retrain_online_every,
     )
 
 
@@ -49,6 +52,7 @@ def seen(connection: Connection, champion: Manifest, rules: Rules, completed: Re
         labels=count_labels(connection, champion.name, labelled_since=labels_since) if rules.labels else 0,
         trained_at=trained_at,
         completed_at=None if completed is None else completed.ended_at,
+        online=_online(connection, champion, rules) if rules.online else 0,
     )
 
 
@@ -65,6 +69,16 @@ def _drifts(connection: Connection, champion: Manifest, rules: Rules, since: dat
         return ()
     found = open_drifts(connection, champion.name, champion.version, since)
     return [drift for drift in found if drift.severity != "info" and weight_of(drift) > 0]
+
+
+def _online(connection: Connection, champion: Manifest, rules: Rules) -> int:
+    """Rows that the learner has learned since it was tried; 0 where it was compared with the champion on too few."""
+    found = kept(connection, champion.name)
+    if found is None or found.champion_version != champion.version:
+        return 0
+    tried = tried_rows(connection, champion.name)
+    since = found.rows - (tried if tried <= found.rows else 0)  # of a learner that has begun anew it was another one
+    return since if is_enough(found.rows, found.compared, rules.least_rows) else 0
 
 
 def _loss(connection: Connection, champion: Manifest, since: datetime | None) -> Loss | None:

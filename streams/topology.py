@@ -99,7 +99,7 @@ PATIENT = {"scorer": (SHADOW_REQUESTS,)}
 
 ROLES = tuple(READS)
 TRAINER = "trainer"
-"""A role that reads no topic, and is started where one is wanted: learning takes a core for a minute and more."""
+"""A role without a consumer group, started where one is wanted: learning takes a core for a minute and more."""
 WORKERS = {role: topics for role, topics in READS.items() if role != "gateway"}
 """Those whose partitions a consumer group shares out."""
 

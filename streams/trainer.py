@@ -1,4 +1,7 @@
-"""The trainer: looks for a cause to retrain each model that has a route, and carries it out in a process of its own."""
+"""The trainer: looks for a cause to retrain each model that has a route, and carries it out in a process of its own.
+
+Beside it learn the models that are to be learned row by row.
+"""
 
 import asyncio
 import json
@@ -8,7 +11,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from subprocess import DEVNULL
@@ -24,8 +27,10 @@ from infra.local.process import LEASH
 from schemas.errors import WeirError
 from streams.bundles import BundleStore
 from streams.control_state import control_store
+from streams.learning import learning
 from streams.settings import Settings
 from streams.signals import rules_of, seen
+from streams.tasks import first_failure
 from streams.topics import TOPICS, check_topics
 from streams.trainer_metrics import TrainerMetrics
 
@@ -38,17 +43,22 @@ TOLD = 2000
 async def train(settings: Settings, stop: asyncio.Event) -> None:
     """Look every so often until told to stop. Raises BadSettings, Unavailable before the first look."""
     await asyncio.to_thread(check_topics, settings, TOPICS)
-    engine = create_db_engine(settings.database_url.get_secret_value(), 2, 0)
+    engine = create_db_engine(settings.database_url.get_secret_value(), 2 + len(settings.online_models), 0)
     trainer = Trainer(Causes(settings, engine), partial(command_of, settings), TrainerMetrics(), stop)
     log.info("ready: trainer, looks every %g s", settings.retrain_look_s)
     try:
-        while not stop.is_set():
-            await trainer.look()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), settings.retrain_look_s)
+        async with learning(settings, engine) as learners:
+            await first_failure(asyncio.ensure_future(_look(trainer, settings.retrain_look_s)), *learners)
     finally:
         engine.dispose()
     log.info("stopped")
+
+
+async def _look(trainer: "Trainer", every_s: float) -> None:
+    while not trainer.stop.is_set():
+        await trainer.look()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(trainer.stop.wait(), every_s)
 
 
 class Looks(Protocol):
@@ -69,19 +79,21 @@ class Causes:
         self._store = BundleStore(settings.model_store)
         self._engine = engine
         self._rules: Rules = rules_of(settings)
+        self._online = settings.online_models
 
     async def champions(self) -> Mapping[str, str]:
         routes = (await self._control.read()).routes
         return {model: route.plan.champion.version for model, route in routes.items()}
 
     def find(self, model: str, version: str, tried_at: datetime | None, now: datetime) -> Cause | None:
+        rules = self._rules if model in self._online else replace(self._rules, online=0)
         with reaching_postgres(), self._engine.connect() as connection:
             last, completed = last_jobs(connection, model)
             told_at = None if last is None else last.ended_at or last.started_at or last.requested_at
-            if any(rests(at, self._rules, now) for at in (tried_at, told_at)):
+            if any(rests(at, rules, now) for at in (tried_at, told_at)):
                 return None
             champion = self._store.manifest(model, version)
-            return cause(seen(connection, champion, self._rules, completed), self._rules, now)
+            return cause(seen(connection, champion, rules, completed), rules, now)
 
 
 @dataclass

@@ -84,3 +84,14 @@ def kept(connection: Connection, model: str) -> Checkpoint | None:
     with create_db_session(connection) as session:
         row = session.scalar(select(OnlineModel).where(OnlineModel.model == model))
         return None if row is None else convert(row, Checkpoint, from_attributes=True)
+
+
+def tried_rows(connection: Connection, model: str) -> int:
+    """How many rows the model's learner had learned when it was tried last."""
+    return int(connection.scalar(_TRIED, {"model": model}) or 0)
+
+
+_TRIED = text("""
+    SELECT "rows" FROM retraining_jobs WHERE model = :model AND trigger = 'online' AND state = 'completed'
+    ORDER BY requested_at DESC, job_id LIMIT 1
+""")

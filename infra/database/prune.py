@@ -40,8 +40,8 @@ _OLD = {
     "model_performance": '"end" < :before',
     "retraining_jobs": """
         ended_at < :before AND job_id NOT IN (
-            SELECT DISTINCT ON (model) job_id FROM retraining_jobs WHERE state = 'completed'
-            ORDER BY model, requested_at DESC, job_id
+            SELECT DISTINCT ON (model, trigger = 'online') job_id FROM retraining_jobs WHERE state = 'completed'
+            ORDER BY model, trigger = 'online', requested_at DESC, job_id
         )
     """,
 }

@@ -143,10 +143,12 @@ class RetrainingRepository:
 
 
 def last_jobs(connection: Connection, model: str) -> tuple[RetrainingJob | None, RetrainingJob | None]:
-    """The model's last job, however it stands, and the last one that was completed."""
+    """The model's last job, however it stands, and the last completed one that learned from the table."""
+    completed = select(JobRow).where(JobRow.model == model, JobRow.state == "completed", JobRow.trigger != "online")
     with create_db_session(connection) as session:
         jobs = RetrainingRepository(session)
-        return _first(jobs.get_jobs(model, limit=1)), _first(jobs.get_jobs(model, "completed", limit=1))
+        found = session.scalar(completed.order_by(JobRow.requested_at.desc(), JobRow.job_id).limit(1))
+        return _first(jobs.get_jobs(model, limit=1)), None if found is None else _read(found)
 
 
 def _first(jobs: Sequence[RetrainingJob]) -> RetrainingJob | None:

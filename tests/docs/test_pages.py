@@ -20,7 +20,7 @@ from streams.gateway.metrics import GatewayMetrics
 from streams.observe import Metrics
 from streams.settings import Settings
 from streams.topology import ROLES, TRAINER
-from streams.trainer_metrics import TrainerMetrics
+from streams.trainer_metrics import OnlineMetrics, TrainerMetrics
 from tests.schemas.vectors import SIGNATURE
 
 ROOT = Path(__file__).parents[2]
@@ -130,6 +130,7 @@ def test_the_page_on_operating_names_every_metric() -> None:
 def test_the_page_on_retraining_names_every_metric_and_setting_of_the_trainer() -> None:
     registry = CollectorRegistry()
     TrainerMetrics(registry)
+    OnlineMetrics(registry)
     page = (ROOT / "docs/retraining.md").read_text()
     declared = registry._names_to_collectors
     assert {declared[name] for name in re.findall(r"^\| `([a-z_]+)`", page, re.M) if name in declared} == {

@@ -1,32 +1,24 @@
 """From customers who behave otherwise to a challenger that proves itself on their labels (F4, F1)."""
 
-import json
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-import numpy as np
 import pytest
 
-from infra.kafka import client_options, publish
 from infra.local.stack import RunningStack
 from models.simulate import customer_rows
-from schemas.drift_events import encode_drift
 from tests.e2e.platform import Platform, wait_for
+from tests.e2e.retrained import OF_STATE, ask, cli, drift_opens, job_in, label, never_killed, told
 from tests.e2e.running import platform_on
 from tests.e2e.upstream import Key
-from tests.infra.database.told import step
 from tests.stack import fresh_database
 
 pytestmark = pytest.mark.real_broker
 
 ROLES = ("control", "scorer", "shadow", "gateway", "sink")
 BEFORE, AFTER = 1500, 1200
-OFTEN = 1.1
-OF_STATE = "state = %s"
 
 
 @pytest.fixture(scope="module")
@@ -49,31 +41,6 @@ def _own(models: Path, folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def key(platform: Platform) -> Key:
     return platform.create_key(permissions=["admin", "monitor", "predict"], rate_limit=1_000_000, burst=1_000_000)
-
-
-def ask(platform: Platform, key: Key, rows: int, seed: int) -> dict[str, int]:
-    """Request id -> truth of customers of whom those leave that order often: the champion has learned otherwise."""
-    random, truths = np.random.default_rng(seed), {}
-    for number, features in enumerate(customer_rows(rows, seed)):
-        request_id = platform.upstream.ask(key, features, entity=f"c-{seed}-{number}")
-        truths[request_id] = int(random.random() < (0.95 if features["order_frequency"] > OFTEN else 0.05))
-    platform.upstream.flush()
-    return truths
-
-
-def label(platform: Platform, key: Key, truths: dict[str, int], folder: Path) -> None:
-    """By the file, as an analyst has it."""
-    table = folder / f"{len(truths)}.csv"
-    table.write_text("request_id,label\n" + "".join(f"{one},{truth}\n" for one, truth in truths.items()))
-    platform.environment["WEIR_API_KEY"] = key.api_key
-    loaded = platform.cli("feedback", "load", str(table), "--key-id", key.key_id, "--json")
-    assert loaded.returncode == 0, loaded.stderr
-
-
-def cli(platform: Platform, *arguments: str, code: int = 0) -> Any:
-    done = platform.cli(*arguments, "--json")
-    assert done.returncode == code, done.stdout + done.stderr
-    return json.loads(done.stdout)
 
 
 @pytest.mark.contract("F4", "F1")
@@ -160,25 +127,6 @@ def test_an_open_drift_is_retrained_on_by_itself_however_often_the_trainer_is_en
     assert sorted(ends, key=steps.index) == ends
 
 
-def told(platform: Platform) -> list[tuple[str, str]]:
-    return [(one.body["job_id"], one.body["state"]) for one in platform.tap("retraining-jobs").to_end()]
-
-
-def drift_opens(platform: Platform, version: str) -> None:
-    """As the monitor tells it, of rows that are all labelled."""
-    now = datetime.now(UTC)
-    drift = step(str(uuid4()), model="churn", model_version=version, timestamp=now, first_seen=now - timedelta(hours=1))
-    publish(
-        client_options(platform.settings), platform.topic("drift-events"), [(b"churn:spent", encode_drift(drift), [])]
-    )
-
-
-def job_in(platform: Platform, state: str) -> str | None:
-    """The job that drift has caused and that is in this state."""
-    query = f"SELECT job_id FROM retraining_jobs WHERE trigger = 'drift' AND {OF_STATE}"
-    return next((job_id for (job_id,) in platform.stored(query, state)), None)
-
-
 @pytest.mark.contract("F4")
 def test_without_a_route_or_labels_a_job_ends_with_the_reason(platform: Platform) -> None:
     unknown = cli(platform, "retrain", "--model", "nobody", code=1)
@@ -186,3 +134,27 @@ def test_without_a_route_or_labels_a_job_ends_with_the_reason(platform: Platform
     few = cli(platform, "retrain", "--model", "churn", "--min-samples", "1000000", code=1)
     assert few["state"] == "skipped"
     assert "1000000" in few["error"]
+
+
+@pytest.mark.contract("F4")
+def test_a_learner_that_is_killed_goes_on_as_if_it_never_was_and_becomes_a_challenger(platform: Platform) -> None:
+    """Of the rows of the tests before, held against the champion that those have replaced."""
+    [(stale,)] = platform.stored("SELECT champion_version FROM retraining_jobs WHERE trigger = 'manual' AND rows > 0")
+    cli(platform, "route", "set", "churn", "--strategy", "champion", "--champion", stale, "--reason", "old times")
+    platform.environment |= {"RETRAIN_ONLINE": "churn", "RETRAIN_ONLINE_EVERY": "2000", "RETRAIN_DRIFT_WEIGHT": "0"}
+    killed = platform.start("trainer")
+    wait_for(lambda: platform.stored("SELECT edition FROM online_models"), "it is kept", 60)
+    killed.kill()
+    trainer = platform.start("trainer")
+    tried = "SELECT state, champion_version, candidate_version, result FROM retraining_jobs WHERE trigger = 'online'"
+    wait_for(lambda: [state for state, *_ in platform.stored(tried) if state == "completed"], "it is tried", 60)
+    [(_, champion, candidate, result)] = platform.stored(tried)
+    assert (champion, result["passed"], result["algorithm"]) == (stale, True, "online_logistic_regression")
+    assert result["entered"]["route"]["strategy"] == "champion_challenger"
+    route = platform.tap("model-routes").to_end()[-1].body
+    assert [arm["version"] for arm in route["revisions"][-1]["plan"]["arms"]] == [stale, candidate]
+    records = platform.tap("labelled-predictions").to_end()
+    wait_for(lambda: platform.stored("SELECT next_offset FROM online_models") == [(len(records),)], "the end is kept")
+    trainer.stop()
+    [(rows, state)] = platform.stored("SELECT rows, state FROM online_models")
+    assert (rows, state) == (BEFORE + AFTER, never_killed(platform, records))

@@ -93,3 +93,11 @@ def test_a_webhook_appears_in_no_representation(url: str) -> None:
     settings = Settings.read({"DRIFT_WEBHOOK_URL": url})
     assert settings.drift_webhook_url.get_secret_value() == url
     assert "SECRET" not in repr(settings)
+
+
+def test_models_that_are_learned_row_by_row_are_named_by_comma() -> None:
+    assert Settings.read({}).online_models == set()
+    assert Settings.read({"RETRAIN_ONLINE": "churn, late-payments"}).online_models == {"churn", "late-payments"}
+    for wrong in ("churn,", "a b", ",", "../x"):
+        with pytest.raises(BadSettings, match="RETRAIN_ONLINE"):
+            Settings.read({"RETRAIN_ONLINE": wrong})

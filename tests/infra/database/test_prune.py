@@ -14,7 +14,7 @@ from infra.database.prune import count_old, prune
 from schemas.drift_events import read_drift
 from schemas.drift_windows import read_window
 from schemas.outlier_events import read_outlier
-from schemas.retraining import RetrainingJob, State
+from schemas.retraining import RetrainingJob, State, Trigger
 from schemas.stored import Position
 from tests.infra.database.held import WAITING, blocked_or, held
 from tests.infra.database.migrated import migrated
@@ -99,21 +99,22 @@ async def test_of_what_the_monitor_told_open_drifts_stay(engine: Engine, topic: 
 def test_of_retraining_jobs_that_are_over_each_models_last_completed_one_stays(engine: Engine) -> None:
     jobs = Jobs(engine)
 
-    def keep(name: str, model: str, state: State, at: datetime) -> None:
-        asked = RetrainingJob(name, model, "pending", "manual", "new shop", "ann", at)
+    def keep(name: str, model: str, state: State, at: datetime, trigger: Trigger = "manual") -> None:
+        asked = RetrainingJob(name, model, "pending", trigger, "new shop", "ann", at)
         running = asked.to("running", at)
         for job in (asked, running) if state == "running" else (asked, running, running.to(state, at)):
             jobs.save(job)
 
     keep("first", "churn", "completed", OLD - timedelta(days=2))
     keep("last completed", "churn", "completed", OLD - timedelta(days=1))
+    keep("online", "churn", "completed", OLD - timedelta(days=3), "online")
     keep("failed", "churn", "failed", OLD)
     keep("goes on", "churn", "running", OLD)
     keep("young", "fraud", "completed", YOUNG)
     keep("only", "ltv", "completed", OLD)
     assert count_old(engine, MOMENT) == {**NONE, "retraining_jobs": 2}
     assert prune(engine, MOMENT, print) == {**NONE, "retraining_jobs": 2}
-    assert ids(engine, "retraining_jobs", "job_id") == ["goes on", "last completed", "only", "young"]
+    assert ids(engine, "retraining_jobs", "job_id") == ["goes on", "last completed", "online", "only", "young"]
     completed = jobs.last_completed("churn")
     assert completed is not None
     assert completed.job_id == "last completed"
