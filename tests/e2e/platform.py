@@ -18,7 +18,7 @@ from streams import topology
 from streams.settings import Settings
 from streams.topics import TOPICS, create_topics
 from tests.e2e.groups import shares
-from tests.e2e.tap import WAIT_S, Tap
+from tests.e2e.tap import WAIT_S, Ends, Tap
 from tests.e2e.upstream import Key, Upstream
 from tests.e2e.workers import Worker, check_alive, run_cli, start_worker
 from tests.kafka import POLL_S, Offsets
@@ -78,6 +78,7 @@ class Platform:
         self._taps: dict[str, Tap] = {}
         self._offsets: dict[str, Offsets] = {}
         self._open = ExitStack()
+        self._ends = self._open.enter_context(closing(Ends(self.bootstrap)))
         self._database: psycopg.Connection | None = None
 
     def start(self, role: str) -> Worker:
@@ -146,7 +147,7 @@ class Platform:
     def tap(self, name: str) -> Tap:
         """The reader of one of the pipeline's topics."""
         if name not in self._taps:
-            self._taps[name] = self._open.enter_context(closing(Tap(self.bootstrap, self.topic(name))))
+            self._taps[name] = self._open.enter_context(closing(Tap(self.bootstrap, self.topic(name), self._ends)))
         return self._taps[name]
 
     def results(self, request_id: str) -> list[Any]:
@@ -189,7 +190,7 @@ class Platform:
         """Partition -> the role's committed offset on a topic."""
         if role not in self._offsets:
             self._offsets[role] = self._open.enter_context(closing(Offsets(self.bootstrap, self.topic(role))))
-        return self._offsets[role].of(self.topic(name), list(self.tap(name).ends()))
+        return self._offsets[role].of(self.topic(name), self.tap(name).partitions)
 
     def settle(self, *roles: str, wait_s: float = WAIT_S) -> None:
         """Returns when the roles have processed and committed everything."""

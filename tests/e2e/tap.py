@@ -2,16 +2,21 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from tests.kafka import POLL_S
+from tests.stack import chosen
 
 T = TypeVar("T")
 WAIT_S = 30.0
+IDLE_MS = 50 if chosen().kafka == "wheel" else 5000
+"""How long a fetch waits for records; the wheel broker answers one that waits at its end only, others at once."""
 
 
 @dataclass(frozen=True)
@@ -39,18 +44,44 @@ class Event:
         return b"\n".join(parts)
 
 
+class Ends:
+    """Where topics end, asked with a client of its own: what a reader asks waits behind its fetch."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "nobody", "enable.auto.commit": False})
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    def partitions(self, topic: str) -> list[int]:
+        found = self._consumer.list_topics(topic, timeout=WAIT_S).topics[topic]
+        assert found.error is None, found.error
+        return list(found.partitions)
+
+    def of(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        """Partition -> end offset."""
+        return {partition: self._end(TopicPartition(topic, partition)) for partition in partitions}
+
+    def _end(self, tp: TopicPartition) -> int:
+        deadline = time.monotonic() + WAIT_S
+        while True:
+            try:
+                return int(self._consumer.get_watermark_offsets(tp, timeout=WAIT_S)[1])
+            except KafkaException as error:  # a topic that was made just now
+                if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION or time.monotonic() > deadline:
+                    raise
+                time.sleep(POLL_S)
+
+
 class Tap:
     """Reads a topic from its beginning, as far as it is asked to, and keeps what it has read."""
 
-    def __init__(self, bootstrap: str, topic: str) -> None:
-        options = {"enable.auto.commit": False, "fetch.wait.max.ms": 50, "auto.offset.reset": "earliest"}
+    def __init__(self, bootstrap: str, topic: str, ends: Ends) -> None:
+        options = {"enable.auto.commit": False, "fetch.wait.max.ms": IDLE_MS, "auto.offset.reset": "earliest"}
         self._consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": f"tap-{uuid4()}", **options})
-        self._topic = topic
-        found = self._consumer.list_topics(topic, timeout=WAIT_S).topics[topic]
-        assert found.error is None, found.error
-        self._tps = [TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in found.partitions]
-        self._next = {tp.partition: 0 for tp in self._tps}
-        self._consumer.assign(self._tps)
+        self._topic, self._ends = topic, ends
+        self._next = dict.fromkeys(ends.partitions(topic), 0)
+        self._consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in self._next])
         self.events: list[Event] = []
 
     def close(self) -> None:
@@ -79,8 +110,11 @@ class Tap:
 
     def ends(self) -> dict[int, int]:
         """Partition -> end offset."""
-        marks = ((tp, self._consumer.get_watermark_offsets(tp, timeout=WAIT_S)) for tp in self._tps)
-        return {tp.partition: high for tp, (_, high) in marks}
+        return self._ends.of(self._topic, self._next)
+
+    @property
+    def partitions(self) -> list[int]:
+        return list(self._next)
 
 
 def _event(message: Message) -> Event:
