@@ -13,7 +13,7 @@ import redis.asyncio
 
 from infra.local.stack import RunningStack
 from tests import s3, shared, spread
-from tests.stack import IN_CI, chosen, described, fresh_database, running
+from tests.stack import IN_CI, chosen, described, fresh_database, measure_no_child, running
 
 # In the environment, so that the processes pytest spreads the tests over share it.
 SEED = int(os.environ.setdefault("WEIR_SEED", str(random.SystemRandom().randrange(2**31))))
@@ -38,6 +38,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def pytest_configure() -> None:
     if IN_CI and CHOICE.kafka == "wheel":
         raise pytest.UsageError("CI needs the real broker: Java 17 or newer and Maven were not found on PATH")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart() -> None:
+    measure_no_child()  # once coverage has begun
 
 
 @pytest.hookimpl(optionalhook=True)

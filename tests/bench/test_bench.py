@@ -15,7 +15,6 @@ from tests.bench.load import Seen
 from tests.bench.options import PARTS
 from tests.bench.place import ROOT
 from tests.bench.switching import Window, windows
-from tests.stack import unmeasured
 
 COMMAND = [sys.executable, "-m", "tests.bench"]
 TINY = (
@@ -31,7 +30,7 @@ TINY = (
 def test_one_run_measures_every_part_and_writes_its_figures(stack: RunningStack, tmp_path: Path) -> None:
     figures = tmp_path / "figures.json"
     command = [*COMMAND, *TINY.split(), "--json", str(figures)]
-    environment = {**unmeasured(os.environ), **stack.environment}
+    environment = {**os.environ, **stack.environment}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=170, check=False)
     assert done.returncode == 0, done.stderr
     found = orjson.loads(figures.read_bytes())

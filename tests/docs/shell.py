@@ -6,15 +6,13 @@ import sys
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
-from tests.stack import unmeasured
-
 Run = Callable[..., str]
 """Runs a command line, with more variables by name, and returns what it prints."""
 
 
 def shell(folder: Path, more: Mapping[str, str], *, without: Collection[str]) -> Run:
     """Runs in this folder with these variables and the present ones but those named; each command must succeed."""
-    given = {name: value for name, value in unmeasured(os.environ).items() if name not in without}
+    given = {name: value for name, value in os.environ.items() if name not in without}
     path = f"{Path(sys.executable).parent}{os.pathsep}{given['PATH']}"
     environ = {**given, "PATH": path, **more}
 

@@ -34,7 +34,7 @@ def platform(stack: RunningStack, models: Path, tmp_path_factory: pytest.TempPat
     folder = tmp_path_factory.mktemp("platform")
     with (
         fresh_database(stack.environment["DATABASE_URL"]) as database,
-        platform_on(stack.environment, database, models, folder, measured=True) as platform,
+        platform_on(stack.environment, database, models, folder) as platform,
     ):
         platform.up(*ROLES)
         yield platform

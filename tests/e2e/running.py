@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests import stack
 from tests.e2e.platform import Platform
 from tests.e2e.workers import check_logs, run_cli
-from tests.stack import unmeasured
 
 
 @contextmanager
@@ -17,8 +17,8 @@ def platform_on(
 ) -> Iterator[Platform]:
     """A platform; afterwards no log may hold an exception or a secret. measured: its lines count as covered."""
     platform = Platform(given, database, models, folder, host)
-    if not measured:
-        platform.environment = unmeasured(platform.environment)
+    if measured:
+        platform.environment = stack.measured(platform.environment)
     try:
         yield platform
         for worker in platform.workers:
@@ -39,7 +39,7 @@ def trained_store(folder: Path) -> Path:
     Its profile is of 5000 rows, three in five; twice as many outliers as its contamination are too many to be chance.
     """
     if not folder.exists():
-        environment = {**unmeasured(os.environ), "MODEL_STORE": folder.as_uri()}
+        environment = {**os.environ, "MODEL_STORE": folder.as_uri()}
         made = run_cli(["models", "train", "--rows", "8334", "--contamination", "0.05", "--json"], environment)
         assert json.loads(made.stdout)
     return folder

@@ -10,7 +10,6 @@ import pytest
 
 from streams.watchdog import EXIT_STALLED
 from tests.kafka import Offsets, fill, make_topic, read_all, until
-from tests.stack import unmeasured
 from tests.streams.copier import BLOCKING, KEPT
 from tests.streams.place import Place
 
@@ -24,7 +23,7 @@ async def place(
 ) -> AsyncIterator[Place]:
     source, target = make_topic(bootstrap, unique("source")), make_topic(bootstrap, unique("target"))
     environment = {
-        **unmeasured(os.environ),
+        **os.environ,
         "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
         "REDIS_URL": redis_url,
         "SESSION_TIMEOUT_S": "6",

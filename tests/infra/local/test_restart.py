@@ -19,7 +19,7 @@ from tests.e2e.platform import wait_for
 from tests.e2e.test_shadow import CALM, publish
 from tests.infra.local.test_verbs import call
 from tests.models.graphs import graph_of
-from tests.stack import unmeasured, without_services
+from tests.stack import measured, unmeasured, without_services
 
 pytestmark = pytest.mark.real_broker
 
@@ -35,7 +35,7 @@ class Machine:
 
     def __init__(self, folder: Path, environ: Mapping[str, str], http: httpx.Client) -> None:
         given = {"PORT": str(http.base_url.port), "DATA_DIR": str(folder), "MODEL_STORE": (folder / "models").as_uri()}
-        self.folder, self.environ, self._http = folder, {**environ, **given}, http
+        self.folder, self.environ, self._http = folder, {**measured(environ), **given}, http
         self.older, self.newer = (publish(given["MODEL_STORE"], graph_of("binary", width=1, seed=n), n) for n in (0, 1))
         self.said = self.up()
         self.environ = unmeasured(self.environ)

@@ -14,6 +14,7 @@ from infra.local.process import Process, alive, spawn, stop, wait_until
 from infra.local.record import recall
 from infra.local.stack import running, start, stop_remembered
 from schemas.errors import BadSettings
+from tests.stack import measured
 
 
 def quiet(line: str) -> None:
@@ -164,7 +165,7 @@ def test_a_stack_outlives_its_starter_unless_leashed(folder, wheel_environ, leas
         "import os, sys; from pathlib import Path; from infra.local.stack import start\n"
         f"start(Path({str(folder)!r}), os.environ, leash={leash})"
     )
-    subprocess.run([sys.executable, "-c", code], env=wheel_environ, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], env=measured(wheel_environ), check=True, timeout=60)
     remembered = [service.process for service in recall(folder)]
     if leash:
         assert wait_until(lambda: not any(alive(process) for process in remembered), within=10)

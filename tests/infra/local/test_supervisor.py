@@ -9,6 +9,7 @@ import pytest
 
 from infra.local.process import Process, alive, find, stop, wait_until
 from infra.local.supervisor import Role, delay, read_state, start_supervisor, stop_supervisor
+from tests.stack import measured
 
 LIVE = "import signal; signal.pause()"
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); signal.pause()"
@@ -32,7 +33,7 @@ def started(tmp_path: Path) -> Iterator[Any]:
     supervisors: list[Process] = []
 
     def start(*roles: Role) -> Process:
-        supervisors.append(start_supervisor(tmp_path, roles, os.environ))
+        supervisors.append(start_supervisor(tmp_path, roles, measured(os.environ)))
         return supervisors[-1]
 
     yield start

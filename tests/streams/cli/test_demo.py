@@ -20,7 +20,7 @@ from infra.local.process import alive, wait_until
 from infra.local.record import recall
 from infra.local.stack import VARIABLES, stop_remembered
 from infra.local.supervisor import read_state, stop_supervisor
-from tests.stack import unmeasured
+from tests.stack import measured
 
 LONGEST_S = 120.0
 TERMINAL = {"TTY_COMPATIBLE": "1", "TERM": "xterm", "COLUMNS": "200"}
@@ -33,7 +33,7 @@ for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
 from streams.cli import main
 main()
 """
-"""The command, which may be asked which lines it runs, while the roles that it starts are not."""
+"""The command, which may be measured while the roles that it starts are not."""
 WEIR = (sys.executable, "-c", ALONE, "demo")
 
 
@@ -60,7 +60,7 @@ def wheel_environ(environ: dict[str, str], tmp_path: Path) -> dict[str, str]:
             link = tmp_path / program.name
             if not HIDDEN.match(program.name) and not link.is_symlink():
                 link.symlink_to(program)
-    return {**unmeasured(environ), "PATH": str(tmp_path)}
+    return {**environ, "PATH": str(tmp_path)}
 
 
 class Demo:
@@ -151,7 +151,7 @@ def test_the_demo_stays_up_for_its_visitor_and_ends_with_all_that_it_started(
 ) -> None:
     taken = socket.create_server(("127.0.0.1", 0))
     port = str(taken.getsockname()[1])
-    with taken, Demo(folder, environ | {"PORT": port}) as demo:
+    with taken, Demo(folder, measured(environ) | {"PORT": port}) as demo:
         figures = json.loads(demo.figures.read_text())
         check(figures)
         assert figures["broker"] == "apache"

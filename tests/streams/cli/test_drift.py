@@ -27,6 +27,7 @@ from streams.cli.drift_tail import line
 from tests.e2e.workers import ROOT
 from tests.infra.database.told import CASE, step
 from tests.kafka import make_topic
+from tests.stack import measured
 
 pytestmark = pytest.mark.real_broker
 
@@ -78,7 +79,7 @@ class Tail:
 def tailing(*options: str) -> Iterator[Tail]:
     command = [sys.executable, "-m", "streams.cli", "drift", "tail", *options]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, cwd=ROOT, env=dict(os.environ), **pipes) as process:  # type: ignore[call-overload]
+    with subprocess.Popen(command, cwd=ROOT, env=measured(os.environ), **pipes) as process:  # type: ignore[call-overload]
         try:
             yield Tail(process)
         finally:
