@@ -62,11 +62,20 @@ async def test_everything_of_the_entity_goes_and_nothing_of_others(
     }  # fmt: skip
     whose = Forgotten("gone")
     assert count_rows_of(engine, whose) == expected
-    assert forget(engine, whose, steps.append, at_once=2) == expected
+    assert forget(engine, whose, steps.append, at_once=14) == expected
     assert left(engine) == before
     assert count_rows_of(engine, whose) == dict.fromkeys(expected, 0)
     assert sum(steps) == sum(expected.values())
-    assert len(steps) == 3 + 1 + 1, "in batches of two requests"
+    assert steps == [12, 12, 6, 10, 1], "in batches of two requests, then what was not told and whom an arm met"
+
+
+async def test_requests_of_many_rows_go_one_by_one(engine: Engine, store: PostgresStore, topic: str) -> None:
+    for request in ("r-1", "r-2", "r-3"):
+        rows = [prediction(request, row=row, entity="c") for row in range(25)]
+        await store.save_predictions(rows, [Position(topic, 0, 1)])
+    steps: list[int] = []
+    assert forget(engine, Forgotten("c"), steps.append, at_once=10)["prediction_feedback"] == 75
+    assert steps == [25, 25, 25, 1]
 
 
 async def test_of_one_model_the_others_rows_stay(engine: Engine, store: PostgresStore, topic: str) -> None:
