@@ -38,7 +38,7 @@ class Pace:
     batch: int = 500
     kept_records: int = 1000
     kept_s: float = 5.0
-    again_s: float = 5.0
+    again_s: float = 15.0
 
 
 class Champions(Protocol):

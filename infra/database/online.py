@@ -20,6 +20,10 @@ RowKey = tuple[str, int]
 """Request id and row."""
 
 
+LAST_ROW = 2**31 - 1
+"""The largest that the column holds; Postgres refuses to look for others, and for a NUL character in a text."""
+
+
 class OnlineModel(Base):
     """A learner, see `schemas.online`. state: text, as JSONB knows no -0."""
 
@@ -67,7 +71,8 @@ class OnlineModels:
 
     def features(self, keys: Sequence[RowKey]) -> Mapping[RowKey, Any]:
         """What these rows were scored by; none of those that are stored no more."""
-        given = json.dumps([{"request_id": request_id, "row": row} for request_id, row in keys])
+        asked = [(request_id, row) for request_id, row in keys if "\x00" not in request_id and 0 <= row <= LAST_ROW]
+        given = json.dumps([{"request_id": request_id, "row": row} for request_id, row in asked])
         with reaching_postgres(), self._engine.connect() as connection:
             return {(found[0], found[1]): found[2] for found in connection.execute(_FEATURES, {"keys": given})}
 

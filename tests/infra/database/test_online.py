@@ -83,3 +83,5 @@ async def test_rows_are_found_by_request_and_row_and_those_that_are_stored_no_mo
     keys = [(second, 1), (first, 0), (f"{topic}-no", 0), (f"{topic}-gone", 0), (second, 2)]
     assert learners.features(keys) == {(second, 1): {"n": 1, "x": 0.1}, (first, 0): {"n": 0, "x": 0.1}}
     assert learners.features([]) == {}
+    nowhere = [("\x00", 0), (first, -1), (first, 2**31), (first, 10**30), ("\ufffd" * 10_000, 0)]
+    assert learners.features([*nowhere, (first, 0)]) == {(first, 0): {"n": 0, "x": 0.1}}
