@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from msgspec.json import Decoder
 from sqlalchemy import JSON, BigInteger, Connection, Engine, Identity, SmallInteger, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -91,10 +92,12 @@ _NUMBER = text(
 )
 _NUMBERED = text(
     """
-    SELECT id, series, number, message FROM labelled_outbox JOIN labelled_numbers USING (model, model_version)
+    SELECT id, series, number, CAST(message AS text)
+    FROM labelled_outbox JOIN labelled_numbers USING (model, model_version)
     WHERE number IS NOT NULL ORDER BY id LIMIT :most
     """
 )
+_message = Decoder(dict[str, Any]).decode
 _DELETE = text("DELETE FROM labelled_outbox WHERE id = ANY(:ids)")
 
 
@@ -118,7 +121,9 @@ class Outbox:
             if not leased:
                 return []
             connection.execute(_NUMBER, {"most": most})
-            return [Outgoing(*row) for row in connection.execute(_NUMBERED, {"most": most})]
+            # As text: the driver's own reader of JSON takes several times as long.
+            found = connection.execute(_NUMBERED, {"most": most})
+            return [Outgoing(place, series, number, _message(told)) for place, series, number, told in found]
 
         return await in_transaction(self._engine, take, self._patience_s)
 
