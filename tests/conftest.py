@@ -51,8 +51,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> spread.Sprea
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Without a real broker its tests skip."""
+    """Without a real broker its tests skip; what looks at other processes is not measured itself."""
     spread.sort(items)
+    for item in items:
+        if item.nodeid.startswith(spread.FROM_OUTSIDE):
+            item.add_marker(pytest.mark.no_cover)
     if CHOICE.kafka != "wheel":
         return
     for item in items:

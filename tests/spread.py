@@ -5,15 +5,16 @@ from collections.abc import Sequence
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-LONGEST_FIRST = (
+FROM_OUTSIDE = (
     "tests/e2e/",
     "tests/streams/test_hosts.py",
     "tests/streams/cli/test_demo.py",
     "tests/faults/",
     "tests/bench/",
     "tests/docs/",
-    "tests/infra/local/",
 )
+"""They look at other processes."""
+LONGEST_FIRST = (*FROM_OUTSIDE, "tests/infra/local/")
 TOGETHER = ("tests/e2e/",)
 """One process starts the roles once for all of them."""
 ALONE = (

@@ -152,11 +152,7 @@ class Platform:
 
     def results(self, request_id: str) -> list[Any]:
         """The terminal events of one request among those read; at least one is waited for."""
-
-        def mine(events: list[Any]) -> list[Any]:
-            return [event.body for event in events if event.body.get("request_id") == request_id]
-
-        return self.tap("prediction-results").until(mine, f"a result of {request_id}")
+        return self.tap("prediction-results").of_request(request_id)
 
     def result(self, request_id: str) -> Any:
         return self.results(request_id)[0]

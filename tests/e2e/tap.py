@@ -83,6 +83,8 @@ class Tap:
         self._next = dict.fromkeys(ends.partitions(topic), 0)
         self._consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in self._next])
         self.events: list[Event] = []
+        self._sorted = 0
+        self._by_request: dict[str, list[Any]] = {}
 
     def close(self) -> None:
         self._consumer.close()
@@ -101,6 +103,17 @@ class Tap:
             assert time.monotonic() < deadline, f"not within {wait_s} s on {self._topic}: {what}"
             self.poll()
         return found
+
+    def of_request(self, request_id: str) -> list[Any]:
+        """The bodies that name it among those read; at least one is waited for."""
+
+        def mine(events: list[Event]) -> list[Any]:
+            for event in events[self._sorted :]:
+                self._by_request.setdefault(event.body.get("request_id"), []).append(event.body)
+            self._sorted = len(events)
+            return self._by_request.get(request_id, [])
+
+        return self.until(mine, f"a record of {request_id}")
 
     def to_end(self) -> list[Event]:
         """Everything up to the end that the topic has now."""

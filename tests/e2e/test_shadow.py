@@ -46,18 +46,27 @@ def publish(store: str, model: onnx.ModelProto | bytes, number: int) -> str:
     return version
 
 
-@pytest.fixture
-def shadowed(stack: RunningStack, tmp_path: Path) -> Iterator[Platform]:
-    """A platform whose champion is the only version there is."""
+@pytest.fixture(scope="module")
+def shadowed(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """A platform whose champion is the only version there is, at first."""
+    folder = tmp_path_factory.mktemp("shadowed")
     with (
         fresh_database(stack.environment["DATABASE_URL"]) as database,
-        platform_on(stack.environment, database, tmp_path / "models", tmp_path) as platform,
+        platform_on(stack.environment, database, folder / "models", folder) as platform,
     ):
         platform.environment["SHADOW_BUDGET_S"] = str(BUDGET_S)
         publish(platform.environment["MODEL_STORE"], graph_of("binary", width=1), 0)
         platform.up("control", "scorer", "shadow", "gateway", "sink")
         wait_for(lambda: platform.tap("model-routes").to_end(), "the champion is adopted")
         yield platform
+
+
+def test_short_of_memory_the_machine_ends_the_shadow_agent_and_no_other(shadowed: Platform) -> None:
+    adjusted = {
+        worker.role: int(Path(f"/proc/{worker.process.pid}/oom_score_adj").read_text()) for worker in shadowed.workers
+    }
+    assert adjusted.pop("shadow") == 1000
+    assert set(adjusted.values()) == {int(Path("/proc/self/oom_score_adj").read_text())}
 
 
 def test_challengers_that_fail_hang_or_give_no_number_change_no_answer_and_are_told_of(shadowed: Platform) -> None:
@@ -81,14 +90,6 @@ def test_challengers_that_fail_hang_or_give_no_number_change_no_answer_and_are_t
     for version, code in expected.items():
         assert {known for known, count in counts[version].items() if count} - {"skipped", "unavailable"} == {code}
     assert all(worker.running for worker in shadowed.workers)
-
-
-def test_short_of_memory_the_machine_ends_the_shadow_agent_and_no_other(shadowed: Platform) -> None:
-    adjusted = {
-        worker.role: int(Path(f"/proc/{worker.process.pid}/oom_score_adj").read_text()) for worker in shadowed.workers
-    }
-    assert adjusted.pop("shadow") == 1000
-    assert set(adjusted.values()) == {int(Path("/proc/self/oom_score_adj").read_text())}
 
 
 class Ask:
