@@ -5,8 +5,9 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
+from models.drift.case import About, Share, share_event
 from models.drift.concept import Detection
-from schemas.drift_events import Bin, DriftEvent, DriftResult, Phase, Severity, episode_id
+from schemas.drift_events import Bin, DriftEvent, Phase, Severity, episode_id
 
 WORSE_BY = 0.05
 """So much larger a share of errors than was told is told again."""
@@ -85,39 +86,9 @@ def severity_of(rise: float) -> Severity:
 
 def concept_event(whose: Graded, episode: ConceptEpisode, phase: Phase, at: datetime) -> DriftEvent:
     """The event of this phase; its bins are right and wrong answers before and since."""
-    drifts = phase != "resolved"
-    result = DriftResult(
-        drift_detected=drifts,
-        test=episode.detector,
-        p_value=None,
-        distance=episode.after - episode.before,
-        effect=min(abs(episode.after - episode.before), 1.0),
-        distances={},
-        correction="none",
-        alpha=0.0,
-        threshold=None,
-        smallest_p=None,
-        reference_rows=episode.rows_before,
-        current_rows=episode.rows_after,
-        bins=_bins(episode),
-        rates=(),
-        drifted_features=(whose.feature,) if drifts else (),
-        top_features=(),
-    )
-    return DriftEvent(
-        event_id=episode.event_id,
-        event_type="drift_detected" if drifts else "drift_resolved",
-        phase=phase,
-        severity=episode.severity,
-        model=whose.model,
-        model_version=whose.version,
-        subject="concept",
-        feature=whose.feature,
-        timestamp=at,
-        first_seen=episode.first_seen,
-        windows=episode.windows,
-        drift_result=result,
-    )
+    rise = episode.after - episode.before
+    share = Share(episode.detector, rise, min(abs(rise), 1.0), _bins(episode))
+    return share_event(phase, About(whose.model, whose.version, "concept", whose.feature), episode, share, at)
 
 
 def _worse(episode: ConceptEpisode, after: float, rows: int) -> ConceptEpisode:
@@ -125,7 +96,7 @@ def _worse(episode: ConceptEpisode, after: float, rows: int) -> ConceptEpisode:
     return replace(episode, after=after, rows_after=rows, severity=worst, calm=0)
 
 
-def _bins(episode: ConceptEpisode) -> tuple[Bin, ...]:
+def _bins(episode: ConceptEpisode) -> tuple[Bin, Bin]:
     before = round(episode.before * episode.rows_before)
     after = round(episode.after * episode.rows_after)
     right = Bin("category", episode.rows_before - before, episode.rows_after - after, label="right")

@@ -7,8 +7,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from models.drift import Window
+from models.drift.case import About, Share, share_event
 from models.outliers.rate import ALPHA, WindowRate
-from schemas.drift_events import Bin, DriftEvent, DriftResult, Phase, Severity, episode_id
+from schemas.drift_events import Bin, DriftEvent, Phase, Severity, episode_id
 
 FEATURE = "outlier rate"
 WORSE_BY = 0.1
@@ -61,38 +62,8 @@ def rate_event(
 ) -> DriftEvent:
     """The event of this phase, with the window's rate. trained: rows that training had, of which the contamination's
     share are taken for outliers."""
-    drifts = phase != "resolved"
     expected = round(rate.contamination * trained)
     usual = Bin("category", trained - expected, rate.rows - rate.outliers, label="usual")
-    result = DriftResult(
-        drift_detected=drifts,
-        test="binomial",
-        p_value=rate.p_value,
-        distance=rate.share - rate.contamination,
-        effect=rate.share,
-        distances={},
-        correction="none",
-        alpha=ALPHA,
-        threshold=ALPHA,
-        smallest_p=None,
-        reference_rows=trained,
-        current_rows=rate.rows,
-        bins=(usual, Bin("category", expected, rate.outliers, label="outlier")),
-        rates=(),
-        drifted_features=(FEATURE,) if drifts else (),
-        top_features=(),
-    )
-    return DriftEvent(
-        event_id=episode.event_id,
-        event_type="drift_detected" if drifts else "drift_resolved",
-        phase=phase,
-        severity=episode.severity,
-        model=version[0],
-        model_version=version[1],
-        subject="outliers",
-        feature=FEATURE,
-        timestamp=window.end,
-        first_seen=episode.first_seen,
-        windows=episode.windows,
-        drift_result=result,
-    )
+    odd = Bin("category", expected, rate.outliers, label="outlier")
+    share = Share("binomial", rate.share - rate.contamination, rate.share, (usual, odd), rate.p_value, ALPHA, ALPHA)
+    return share_event(phase, About(*version, "outliers", FEATURE), episode, share, window.end)
