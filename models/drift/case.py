@@ -37,7 +37,7 @@ class Told(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What is no feature but a share of all rows: wrong answers, outliers. bins: rows that are not so, rows that are."""
+    """What is no feature but a share of rows: wrong answers, outliers. bins: rows that are not so, rows that are."""
 
     test: str
     distance: float
