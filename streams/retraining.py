@@ -80,15 +80,15 @@ class PlatformDesk:
         if announced.status == "refused":
             return {"published": True, "route": None, "note": _why(announced)}
         route = self._route(job.model)
-        if (plan := beside(route, version, self._place)) is None:
-            note = (
-                f"the route of {job.model} has {route.plan.strategy} at work: give it the candidate when that is over"
-            )
+        if (note := hindrance(route, version, made.report.champion_version, self._place)) is not None:
             return {"published": True, "route": None, "note": note}
-        outcome = self._given(SetRoute(plan=plan, if_epoch=route.epoch, **told))
-        if outcome.status == "refused":
-            return {"published": True, "route": None, "note": _why(outcome)}
-        return {"published": True, "route": {"strategy": plan.strategy, "epoch": (outcome.route or {}).get("epoch")}}
+        plan, epoch = beside(route, version, self._place), route.epoch
+        if plan != route.plan:  # one that is set again would have another epoch
+            outcome = self._given(SetRoute(plan=plan, if_epoch=route.epoch, **told))
+            if outcome.status == "refused":
+                return {"published": True, "route": None, "note": _why(outcome)}
+            epoch = (outcome.route or {}).get("epoch", epoch)
+        return {"published": True, "route": {"strategy": plan.strategy, "epoch": epoch}}
 
     def tell(self, job: RetrainingJob) -> None:
         """Raises Unavailable."""
@@ -106,15 +106,28 @@ class PlatformDesk:
         return asyncio.run(give(self._settings, command, _PATIENCE_S))
 
 
-def beside(route: Route, version: str, place: Place) -> RoutePlan | None:
-    """The route's plan with the candidate beside its champion; None where it tries something else already."""
+def hindrance(route: Route, version: str, champion_version: str, place: Place) -> str | None:
+    """Why the candidate cannot stand beside the champion, in words; None where it can.
+
+    champion_version: who it was held against.
+    """
     plan = route.plan
-    others = {one for one in plan.versions() if one != plan.champion.version}
-    is_free = plan.strategy == "champion" or (plan.strategy == _STRATEGIES[place] and others <= {version})
-    if not is_free:
+    if plan.champion.version != champion_version:
+        return (
+            f"the champion of {route.model} is {plan.champion.version} by now, the candidate was held against "
+            f"{champion_version}: retrain again"
+        )
+    others = {one for one in plan.versions() if one != champion_version}
+    if plan.strategy == "champion" or (plan.strategy == _STRATEGIES[place] and others <= {version}):
         return None
-    arms = (Arm(name="champion", version=plan.champion.version), Arm(name=place, version=version, weight=0.0))
-    return plan.model_copy(update={"strategy": _STRATEGIES[place], "arms": arms})
+    return f"the route of {route.model} has {plan.strategy} at work: give it the candidate when that is over"
+
+
+def beside(route: Route, version: str, place: Place) -> RoutePlan:
+    """The route's plan with the candidate beside its champion."""
+    champion = Arm(name="champion", version=route.plan.champion.version)
+    arms = (champion, Arm(name=place, version=version, weight=0.0))
+    return route.plan.model_copy(update={"strategy": _STRATEGIES[place], "arms": arms})
 
 
 def _why(outcome: Outcome) -> str:
