@@ -86,6 +86,9 @@ class Settings(PlatformSettings):
         float,
         Field(ge=0, le=31_536_000, description="From a model's last job to a trainer's, however it ended, in s."),
     ] = 6 * 3600
+    retrain_longest_s: Annotated[
+        float, Field(ge=1, le=604_800, description="After so many seconds a trainer ends a job that hangs.")
+    ] = 3600
     retrain_least_f1: Annotated[float, Field(ge=0, le=1, description="F1 that a trainer's candidate needs.")] = 0.85
     retrain_min_samples: Annotated[int, Field(ge=1, description="Labelled rows that a trainer's job needs.")] = 1000
     retrain_days_back: Annotated[

@@ -4,17 +4,13 @@ Beside it learn the models that are to be learned row by row.
 """
 
 import asyncio
-import json
 import logging
-import os
 import sys
-from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from subprocess import DEVNULL
 from typing import Any, Protocol
 
 from sqlalchemy import Engine
@@ -23,9 +19,10 @@ from agents.triggers import Cause, Rules, cause, rests
 from infra.database.engine import create_db_engine
 from infra.database.faults import reaching_postgres
 from infra.database.retrainings import last_jobs
-from infra.local.process import LEASH
-from schemas.errors import WeirError
+from schemas.errors import Undecodable, WeirError
+from schemas.retraining import read_job
 from streams.bundles import BundleStore
+from streams.child import GRACE_S, Ended, run
 from streams.control_state import control_store
 from streams.learning import learning
 from streams.settings import Settings
@@ -44,7 +41,8 @@ async def train(settings: Settings, stop: asyncio.Event) -> None:
     """Look every so often until told to stop. Raises BadSettings, Unavailable before the first look."""
     await asyncio.to_thread(check_topics, settings, TOPICS)
     engine = create_db_engine(settings.database_url.get_secret_value(), 2 + len(settings.online_models), 0)
-    trainer = Trainer(Causes(settings, engine), partial(command_of, settings), TrainerMetrics(), stop)
+    causes, command = Causes(settings, engine), partial(command_of, settings)
+    trainer = Trainer(causes, command, TrainerMetrics(), stop, settings.retrain_longest_s)
     log.info("ready: trainer, looks every %g s", settings.retrain_look_s)
     try:
         async with learning(settings, engine) as learners:
@@ -98,12 +96,14 @@ class Causes:
 
 @dataclass
 class Trainer:
-    """One retraining at a time, each a child that ends with this process."""
+    """One retraining at a time, each a child that ends with this process, or after `longest_s` seconds."""
 
     causes: Looks
     command: Callable[[str, Cause], Sequence[str]]
     metrics: TrainerMetrics
     stop: asyncio.Event
+    longest_s: float = 3600.0
+    grace_s: float = GRACE_S
     _tried: dict[str, datetime] = field(default_factory=dict)
 
     async def look(self) -> None:
@@ -130,8 +130,7 @@ class Trainer:
         self.metrics.began(model)
         how = "crashed"
         try:
-            child = await _started(self.command(model, found))
-            how, told = _outcome(child, *await _ended(child, self.stop), was_stopped=self.stop.is_set())
+            how, told = _outcome(await run(self.command(model, found), self.stop, self.longest_s, self.grace_s))
             tell = log.info if how in ("passed", "not_passed") else log.warning
             tell("retraining ended: %s", how, extra={"data": {**said, **told}})
         finally:
@@ -158,33 +157,14 @@ def command_of(settings: Settings, model: str, found: Cause) -> Sequence[str]:
     return [sys.executable, "-m", "streams.cli", "retrain", "--json", *given]
 
 
-async def _started(command: Sequence[str]) -> Process:
-    """In a session of its own: Ctrl-C in a terminal is told by us, once."""
-    leash = [sys.executable, "-I", "-S", str(LEASH), str(os.getpid()), "-"]
-    return await asyncio.create_subprocess_exec(
-        *leash, *command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, start_new_session=True
-    )
-
-
-async def _ended(child: Process, stop: asyncio.Event) -> tuple[bytes, bytes]:
-    """What it wrote; told to end where the trainer is, it tells its job's end before."""
-    writes, stops = asyncio.ensure_future(child.communicate()), asyncio.ensure_future(stop.wait())
-    await asyncio.wait({writes, stops}, return_when=asyncio.FIRST_COMPLETED)
-    stops.cancel()
-    if not writes.done():
-        with suppress(ProcessLookupError):
-            child.terminate()
-    return await writes
-
-
-def _outcome(child: Process, out: bytes, err: bytes, *, was_stopped: bool) -> tuple[str, dict[str, Any]]:
+def _outcome(ended: Ended) -> tuple[str, dict[str, Any]]:
     """How the retraining ended, and what the log says of it."""
     try:
-        job = json.loads(out)
-    except ValueError:
-        said = err.decode("utf-8", "replace").strip()[-TOLD:]
-        return "stopped" if was_stopped else "crashed", {"code": child.returncode, "said": said}
-    told = {name: job[name] for name in ("job_id", "state", "candidate_version", "rows", "error")}
-    if job["state"] != "completed":
-        return job["state"], told
-    return "passed" if job["result"]["passed"] else "not_passed", told
+        job = read_job(ended.out.strip().rpartition(b"\n")[2])
+    except Undecodable:
+        said = ended.err.decode("utf-8", "replace").strip()[-TOLD:]
+        return "crashed" if ended.why == "by_itself" else ended.why, {"code": ended.code, "said": said}
+    told = {name: getattr(job, name) for name in ("job_id", "state", "candidate_version", "rows", "error")}
+    if job.state != "completed":
+        return job.state, told
+    return "passed" if (job.result or {}).get("passed") else "not_passed", told

@@ -30,7 +30,7 @@ class TrainerMetrics:
         self._running.labels(model).set(1)
 
     def ended(self, model: str, trigger: str, how: str) -> None:
-        """how: `passed`, `not_passed`, `failed`, `skipped`, `stopped` with the trainer, or `crashed`."""
+        """how: `passed`, `not_passed`, `failed`, `skipped`, `stopped` with the trainer, `overdue`, or `crashed`."""
         self._running.labels(model).set(0)
         self._ended.labels(model, trigger, how).inc()
 

@@ -1,26 +1,39 @@
 """The trainer's children: one at a time, each told of in log and metrics, none outlives it."""
 
 import asyncio
-import json
 import logging
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from signal import SIGKILL, SIGTERM
 
 import pytest
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from agents.triggers import Cause
 from schemas.errors import Unavailable
+from schemas.retraining import RetrainingJob, State, encode_job
+from streams.child import MOST_SAID, run
 from streams.settings import Settings
 from streams.trainer import Trainer, command_of
 from streams.trainer_metrics import TrainerMetrics
 
+NOW = datetime(2026, 11, 27, tzinfo=UTC)
 DRIFT = Cause("drift", "spent drifted")
 WAITS = """
 import pathlib, signal, sys
 signal.signal(signal.SIGTERM, lambda *_: (print("told", file=sys.stderr), sys.exit(1)))
 pathlib.Path(sys.argv[1]).touch()
+signal.pause()
+"""
+
+DEAF = """
+import pathlib, signal, sys
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("deaf", file=sys.stderr, flush=True)
+pathlib.Path(sys.argv[1]).touch()
+signal.pause()
 signal.pause()
 """
 
@@ -48,20 +61,20 @@ class Away(FakeLooks):
         raise Unavailable("kafka", "no broker answers")
 
 
-def job(state: str, *, passed: bool | None = None) -> str:
-    names = ("job_id", "candidate_version", "rows", "error")
-    return json.dumps({**dict.fromkeys(names), "state": state, "result": {"passed": passed}})
+def job(state: State, *, passed: bool | None = None) -> str:
+    over = RetrainingJob("j", "churn", state, "drift", "spent drifted", "trainer", NOW, NOW, NOW)
+    return encode_job(replace(over, result={"passed": passed})).decode()
 
 
 class Children:
     """A trainer whose children run a program, and what it counted."""
 
-    def __init__(self, looks: FakeLooks, program: str, *arguments: str) -> None:
+    def __init__(self, looks: FakeLooks, program: str, *arguments: str, longest_s: float = 30.0) -> None:
         self.registry = CollectorRegistry()
         self.stop = asyncio.Event()
         self.given: list[tuple[str, Cause]] = []
         self._command = [sys.executable, "-c", program, *arguments]
-        self.trainer = Trainer(looks, self._given, TrainerMetrics(self.registry), self.stop)
+        self.trainer = Trainer(looks, self._given, TrainerMetrics(self.registry), self.stop, longest_s, 0.5)
 
     def _given(self, model: str, found: Cause) -> Sequence[str]:
         self.given.append((model, found))
@@ -84,6 +97,9 @@ class Children:
         (job("skipped"), "skipped"),
         (job("failed"), "failed"),
         ("out of memory", "crashed"),
+        ("null", "crashed"),
+        ('{"state": "completed"}', "crashed"),
+        ("a library's word\n" + job("skipped"), "skipped"),
     ],
 )
 async def test_how_a_child_ended_is_counted_and_logged(said: str, how: str, caplog: pytest.LogCaptureFixture) -> None:
@@ -98,6 +114,34 @@ async def test_how_a_child_ended_is_counted_and_logged(said: str, how: str, capl
     [first, second] = looks.tried
     assert first == ("churn", None)
     assert second[1] is not None, "so that the cool-down holds where a child left no job"
+
+
+async def test_a_child_that_takes_too_long_is_ended(caplog: pytest.LogCaptureFixture) -> None:
+    children = Children(FakeLooks(churn=DRIFT), "import signal; signal.pause()", longest_s=0.2)
+    async with asyncio.timeout(30):
+        await children.trainer.look()
+    assert (children.counted("overdue"), children.running()) == (1, 0)
+    assert caplog.records[-1].data["code"] == -SIGTERM  # type: ignore[attr-defined]
+
+
+async def test_a_child_that_does_not_heed_that_it_is_to_end_is_killed(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    up, stop = tmp_path_factory.mktemp("child") / "up", asyncio.Event()
+    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+        ending = tasks.create_task(run([sys.executable, "-c", DEAF, str(up)], stop, 30, grace_s=0.2))
+        while not up.exists():
+            await asyncio.sleep(0.02)
+        stop.set()
+    assert await ending == (-SIGKILL, b"", b"deaf\n", "stopped")
+
+
+async def test_of_a_child_that_says_too_much_the_last_is_kept(caplog: pytest.LogCaptureFixture) -> None:
+    program = f"import sys; sys.stderr.write('x' * {3 * MOST_SAID} + 'end'); print('y' * {3 * MOST_SAID})"
+    async with asyncio.timeout(30):
+        ended = await run([sys.executable, "-c", program], asyncio.Event(), 30)
+    assert (len(ended.out), len(ended.err), ended.err[-4:]) == (MOST_SAID, MOST_SAID, b"xend")
+    assert (ended.code, ended.why) == (0, "by_itself")
 
 
 async def test_a_model_whose_look_fails_keeps_no_other_waiting(caplog: pytest.LogCaptureFixture) -> None:
