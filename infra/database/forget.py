@@ -1,11 +1,11 @@
 """What is stored of an entity: counted, and removed."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Engine, text
 
 from infra.database.batches import found, unhurried
 from infra.database.faults import reaching_postgres
@@ -53,7 +53,10 @@ _DELETES = {
 }
 # What a sink has in hand is on its way to the topic.
 _TAKE_BACK = text(
-    f"DELETE FROM labelled_outbox WHERE id = ANY(ARRAY(SELECT id FROM {_UNTOLD} LIMIT 1000 FOR UPDATE SKIP LOCKED))"  # noqa: S608
+    """
+    DELETE FROM labelled_outbox
+    WHERE id = ANY(ARRAY(SELECT id FROM labelled_outbox WHERE id = ANY(:ids) FOR UPDATE SKIP LOCKED))
+    """
 )
 # Who comes again is counted again, and not twice.
 _UNMEET = text(
@@ -95,21 +98,20 @@ def forget(
     Raises Unavailable, BadSettings.
     """
     removed = Counter(dict.fromkeys(_COUNTS, 0))
+
+    def told(rows: Mapping[str, int]) -> None:
+        removed.update(rows)
+        progressed(sum(rows.values()))
+
     with unhurried(engine) as reading:
         last = None
         for batch in found(reading, f"{_REQUEST_OF_EACH} ORDER BY request_id", asdict(whose), at_once):
             requests, last = {*batch} - {last}, batch[-1]
-            if not requests:
-                continue
-            rows = _forget_requests(engine, whose, requests)
-            removed.update(rows)
-            progressed(sum(rows.values()))
-    with reaching_postgres():
-        while taken := _execute(engine, lambda writing: writing.execute(_TAKE_BACK, asdict(whose)).rowcount):
-            removed["labelled_outbox"] += taken
-            progressed(taken)
-        removed["arm_entities"] = _execute(engine, lambda writing: writing.scalar(_UNMEET, asdict(whose)) or 0)
-    progressed(removed["arm_entities"])
+            if requests:
+                told(_forget_requests(engine, whose, requests))
+        for ids in found(reading, f"SELECT id FROM {_UNTOLD}", asdict(whose), at_once):  # noqa: S608 - names of this file
+            told(_take_back(engine, ids))
+    told(_unmeet(engine, whose))
     return dict(removed)
 
 
@@ -120,6 +122,11 @@ def _forget_requests(engine: Engine, whose: Forgotten, requests: Collection[str]
         return {table: writing.execute(delete, given).rowcount for table, delete in _DELETES.items()}
 
 
-def _execute(engine: Engine, work: Callable[[Connection], int]) -> int:
-    with engine.begin() as writing:
-        return work(writing)
+def _take_back(engine: Engine, ids: Sequence[int]) -> Mapping[str, int]:
+    with reaching_postgres(), engine.begin() as writing:
+        return {"labelled_outbox": writing.execute(_TAKE_BACK, {"ids": list(ids)}).rowcount}
+
+
+def _unmeet(engine: Engine, whose: Forgotten) -> Mapping[str, int]:
+    with reaching_postgres(), engine.begin() as writing:
+        return {"arm_entities": writing.scalar(_UNMEET, asdict(whose)) or 0}

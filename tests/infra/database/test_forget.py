@@ -1,6 +1,7 @@
 """What is stored of an entity goes from every table, and nothing of anybody else."""
 
 import asyncio
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
@@ -144,3 +145,20 @@ async def test_a_truth_that_is_on_its_way_to_its_topic_holds_nobody_up(
         sending.execute(text("SELECT FROM labelled_outbox ORDER BY id LIMIT 1 FOR UPDATE"))
         assert forget(engine, Forgotten("c"), print)["labelled_outbox"] == 1
     assert len(await Outbox(engine, "one").take(10)) == 1
+
+
+async def test_an_entity_of_whom_more_comes_is_not_forgotten_for_ever(
+    engine: Engine, store: PostgresStore, topic: str
+) -> None:
+    """What comes meanwhile is left to the next time."""
+    await live(engine, store, topic, "c", "r-0")
+    more = itertools.count(1)
+    tell = text("INSERT INTO labelled_outbox (model, model_version, message) VALUES ('churn', 'v1', :message)")
+
+    def tell_another(rows: int) -> None:
+        assert next(more) < 10, "no end to it"
+        with engine.begin() as connection:
+            connection.execute(tell, {"message": '{"entity": "c", "request_id": "late"}'})
+
+    assert forget(engine, Forgotten("c"), tell_another)["prediction_feedback"] == 2
+    assert sum(forget(engine, Forgotten("c"), print).values()) > 0
