@@ -1,0 +1,20 @@
+"""A verb that is told to end."""
+
+import os
+import signal
+
+import pytest
+
+from streams.cli.ending import interruptible
+
+
+def test_a_second_sigterm_does_not_end_what_the_first_one_has_begun() -> None:
+    before, cleared = signal.getsignal(signal.SIGTERM), False
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            cleared = True
+    assert cleared
+    assert signal.getsignal(signal.SIGTERM) == before
