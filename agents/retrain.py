@@ -53,12 +53,12 @@ class Retrainer:
         progress: told each of `models.retraining.STEPS` as it begins. Raises Unavailable where the end could not be
         told, IllegalTransition where another ended the job, and what is a bug, with which the job has failed as well.
         """
-        self._tell_again(asked.model)
         whose = asked.trigger, asked.reason, asked.requested_by
         job = RetrainingJob(uuid4().hex, asked.model, "pending", *whose, self.clock())
         course = Course(self.jobs, self.desk, self.clock, job)
         with self.jobs.alone(asked.model) as is_alone:
             if is_alone:
+                self._tell_again(asked.model)
                 self._end_lost(asked.model)
                 self._carry_out(course, asked, progress)
             else:
@@ -116,7 +116,7 @@ class Retrainer:
             Course(self.jobs, self.desk, self.clock, lost).go("failed", "its process ended without a word")
 
     def _tell_again(self, model: str) -> None:
-        """The last job, as whoever kept it may have died before it was told."""
+        """The last job, as whoever kept it may have died before it was told; one that runs is told by its own process."""
         for job in self.jobs.latest(model, 1):
             self.desk.tell(job)
 

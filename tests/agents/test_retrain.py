@@ -135,6 +135,14 @@ def test_while_another_runs_a_job_is_skipped_and_reads_nothing(jobs: FakeJobs, d
     assert desk.asked == []
 
 
+def test_while_another_runs_its_job_is_told_by_itself_alone(jobs: FakeJobs, desk: FakeDesk) -> None:
+    """Told again from here it would run still after its end was told."""
+    jobs.save(RetrainingJob("other", "churn", "pending", "drift", "", "trainer", NOW).to("running", NOW))
+    jobs.others = True
+    retraining(jobs, desk)(ASKED)
+    assert desk.states() == ["skipped"]
+
+
 @pytest.mark.parametrize("state", ["pending", "running"])
 def test_a_job_whose_process_was_killed_is_failed_by_the_next(jobs: FakeJobs, desk: FakeDesk, state: State) -> None:
     lost = RetrainingJob("lost", "churn", "pending", "drift", "", "trainer", NOW)
