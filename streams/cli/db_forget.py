@@ -1,6 +1,7 @@
 """`weir db forget`: what is stored of an entity goes, for good."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -51,7 +52,7 @@ def forget_(entity: str, model: str | None, dry_run: bool, yes: bool, reason: st
     counted of it for routes stays counted.
     """
     whose = Forgotten(_checked("--entity", entity), model and _checked("--model", model))
-    reason = reason and check_reason(reason)
+    reason = reason and _unnamed(check_reason(reason), entity)
     settings = reached()
     name = pseudonym(entity, settings.weir_master_secret.get_secret_value())
     with opened(settings) as engine:
@@ -90,6 +91,12 @@ def _checked(option: str, text: str) -> str:
     if not text:
         raise click.UsageError(f"{option} must not be empty")
     return text
+
+
+def _unnamed(reason: str, entity: str) -> str:
+    if re.search(rf"(?<!\w){re.escape(entity)}(?!\w)", reason, re.IGNORECASE):
+        raise click.UsageError("--reason must not name the entity: the event stays on audit-events")
+    return reason
 
 
 def _kept(settings: Settings) -> Mapping[str, float]:

@@ -87,6 +87,16 @@ def test_nothing_goes_that_the_audit_was_not_told_of(
     assert left(database_url) == ["c-42", "kept"]
 
 
+@pytest.mark.parametrize("reason", ["asked by c-42", "C-42: GDPR"])
+def test_a_reason_that_names_the_entity_is_refused(environ: Environ, database_url: str, reason: str) -> None:
+    ended = run("--yes", "--reason", reason)
+    assert ended.exit_code == 2
+    assert "--reason must not name the entity" in ended.output
+    assert left(database_url) == ["c-42", "kept"]
+    assert events(environ) == []
+    assert run("--yes", "--reason", "ticket c-4211").exit_code == 0
+
+
 @pytest.mark.parametrize(("entity", "says"), [("", "must not be empty"), ("c-\udcff", "must be UTF-8")])
 def test_an_entity_that_cannot_be_one_is_refused(entity: str, says: str) -> None:
     ended = CliRunner().invoke(weir, ["db", "forget", "--entity", entity, "--yes"])
