@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from math import ceil
 from statistics import fmean
 
 from sqlalchemy import Connection
 
 from agents.learn import is_enough
-from agents.triggers import Loss, Rules, Signals
+from agents.triggers import HELD_OUT, Loss, Rules, Signals
 from infra.database.online import kept, tried_rows
-from infra.database.signals import count_labels, first_and_last_windows, open_drifts
+from infra.database.signals import count_labels, first_and_last_windows, known_since, open_drifts
 from models.manifest import Manifest
 from schemas.drift_events import DriftEvent
 from schemas.performance import ModelPerformance
@@ -65,10 +66,15 @@ def weight_of(drift: DriftEvent) -> float:
 
 
 def _drifts(connection: Connection, champion: Manifest, rules: Rules, since: datetime | None) -> Sequence[DriftEvent]:
+    """Those that weigh, but for who was the same at the last job, and of whose rows it had learned enough."""
     if not rules.drift_weight:
         return ()
-    found = open_drifts(connection, champion.name, champion.version, since)
-    return [drift for drift in found if drift.severity != "info" and weight_of(drift) > 0]
+    found = open_drifts(connection, champion.name, champion.version)
+    heavy = [drift for drift in found if drift.severity != "info" and weight_of(drift) > 0]
+    if since is None or all(drift.timestamp >= since for drift in heavy):
+        return heavy
+    learned = known_since(connection, champion.name, since, max(1, ceil(rules.least_rows / HELD_OUT)))
+    return [drift for drift in heavy if drift.timestamp >= since or learned is None or drift.first_seen > learned]
 
 
 def _online(connection: Connection, champion: Manifest, rules: Rules) -> int:

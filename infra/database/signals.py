@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from msgspec import convert
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from infra.database.engine import create_db_session
 from infra.database.episodes import Wanted, latest_episodes
@@ -17,9 +17,9 @@ from schemas.performance import ModelPerformance
 MOST_EPISODES = 1000
 
 
-def open_drifts(connection: Connection, model: str, version: str, since: datetime | None) -> Sequence[DriftEvent]:
-    """The last step of each episode of the version that goes on, where it opened or got worse since."""
-    wanted = Wanted(model=model, version=version, is_open=True, since=since, limit=MOST_EPISODES)
+def open_drifts(connection: Connection, model: str, version: str) -> Sequence[DriftEvent]:
+    """The last step of each episode of the version that goes on."""
+    wanted = Wanted(model=model, version=version, is_open=True, limit=MOST_EPISODES)
     return latest_episodes(connection, wanted)
 
 
@@ -30,16 +30,24 @@ def count_labels(
     return int(connection.scalar(labels_of(model, labelled_since, scored_since)) or 0)
 
 
+def known_since(connection: Connection, model: str, labelled_until: datetime, rows: int) -> datetime | None:
+    """When the first of the latest so many rows was scored, of those whose truth was known; None where fewer were."""
+    query = select(Prediction.scored_at).where(*_labelled(model), Prediction.labelled_at <= labelled_until)
+    return connection.scalar(query.order_by(Prediction.scored_at.desc()).offset(rows - 1).limit(1))
+
+
 def labels_of(model: str, labelled_since: datetime | None, scored_since: datetime | None) -> Select[int]:
     """The query, which `ix_prediction_labelled` answers alone: no answer is read."""
-    query = select(func.count()).where(
-        Prediction.model == model, Prediction.status == "ok", Prediction.actual_label.is_not(None)
-    )
+    query = select(func.count()).where(*_labelled(model))
     if labelled_since is not None:
         query = query.where(Prediction.labelled_at > labelled_since)
     if scored_since is not None:
         query = query.where(Prediction.scored_at >= scored_since)
     return query
+
+
+def _labelled(model: str) -> Sequence[ColumnElement[bool]]:
+    return Prediction.model == model, Prediction.status == "ok", Prediction.actual_label.is_not(None)
 
 
 def first_and_last_windows(

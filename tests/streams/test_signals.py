@@ -100,6 +100,7 @@ async def test_open_drifts_of_the_champion_weigh_what_moved_since_the_last_compl
     assert found.drift_weight == pytest.approx(0.2 + CASE.effect)
     assert found.drifts == ("p", "spent")
     completed = job(champion, MOMENT + 5.5 * MINUTE)
+    label(engine, champion, unique("known"), MOMENT + MINUTE, MOMENT + 5 * MINUTE)
     assert look(engine, champion, completed=completed).drifts == ("p",)
     assert look(engine, champion, Rules(drift_weight=0)).drifts == ()
 
@@ -115,6 +116,22 @@ async def test_labels_count_from_the_last_job_on_and_for_a_drift_those_of_its_ro
     assert look(engine, champion, completed=job(champion, MOMENT + 3 * MINUTE)).labels == 1
     await save(engine, topic, read_drift, [step(unique("drift"), minute=5, model=champion.name)])
     assert look(engine, champion).drift_labels == 1
+
+
+async def test_a_job_is_not_done_with_a_drift_of_whose_rows_it_had_too_few_labels(
+    engine: Engine, champion: Manifest, topic: str, unique: Callable[..., str]
+) -> None:
+    """One that somebody asked for, or a schedule, while the truth was still to come."""
+    rules, completed = Rules(drift_weight=0.1, least_rows=10), job(champion, MOMENT + 9 * MINUTE)
+    began = MOMENT + 2 * MINUTE
+    await save(engine, topic, read_drift, [step(unique("d"), minute=5, model=champion.name, first_seen=began)])
+    label(engine, champion, unique("before"), began - MINUTE, began)
+    label(engine, champion, unique("first"), began, MOMENT + 6 * MINUTE)
+    label(engine, champion, unique("late"), began + MINUTE, MOMENT + 10 * MINUTE)
+    found = look(engine, champion, rules, completed)
+    assert (found.drifts, found.drift_labels) == (("spent",), 2)
+    label(engine, champion, unique("second"), began + MINUTE, MOMENT + 7 * MINUTE)
+    assert look(engine, champion, rules, completed).drifts == ()
 
 
 def windows(champion: Manifest, losses: list[float], **changes: Any) -> list[ModelPerformance]:
@@ -154,11 +171,13 @@ async def test_the_loss_is_of_the_last_windows_against_the_first_or_the_manifest
     assert look(engine, champion, completed=job(champion, MOMENT + 4.5 * MINUTE)).loss is None
 
 
-def test_the_last_job_and_the_last_completed_one(engine: Engine, champion: Manifest) -> None:
-    completed, jobs = job(champion), Jobs(engine)
+def test_when_a_job_ended_last_and_the_last_completed_one(engine: Engine, champion: Manifest) -> None:
+    """Another was asked for, and skipped, as the first one still ran."""
+    completed, jobs = replace(job(champion), ended_at=MOMENT + 5 * MINUTE), Jobs(engine)
     later = RetrainingJob("later" + champion.name, champion.name, "pending", "age", "", "trainer", MOMENT + MINUTE)
-    failed = later.to("failed", MOMENT + 2 * MINUTE, error="out of memory")
-    for one in (completed, failed):
+    for one in (completed, later.to("skipped", MOMENT + 2 * MINUTE, error="another runs")):
         jobs.save(one)
     with engine.connect() as connection:
-        assert last_jobs(connection, champion.name) == (failed, completed)
+        assert last_jobs(connection, champion.name) == (MOMENT + 5 * MINUTE, completed)
+        jobs.save(replace(later, job_id="third" + champion.name, requested_at=MOMENT + 6 * MINUTE))
+        assert last_jobs(connection, champion.name) == (MOMENT + 6 * MINUTE, completed)
