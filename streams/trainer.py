@@ -86,9 +86,8 @@ class Causes:
     def find(self, model: str, version: str, tried_at: datetime | None, now: datetime) -> Cause | None:
         rules = self._rules if model in self._online else replace(self._rules, online=0)
         with reaching_postgres(), self._engine.connect() as connection:
-            last, completed = last_jobs(connection, model)
-            told_at = None if last is None else last.ended_at or last.started_at or last.requested_at
-            if any(rests(at, rules, now) for at in (tried_at, told_at)):
+            last_at, completed = last_jobs(connection, model)
+            if any(rests(at, rules, now) for at in (tried_at, last_at)):
                 return None
             champion = self._store.manifest(model, version)
             return cause(seen(connection, champion, rules, completed), rules, now)

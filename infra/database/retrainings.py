@@ -142,17 +142,14 @@ class RetrainingRepository:
         return None if row is None else _read(row)
 
 
-def last_jobs(connection: Connection, model: str) -> tuple[RetrainingJob | None, RetrainingJob | None]:
-    """The model's last job, however it stands, and the last completed one that learned from the table."""
+def last_jobs(connection: Connection, model: str) -> tuple[datetime | None, RetrainingJob | None]:
+    """When one of the model's jobs ended last, or began, and the last completed one that learned from the table."""
+    moment = func.max(func.coalesce(JobRow.ended_at, JobRow.started_at, JobRow.requested_at))
     completed = select(JobRow).where(JobRow.model == model, JobRow.state == "completed", JobRow.trigger != "online")
     with create_db_session(connection) as session:
-        jobs = RetrainingRepository(session)
         found = session.scalar(completed.order_by(JobRow.requested_at.desc(), JobRow.job_id).limit(1))
-        return _first(jobs.get_jobs(model, limit=1)), None if found is None else _read(found)
-
-
-def _first(jobs: Sequence[RetrainingJob]) -> RetrainingJob | None:
-    return next(iter(jobs), None)
+        last = session.scalar(select(moment).where(JobRow.model == model))
+        return last, None if found is None else _read(found)
 
 
 def _read(row: JobRow) -> RetrainingJob:

@@ -70,4 +70,4 @@ def test_a_job_that_tried_a_learner_is_no_retraining_to_the_other_causes(engine:
     for one in (completed, tried):
         Jobs(engine).save(one)
     with engine.connect() as connection:
-        assert last_jobs(connection, champion.name) == (tried, completed)
+        assert last_jobs(connection, champion.name) == (tried.ended_at, completed)
