@@ -57,7 +57,7 @@ class Retrainer:
         job = RetrainingJob(uuid4().hex, asked.model, "pending", *whose, self.clock())
         course = Course(self.jobs, self.desk, self.clock, job)
         with self.jobs.alone(asked.model) as is_alone:
-            if is_alone:
+            if is_alone:  # else there is one that is told by its own process
                 self._tell_again(asked.model)
                 self._end_lost(asked.model)
                 self._carry_out(course, asked, progress)
@@ -116,7 +116,7 @@ class Retrainer:
             Course(self.jobs, self.desk, self.clock, lost).go("failed", "its process ended without a word")
 
     def _tell_again(self, model: str) -> None:
-        """The last job, as whoever kept it may have died before it was told; one that runs is told by its own process."""
+        """The last job, as whoever kept it may have died before it was told."""
         for job in self.jobs.latest(model, 1):
             self.desk.tell(job)
 
