@@ -39,6 +39,10 @@ def measured(environ: Mapping[str, str]) -> dict[str, str]:
     return {**environ, **_measuring}
 
 
+def is_measured(environ: Mapping[str, str]) -> bool:
+    return any(name.startswith(MEASURING) for name in environ)
+
+
 def unmeasured(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if not name.startswith(MEASURING)}
 

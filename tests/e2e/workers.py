@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+from tests.e2e.forked import Forked
+from tests.stack import is_measured
+
 ROOT = Path(__file__).parents[2]
 STOP_S = 40.0
 CLI_S = 60.0
@@ -21,7 +24,7 @@ class Worker:
     """One process of one role."""
 
     role: str
-    process: "subprocess.Popen[bytes]"
+    process: "Forked | subprocess.Popen[bytes]"
     log: Path
 
     @property
@@ -48,6 +51,9 @@ class Worker:
 
 def start_worker(role: str, environment: Mapping[str, str], folder: Path) -> Worker:
     log = folder / f"{next(_numbers):02d}-{role}.log"
+    log.touch()
+    if not is_measured(environment):
+        return Worker(role, Forked(role, environment, ROOT, log), log)
     with log.open("wb") as output:
         command = [sys.executable, "-m", "streams.cli", "run", role]
         process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
