@@ -82,8 +82,7 @@ def _fill(connection: Connection, file: Path, tool: Path, environ: Mapping[str, 
         with printed_by(tool, [*WHOSE, "--file=-", file], environ) as script, driver.cursor() as cursor:
             carry_out(script, cursor)
     except psycopg.Error as error:
-        said = error.diag.message_primary or "does not answer"
-        raise Unavailable("postgres", f"{said}: the database is as it was before the restore") from error
+        raise Unavailable("postgres", error.diag.message_primary or "does not answer") from error
     connection.execute(text("RESET ALL"))
     connection.execute(text("SET LOCAL statement_timeout = 0"))
     if connection.scalar(text("SELECT to_regclass('labelled_numbers')")) is not None:

@@ -7,9 +7,11 @@ from pathlib import Path
 import click
 
 from infra.database.backup import back_up, restore
+from schemas.errors import Unavailable
 from streams.cli.database import opened
 from streams.cli.ending import interruptible
 from streams.cli.key_output import json_option
+from streams.cli.quiet import tell_once
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -40,8 +42,12 @@ def restore_(file: Path, clean: bool, yes: bool, as_json: bool) -> None:
     """Bring the backup in FILE into an empty database, by pg_restore. End the sinks before."""
     if clean and not yes:
         click.confirm("Remove all that Weir has in the database now, for good?", abort=True, err=True)
+    tell_once()
     with opened() as engine:
-        revision = restore(engine, file, os.environ, clean=clean)
+        try:
+            revision = restore(engine, file, os.environ, clean=clean)
+        except Unavailable as error:
+            raise click.ClickException(f"{error}: {file} is restored whole or not at all, run it again") from error
     if as_json:
         click.echo(json.dumps({"file": str(file), "revision": revision.current, "head": revision.head}))
         return

@@ -2,7 +2,7 @@
 
 import logging
 
-TOLD_ONCE = ("weir.producer", "weir.gateway.replies", "aiokafka")
+TOLD_ONCE = ("weir.producer", "weir.gateway.replies", "aiokafka", "psycopg")
 """Loggers of what fails, which the verb tells in the end: with no handler they would print each attempt to connect."""
 
 
