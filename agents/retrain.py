@@ -127,6 +127,7 @@ def result_of(report: Report) -> dict[str, Any]:
     return {
         **asdict(verdict),
         "reasons": list(verdict.reasons),
+        "sureness": asdict(report.sureness),
         "algorithm": report.tried[0].algorithm,
         "tried": {one.algorithm: one.mean_loss for one in report.tried},
         "candidate": report.candidate,

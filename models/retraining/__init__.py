@@ -6,6 +6,7 @@ from models.retraining.online import Learned, candidate_of
 from models.retraining.retrain import STEPS, Order, Report, Retrained, retrain
 from models.retraining.rows import LabelledRows, by_time
 from models.retraining.slices import Slice, slices
+from models.retraining.sureness import Sureness, sureness
 
 __all__ = [
     "STEPS",
@@ -15,6 +16,7 @@ __all__ = [
     "Report",
     "Retrained",
     "Slice",
+    "Sureness",
     "Tried",
     "Verdict",
     "by_time",
@@ -23,4 +25,5 @@ __all__ = [
     "judge",
     "retrain",
     "slices",
+    "sureness",
 ]

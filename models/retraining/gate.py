@@ -8,7 +8,7 @@ DEFAULT_F1 = 0.85
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether it may enter, and why not. f1, champion_f1: on the same rows, which neither learned from."""
+    """Whether it may enter, and why not. f1, champion_f1: on the same rows, which the candidate did not learn from."""
 
     passed: bool
     reasons: tuple[str, ...]

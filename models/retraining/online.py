@@ -15,6 +15,7 @@ from models.retraining.curves import curves
 from models.retraining.gate import judge
 from models.retraining.retrain import Order, Report, Retrained
 from models.retraining.rows import LabelledRows, by_time, moment, refuse_one_sided
+from models.retraining.sureness import sureness
 from models.training import Fitted, Recipe, encoded, sealed
 from schemas.errors import InvalidRequest
 
@@ -111,6 +112,11 @@ def _report(
         candidate=own,
         champion=champions,
         verdict=judge(own, champions, least_f1),
+        sureness=sureness(
+            measured.truth,
+            measured.scores >= (candidate.threshold or 0.0),
+            measured.champion >= (champion.threshold or 0.0),
+        ),
         slices=(),
         curves=(curves(measured.truth, measured.scores), curves(measured.truth, measured.champion)),
         importance={name: said.get("importance", 0.0) for name, said in profile.items()},

@@ -13,6 +13,7 @@ from models.retraining.curves import Curves, curves
 from models.retraining.gate import DEFAULT_F1, Verdict, judge
 from models.retraining.rows import LabelledRows, by_time
 from models.retraining.slices import Slice, slices
+from models.retraining.sureness import Answers, Sureness, sureness
 from models.signature import FloatVector
 from models.training import STEPS as TRAINING_STEPS
 from models.training import Matrix, Recipe, Truth, bundled, encoded
@@ -47,6 +48,7 @@ class Report:
     candidate: dict[str, float]
     champion: dict[str, float]
     verdict: Verdict
+    sureness: Sureness
     slices: Sequence[Slice]
     curves: tuple[Curves, Curves]
     importance: Mapping[str, float]
@@ -123,6 +125,7 @@ def _report(rows: LabelledRows, both: Both, tried: Sequence[Tried], least_f1: fl
         candidate=figures,
         champion=champion_figures,
         verdict=judge(figures, champion_figures, least_f1),
+        sureness=sureness(both.truth, _answers(candidate, scores), _answers(champion, champion_scores)),
         slices=slices(candidate.signature, both.matrix, both.truth, scores, champion_scores, importance),
         curves=(curves(both.truth, scores), curves(both.truth, champion_scores)),
         importance=importance,
@@ -135,3 +138,7 @@ def _report(rows: LabelledRows, both: Both, tried: Sequence[Tried], least_f1: fl
 def _quality(bundle: Bundle, truth: Truth, scores: FloatVector) -> dict[str, float]:
     assert bundle.threshold is not None  # it is binary
     return quality(truth, scores, bundle.threshold)
+
+
+def _answers(bundle: Bundle, scores: FloatVector) -> Answers:
+    return scores >= (bundle.threshold or 0.0)

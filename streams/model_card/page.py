@@ -32,7 +32,7 @@ def page(report: Report) -> str:
             _HEAD,
             f"<title>{escape(title)}</title><style>{STYLE}{_STYLE}</style></head><body><main>",
             f"<h1>Model card of {escape(report.model)}</h1><code>{escape(report.version)}</code>",
-            f'<p class="verdict">{_verdict(report)}</p>{_facts(report)}',
+            f'<p class="verdict">{_verdict(report)}</p><p>{_sureness(report)}</p>{_facts(report)}',
             f'<h2>On {escape(report.measured_on)}</h2><div class="card scroll">{_figures(report)}</div>',
             f'{_KEY}<div class="pair"><div class="card"><h3>ROC</h3>{roc(report.curves)}</div>',
             f'<div class="card"><h3>Calibration</h3>{reliability(report.curves)}</div></div>',
@@ -56,6 +56,16 @@ def _verdict(report: Report) -> str:
     return f"It did not pass the gate: {escape('; '.join(report.verdict.reasons))}."
 
 
+def _sureness(report: Report) -> str:
+    sure, rows = report.sureness, int(report.candidate["rows"])
+    (low, high), (less, more) = sure.f1, sure.gain
+    said = (
+        f"With 95 % confidence F1 is {number(low)} to {number(high)}, and {number(less)} to {number(more)} above the "
+        f"champion's: of {rows} rows {sure.positives} are positive."
+    )
+    return f"{said} Which of the two is better may be chance." if sure.may_be_chance else said
+
+
 def _facts(report: Report) -> str:
     first, last = report.window
     facts = {
@@ -73,8 +83,9 @@ def _figures(report: Report) -> str:
     rows = []
     for name, label in _LABELS.items():
         candidate, champion = report.candidate[name], report.champion[name]
-        is_better = candidate < champion if name in _LOWER_IS_BETTER else candidate > champion
-        rows.append([label, number(candidate), number(champion), "candidate" if is_better else "champion"])
+        gain = champion - candidate if name in _LOWER_IS_BETTER else candidate - champion
+        better = "candidate" if gain > 0 else "champion" if gain < 0 else ""
+        rows.append([label, number(candidate), number(champion), better])
     rows.append(["share of positives", percent(report.candidate["base_rate"]), "", ""])
     return _table(["measure", "candidate", "champion", "better"], rows)
 

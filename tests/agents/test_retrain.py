@@ -115,6 +115,7 @@ def test_a_better_candidate_enters_and_the_job_says_all_of_it(jobs: FakeJobs, de
     assert job.result["passed"]
     assert job.result["entered"] == {"strategy": "champion_challenger"}
     assert job.result["f1"] > job.result["champion_f1"]
+    assert job.result["sureness"]["gain"] == made.report.sureness.gain
     assert desk.asked == [(NOW - timedelta(days=90), NOW, 1000)]
 
 

@@ -30,6 +30,21 @@ def test_it_says_whether_the_gate_opened_and_why_not(report: Report) -> None:
     assert "It did not pass the gate: F1 0.5000 is below the least, 0.85; F1 0.5000 is not" in text_of(page(refused))
 
 
+def test_it_says_how_sure_that_is(report: Report) -> None:
+    shown, sure = text_of(page(report)), report.sureness
+    assert f"F1 is {number(sure.f1[0])} to {number(sure.f1[1])}" in shown
+    assert f"of 160 rows {sure.positives} are positive" in shown
+    assert "may be chance" not in shown
+    unsure = replace(report, sureness=replace(sure, gain=(-0.1, 0.2)))
+    assert "Which of the two is better may be chance." in text_of(page(unsure))
+
+
+def test_of_equal_figures_neither_is_better(report: Report) -> None:
+    assert "F1 0.5 0.5 precision" in text_of(
+        page(replace(report, candidate=report.candidate | {"f1": 0.5}, champion=report.champion | {"f1": 0.5}))
+    )
+
+
 def test_it_has_the_figures_of_both_and_what_it_learned_from(report: Report) -> None:
     shown = text_of(page(report))
     for measure, label in (("f1", "F1"), ("roc_auc", "ROC AUC"), ("brier", "Brier score")):
