@@ -1,5 +1,6 @@
 """`weir retrain`: a new model from labelled predictions, held against the champion."""
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
@@ -22,7 +23,14 @@ from streams.cli.steps import followed_steps
 from streams.model_card.page import page
 from streams.retraining import Place, PlatformDesk
 
-HTML = click.Path(dir_okay=False, path_type=Path)
+HTML = click.Path(dir_okay=False, writable=True, path_type=Path)
+
+
+def _in_a_folder(_: click.Context, option: click.Parameter, path: Path | None) -> Path | None:
+    """Raises BadParameter, before anything is learned, for a file that could not be written then."""
+    if path is not None and not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
+        raise click.BadParameter(f"{path.parent} is no folder that can be written to", param=option)
+    return path
 
 
 @click.command()
@@ -37,7 +45,7 @@ HTML = click.Path(dir_okay=False, path_type=Path)
 @click.option("--again", is_flag=True, help="Though no label has come since the last time.")
 @click.option("--trigger", type=click.Choice(get_args(Trigger)), default="manual", hidden=True)
 @click.option("--cool-down", type=click.FloatRange(min=0), default=0.0, hidden=True, help="Of a trainer, in seconds.")
-@click.option("--card", type=HTML, help="HTML file for the model card.")
+@click.option("--card", type=HTML, callback=_in_a_folder, help="HTML file for the model card.")
 @json_option
 @click.pass_context
 def retrain(ctx: click.Context, /, place: Place, card: Path | None, as_json: bool, **options: Any) -> None:
@@ -51,9 +59,9 @@ def retrain(ctx: click.Context, /, place: Place, card: Path | None, as_json: boo
     with opened(settings) as engine, interruptible(), followed_steps(len(STEPS), console) as progress:
         retrainer = Retrainer(Jobs(engine), PlatformDesk(settings, engine, place), lambda: datetime.now(UTC))
         ended = retrainer(_asked(options), progress)
+    click.echo(encode_job(ended.job) if as_json else _in_words(ended))
     if card is not None and ended.made is not None:
         card.write_text(page(ended.made.report), encoding="utf-8")
-    click.echo(encode_job(ended.job) if as_json else _in_words(ended))
     if ended.job.state != "completed":
         ctx.exit(1)
     if not (ended.job.result or {})["passed"]:
