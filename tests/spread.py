@@ -20,6 +20,7 @@ TOGETHER = ("tests/e2e/",)
 ALONE = (
     "tests/e2e/test_alerts.py",
     "tests/e2e/test_arms.py",
+    "tests/e2e/test_control.py",
     "tests/e2e/test_csv_model.py",
     "tests/e2e/test_drift.py",
     "tests/e2e/test_hosts_e2e.py",
@@ -27,6 +28,7 @@ ALONE = (
     "tests/e2e/test_key_lifecycle.py",
     "tests/e2e/test_plaintext_keys.py",
     "tests/e2e/test_quality.py",
+    "tests/e2e/test_retrain.py",
     "tests/e2e/test_routes.py",
     "tests/e2e/test_shadow.py",
 )

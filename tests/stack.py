@@ -4,6 +4,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -19,6 +20,7 @@ MEASURING = "COVERAGE_"
 _measuring: dict[str, str] = {}
 
 
+@cache
 def chosen() -> Choice:
     return choose(look_around(os.environ))
 
