@@ -19,16 +19,12 @@ READY_WITHIN = 60.0
 
 def role_environment(stack: RunningStack, environ: Mapping[str, str]) -> dict[str, str]:
     """What the processes of the platform are given: the caller's environment, the services, our folders."""
-    defaults = {
-        **folders(stack.data_dir),
-        "PROMETHEUS_MULTIPROC_DIR": str(stack.data_dir / "metrics"),
-    }
     named = {name: value for name, value in environ.items() if value}
-    return {**defaults, **named, **stack.environment, "DATA_DIR": str(stack.data_dir)}
+    return {**folders(stack.data_dir), **named, **stack.environment, "DATA_DIR": str(stack.data_dir)}
 
 
 def local_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """An environment for one-off verbs: what the stack of DATA_DIR (default .weir) provides while it runs.
+    """What the stack of DATA_DIR (default .weir) provides while it runs, for one-off verbs and for a trainer.
 
     What the given environment names itself wins.
     """
@@ -46,7 +42,11 @@ def local_settings(environ: Mapping[str, str]) -> Settings:
 
 
 def folders(data_dir: Path) -> dict[str, str]:
-    return {"DATA_DIR": str(data_dir), "MODEL_STORE": f"file://{data_dir}/models"}
+    return {
+        "DATA_DIR": str(data_dir),
+        "MODEL_STORE": f"file://{data_dir}/models",
+        "PROMETHEUS_MULTIPROC_DIR": str(data_dir / "metrics"),
+    }
 
 
 def bring_up(stack: RunningStack, environ: Mapping[str, str], report: Report) -> None:

@@ -48,6 +48,10 @@ def run(role: str, processes: int | str) -> None:
     if role != "trainer":  # whose children compute as `weir retrain` does elsewhere
         # Numpy, scikit-learn and onnxruntime read it as they load: more threads would starve the event loop.
         os.environ.setdefault("OMP_NUM_THREADS", "1")
+    else:  # `weir up` starts none: one that is started beside it finds its services as other verbs do
+        from streams.bring_up import local_environment
+
+        os.environ.update(local_environment(os.environ))
     settings = Settings.read(os.environ)
     if role in ALONE and processes != 1:
         raise BadSettings(f"--processes: {ALONE[role]}")

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from infra.local.stack import RunningStack
 from streams.cli.run import cores
 
 CRASHES = """
@@ -91,6 +92,26 @@ def test_how_many_is_a_number_or_auto() -> None:
     refused = counted("sink", "--processes", "many")
     assert refused.returncode != 0
     assert "'many' is neither a number nor auto" in refused.stderr
+
+
+FINDS = """
+import sys
+from streams.cli import main, run
+
+run._run_one = lambda role, given: print(given.kafka_bootstrap_servers, given.prometheus_multiproc_dir, given.data_dir)
+sys.argv = ["weir", "run", "trainer"]
+main()
+"""
+
+
+def test_a_trainer_finds_the_platform_that_runs_here(stack: RunningStack) -> None:
+    """`weir up` starts none."""
+    bare = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    environ = {**bare, "DATA_DIR": str(stack.data_dir), "REDIS_URL": stack.environment["REDIS_URL"]}
+    command = [sys.executable, "-c", FINDS]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=True)
+    broker, folder = stack.environment["KAFKA_BOOTSTRAP_SERVERS"], stack.data_dir
+    assert done.stdout == f"{broker} {folder}/metrics {folder}\n"
 
 
 def test_a_trainer_is_one_process() -> None:
