@@ -1,11 +1,11 @@
-"""Roles as processes that are forked off one which has their libraries loaded: half of a start went into those."""
+"""`weir ...` as processes that are forked off one which has its libraries loaded: half of a start went into those."""
 
 import multiprocessing
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -32,16 +32,16 @@ LIBRARIES = [
     "uvicorn",
     "uvloop",
 ]
-"""None that reads a role's environment as it loads, and nothing of ours: each role imports that by itself."""
+"""None that reads its environment as it loads, and nothing of ours: each process imports that by itself."""
+ROOT = Path(__file__).parents[2]
 
 
 class Forked:
-    """A process, as `subprocess.Popen` offers one."""
+    """A process in the checkout, as `subprocess.Popen` offers one. out, error: the files that it writes to."""
 
-    def __init__(self, role: str, environment: Mapping[str, str], folder: Path, log: Path) -> None:
-        self._process: ForkServerProcess = _context().Process(
-            target=_run, args=(role, dict(environment), folder, log), daemon=True
-        )
+    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], out: Path, error: Path) -> None:
+        args = (list(arguments), dict(environment), out, error)
+        self._process: ForkServerProcess = _context().Process(target=_run, args=args, daemon=True)
         self._process.start()
         assert self._process.pid is not None
         self.pid = self._process.pid
@@ -81,15 +81,14 @@ def _context() -> ForkServerContext:
     return context
 
 
-def _run(role: str, environment: dict[str, str], folder: Path, log: Path) -> None:
-    """`weir run ROLE`."""
+def _run(arguments: list[str], environment: dict[str, str], out: Path, error: Path) -> None:
     os.environ.clear()
     os.environ.update(environment)
-    os.chdir(folder)
-    with log.open("wb") as output:
-        os.dup2(output.fileno(), 1)
-        os.dup2(output.fileno(), 2)
-    sys.argv = ["weir", "run", role]
+    os.chdir(ROOT)
+    for file, number in ((out, 1), (error, 2)):
+        with file.open("ab") as output:
+            os.dup2(output.fileno(), number)
+    sys.argv = ["weir", *arguments]
     from streams.cli import main
 
     main()

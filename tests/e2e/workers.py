@@ -5,15 +5,15 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from tests.e2e.forked import Forked
+from tests.e2e.forked import ROOT, Forked
 from tests.stack import is_measured
 
-ROOT = Path(__file__).parents[2]
 STOP_S = 40.0
 CLI_S = 60.0
 _numbers = count(1)
@@ -53,7 +53,7 @@ def start_worker(role: str, environment: Mapping[str, str], folder: Path) -> Wor
     log = folder / f"{next(_numbers):02d}-{role}.log"
     log.touch()
     if not is_measured(environment):
-        return Worker(role, Forked(role, environment, ROOT, log), log)
+        return Worker(role, Forked(["run", role], environment, log, log), log)
     with log.open("wb") as output:
         command = [sys.executable, "-m", "streams.cli", "run", role]
         process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
@@ -61,9 +61,15 @@ def start_worker(role: str, environment: Mapping[str, str], folder: Path) -> Wor
 
 
 def run_cli(arguments: Sequence[str], environment: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "streams.cli", *arguments]
-    wide = {**environment, "COLUMNS": "200"}
-    return subprocess.run(command, env=wide, cwd=ROOT, capture_output=True, text=True, timeout=CLI_S)
+    """What `weir` with these arguments prints."""
+    with tempfile.TemporaryDirectory(prefix="weir-cli-") as folder:
+        out, error = Path(folder) / "out", Path(folder) / "error"
+        process = Forked(arguments, {**environment, "COLUMNS": "200"}, out, error)
+        try:
+            code = process.wait(CLI_S)
+        finally:
+            process.kill()
+        return subprocess.CompletedProcess(["weir", *arguments], code, out.read_text(), error.read_text())
 
 
 def check_alive(workers: Sequence[Worker]) -> None:
