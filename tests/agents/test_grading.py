@@ -112,6 +112,7 @@ def _order(value: bytes) -> tuple[str, datetime]:
     return event.event_id, event.timestamp
 
 
+@pytest.mark.no_cover
 @pytest.mark.contract("D5")
 @pytest.mark.parametrize("seed", range(6))
 async def test_windows_are_the_same_however_batches_are_cut_repeated_and_monitors_killed(
@@ -127,6 +128,7 @@ async def test_windows_are_the_same_however_batches_are_cut_repeated_and_monitor
     assert drifts(found) == drifts(whole)
 
 
+@pytest.mark.no_cover
 @pytest.mark.contract("D5")
 @pytest.mark.parametrize("seed", range(6))
 async def test_what_a_killed_sender_sends_again_counts_once(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:

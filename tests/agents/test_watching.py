@@ -139,6 +139,7 @@ def by_window(told: Told) -> dict[tuple[str, str], DriftWindow]:
     return {(window.model_version, window.window): window for window in told.windows}
 
 
+@pytest.mark.no_cover
 @pytest.mark.contract("D2")
 @pytest.mark.parametrize("seed", range(5))
 async def test_a_monitor_that_dies_again_and_again_tells_the_same_windows_and_events(

@@ -85,6 +85,7 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.no_cover
 @given(json_values)
 def test_what_is_written_is_read_back(value: object) -> None:
     assert decode(encode(value)) == value

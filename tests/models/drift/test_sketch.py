@@ -18,6 +18,7 @@ def rows() -> Matrix:
     return customers(3000, SEED)
 
 
+@pytest.mark.no_cover
 @pytest.mark.contract("D2")
 @given(cuts=st.lists(st.integers(0, 3000), max_size=8), order=st.randoms(use_true_random=False))
 @settings(max_examples=30, deadline=None)

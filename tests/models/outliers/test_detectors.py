@@ -78,6 +78,7 @@ def test_what_is_no_number_is_no_outlier(detector: Detector) -> None:
     assert detector.flags(np.array([np.nan, 1.0, 0.0])).tolist() == [False, True, False]
 
 
+@pytest.mark.no_cover
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(detector: Detector) -> None:
     fitting, profile = customers(4000, 1)[:500], reference_profile(CHURN, customers(4000, 1))
     name = Order(detector.said.detector)

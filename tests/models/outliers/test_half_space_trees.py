@@ -1,10 +1,12 @@
 import numpy as np
+import pytest
 from river.anomaly import HalfSpaceTrees as Trees
 
 from models.outliers.half_space_trees import HEIGHT, TREES, WINDOW, drawn, laid_out
 from tests.models.outliers.conftest import customers, detector_of
 
 
+@pytest.mark.no_cover
 def test_scores_are_those_of_river() -> None:
     fitting, rows = customers(4000, 1), customers(500, 7)
     low, span = laid_out(fitting)

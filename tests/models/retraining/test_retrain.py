@@ -48,6 +48,7 @@ def test_the_figures_are_of_the_latest_fifth_and_of_both_models_on_the_same_rows
     assert bundle.manifest.metrics == made.report.candidate
 
 
+@pytest.mark.no_cover
 @pytest.mark.contract("F4")
 def test_the_same_rows_give_the_same_bytes_and_others_do_not(champion: Bundle) -> None:
     rows = drifted(600, seed=4)
