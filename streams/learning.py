@@ -10,8 +10,6 @@ from threading import Event
 from time import monotonic
 from typing import Protocol
 
-from sqlalchemy import Engine
-
 from agents.learn import Pupil, lessons, resumed, rows_of
 from infra.database.online import OnlineModels
 from infra.from_offset import Read, Reader, reading
@@ -19,7 +17,6 @@ from infra.kafka import client_options
 from models.bundle import Bundle
 from schemas.errors import WeirError
 from schemas.online import Checkpoint
-from streams.retraining import PlatformDesk
 from streams.settings import Settings
 from streams.topics import LABELLED_PREDICTIONS, log_ids
 from streams.trainer_metrics import OnlineMetrics
@@ -159,15 +156,19 @@ class Learning:
 
 
 @asynccontextmanager
-async def learning(settings: Settings, engine: Engine) -> AsyncIterator[Sequence[asyncio.Future[None]]]:
-    """The learners of the models that the settings name, each in a thread; they end with the block, and are kept."""
-    models, stop, metrics = sorted(settings.online_models), Event(), OnlineMetrics()
+async def learning(
+    settings: Settings, learners: OnlineModels, champions: Champions, metrics: OnlineMetrics
+) -> AsyncIterator[Sequence[asyncio.Future[None]]]:
+    """The learners of the models that the settings name, each in a thread; they end with the block, and are kept.
+
+    One that ends before has met a bug.
+    """
+    models, stop = sorted(settings.online_models), Event()
     if not models:
         yield []
         return
-    desk, learners = PlatformDesk(settings, engine), OnlineModels(engine)
     threads, loop = ThreadPoolExecutor(len(models), "learner"), asyncio.get_running_loop()
-    work = [Learning(model, settings, learners, desk, metrics, stop) for model in models]
+    work = [Learning(model, settings, learners, champions, metrics, stop) for model in models]
     try:
         yield [loop.run_in_executor(threads, one) for one in work]
     finally:

@@ -18,6 +18,7 @@ from sqlalchemy import Engine
 from agents.triggers import Cause, Rules, cause, rests
 from infra.database.engine import create_db_engine
 from infra.database.faults import reaching_postgres
+from infra.database.online import OnlineModels
 from infra.database.retrainings import last_jobs
 from schemas.errors import Undecodable, WeirError
 from schemas.retraining import read_job
@@ -25,11 +26,12 @@ from streams.bundles import BundleStore
 from streams.child import GRACE_S, Ended, run
 from streams.control_state import control_store
 from streams.learning import learning
+from streams.retraining import PlatformDesk
 from streams.settings import Settings
 from streams.signals import rules_of, seen
 from streams.tasks import first_failure
 from streams.topics import TOPICS, check_topics
-from streams.trainer_metrics import TrainerMetrics
+from streams.trainer_metrics import OnlineMetrics, TrainerMetrics
 
 log = logging.getLogger("weir.trainer")
 
@@ -45,7 +47,8 @@ async def train(settings: Settings, stop: asyncio.Event) -> None:
     trainer = Trainer(causes, command, TrainerMetrics(), stop, settings.retrain_longest_s)
     log.info("ready: trainer, looks every %g s", settings.retrain_look_s)
     try:
-        async with learning(settings, engine) as learners:
+        kept, desk = OnlineModels(engine), PlatformDesk(settings, engine)
+        async with learning(settings, kept, desk, OnlineMetrics()) as learners:  # a bug in one ends the trainer
             await first_failure(asyncio.ensure_future(_look(trainer, settings.retrain_look_s)), *learners)
     finally:
         engine.dispose()

@@ -5,19 +5,23 @@ import logging
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from signal import SIGKILL, SIGTERM
+from signal import SIGTERM
 
 import pytest
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from agents.triggers import Cause
+from infra.database.engine import create_db_engine
+from infra.database.online import OnlineModels
+from models.bundle import Bundle
 from schemas.errors import Unavailable
 from schemas.retraining import RetrainingJob, State, encode_job
-from streams.child import MOST_SAID, run
+from streams.learning import learning
 from streams.settings import Settings
+from streams.tasks import first_failure
 from streams.trainer import Trainer, command_of
-from streams.trainer_metrics import TrainerMetrics
+from streams.trainer_metrics import OnlineMetrics, TrainerMetrics
 
 NOW = datetime(2026, 11, 27, tzinfo=UTC)
 DRIFT = Cause("drift", "spent drifted")
@@ -25,15 +29,6 @@ WAITS = """
 import pathlib, signal, sys
 signal.signal(signal.SIGTERM, lambda *_: (print("told", file=sys.stderr), sys.exit(1)))
 pathlib.Path(sys.argv[1]).touch()
-signal.pause()
-"""
-
-DEAF = """
-import pathlib, signal, sys
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-print("deaf", file=sys.stderr, flush=True)
-pathlib.Path(sys.argv[1]).touch()
-signal.pause()
 signal.pause()
 """
 
@@ -124,24 +119,23 @@ async def test_a_child_that_takes_too_long_is_ended(caplog: pytest.LogCaptureFix
     assert caplog.records[-1].data["code"] == -SIGTERM  # type: ignore[attr-defined]
 
 
-async def test_a_child_that_does_not_heed_that_it_is_to_end_is_killed(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    up, stop = tmp_path_factory.mktemp("child") / "up", asyncio.Event()
-    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
-        ending = tasks.create_task(run([sys.executable, "-c", DEAF, str(up)], stop, 30, grace_s=0.2))
-        while not up.exists():
-            await asyncio.sleep(0.02)
-        stop.set()
-    assert await ending == (-SIGKILL, b"", b"deaf\n", "stopped")
+class Broken:
+    """A champion that no learner expects."""
+
+    def champion(self, model: str) -> Bundle:
+        raise RuntimeError(f"a bug in {model}")
+
+    def champion_version(self, model: str) -> str:
+        return "v1"
 
 
-async def test_of_a_child_that_says_too_much_the_last_is_kept(caplog: pytest.LogCaptureFixture) -> None:
-    program = f"import sys; sys.stderr.write('x' * {3 * MOST_SAID} + 'end'); print('y' * {3 * MOST_SAID})"
-    async with asyncio.timeout(30):
-        ended = await run([sys.executable, "-c", program], asyncio.Event(), 30)
-    assert (len(ended.out), len(ended.err), ended.err[-4:]) == (MOST_SAID, MOST_SAID, b"xend")
-    assert (ended.code, ended.why) == (0, "by_itself")
+async def test_a_bug_in_a_learner_ends_the_trainer() -> None:
+    settings, looks = Settings(retrain_online="churn"), asyncio.ensure_future(asyncio.sleep(30))
+    learners = OnlineModels(create_db_engine("postgresql://nobody@127.0.0.1:1/none"))
+    async with asyncio.timeout(20), learning(settings, learners, Broken(), OnlineMetrics(CollectorRegistry())) as found:
+        with pytest.raises(RuntimeError, match="a bug in churn"):
+            await first_failure(looks, *found)
+    assert looks.cancelled()
 
 
 async def test_a_model_whose_look_fails_keeps_no_other_waiting(caplog: pytest.LogCaptureFixture) -> None:
