@@ -132,5 +132,6 @@ def result_of(report: Report) -> dict[str, Any]:
         "tried": {one.algorithm: one.mean_loss for one in report.tried},
         "candidate": report.candidate,
         "champion": report.champion,
+        "unfit": report.unfit,
         "worse_slices": [asdict(one) for one in report.slices if one.worse],
     }

@@ -14,9 +14,9 @@ from models.retraining.choice import Tried
 from models.retraining.curves import curves
 from models.retraining.gate import judge
 from models.retraining.retrain import Order, Report, Retrained
-from models.retraining.rows import LabelledRows, by_time, moment, refuse_one_sided
+from models.retraining.rows import LabelledRows, by_time, fitting, moment, refuse_one_sided
 from models.retraining.sureness import sureness
-from models.training import Fitted, Recipe, encoded, sealed
+from models.training import Fitted, Recipe, sealed
 from schemas.errors import InvalidRequest
 
 ALGORITHM = "online_logistic_regression"
@@ -65,7 +65,8 @@ def candidate_of(
             "wait until it has been held against the new one"
         )
     progress("encode")
-    matrix, parts = encoded(rows.frame, champion.signature), by_time(rows.truth, rows.scored_ms)
+    fit, matrix = fitting(rows.frame, champion.signature)
+    parts = by_time(rows.truth[fit], rows.scored_ms[fit])
     progress("evaluate")
     choosing, measured = learned.latest.choosing, learned.latest.measured
     refuse_one_sided("threshold", choosing.truth)

@@ -1,7 +1,7 @@
 """A new model from labelled rows, held against the champion on the latest of them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from models import outliers
@@ -11,12 +11,12 @@ from models.pipelines import ALGORITHMS
 from models.retraining.choice import Tried, choose
 from models.retraining.curves import Curves, curves
 from models.retraining.gate import DEFAULT_F1, Verdict, judge
-from models.retraining.rows import LabelledRows, by_time
+from models.retraining.rows import LabelledRows, by_time, fitting
 from models.retraining.slices import Slice, slices
 from models.retraining.sureness import Answers, Sureness, sureness
 from models.signature import FloatVector
 from models.training import STEPS as TRAINING_STEPS
-from models.training import Matrix, Recipe, Truth, bundled, encoded
+from models.training import Matrix, Recipe, Truth, bundled
 from schemas.errors import InvalidRequest
 
 STEPS = ("encode", *ALGORITHMS, *TRAINING_STEPS[2:], "compare")
@@ -38,7 +38,7 @@ class Report:
     """How the candidate came about and what it is worth.
 
     tried: the algorithms, the chosen one first. candidate, champion: `models.metrics.quality` on the rows held out.
-    measured_on: which those are, in words.
+    measured_on: which those are, in words. rows, unfit: that were read, and those of them that break the signature.
     """
 
     model: str
@@ -56,6 +56,7 @@ class Report:
     digest: str
     window: tuple[datetime, datetime]
     measured_on: str = "the latest fifth of the rows"
+    unfit: int = 0
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,9 @@ def retrain(
         raise InvalidRequest(f"{champion.name} {champion.version} is of task {champion.task}: only binary is retrained")
     first, last = rows.window
     progress("encode")
-    matrix, truth = encoded(rows.frame, signature), rows.truth
-    parts = by_time(truth, rows.scored_ms)
+    fit, matrix = fitting(rows.frame, signature)
+    truth, unfit = rows.truth[fit], len(rows) - len(fit)
+    parts = by_time(truth, rows.scored_ms[fit])
     learned = parts.fitting
     tried = choose(signature, matrix[learned], truth[learned], order.algorithms, order.seed, progress)
     recipe = Recipe(
@@ -93,13 +95,13 @@ def retrain(
         window=(first, last),
         wanted=order.wanted,
         calibrate=True,
-        source=rows.source(),
+        source=rows.source() | ({"unfit": unfit} if unfit else {}),
     )
     files = bundled(recipe, matrix, truth, parts, progress)
     progress("compare")
     held_out = parts.held_out
     both = Both(read_bundle(files), champion, matrix[held_out], truth[held_out])
-    return Retrained(files, _report(rows, both, tried, order.least_f1))
+    return Retrained(files, replace(_report(rows, both, tried, order.least_f1), unfit=unfit))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,10 @@ import numpy.typing as npt
 import orjson
 import pandas as pd
 
-from models.training import Numbers, Parts, Truth
+from models.features import encode
+from models.signature import Signature
+from models.tabular import rows_of
+from models.training import LEAST_ROWS, Matrix, Numbers, Parts, Truth, encoded
 from schemas.errors import InvalidRequest
 
 VALIDATION, HELD_OUT = 0.2, 0.2
@@ -71,6 +74,19 @@ class LabelledRows:
         first, last = self.window
         times = {"first": first.isoformat(), "last": last.isoformat()}
         return {"query": dict(self.query), "rows": len(self), "digest": self.digest, **times}
+
+
+def fitting(frame: pd.DataFrame, signature: Signature) -> tuple[Numbers, Matrix]:
+    """The numbers of the rows that keep to the signature, and these encoded.
+
+    Others were answered by a version with another one, and are no reason to learn nothing until they are too old.
+    Raises InvalidRequest where they are the most, or too few are left.
+    """
+    found = encode(signature, rows_of(frame, signature))
+    places = np.array([place for place in range(len(frame)) if place not in found.errors], dtype=np.intp)
+    if len(places) < max(LEAST_ROWS, len(frame) / 2):
+        encoded(frame, signature)  # which tells why
+    return places, found.matrix[places]
 
 
 def by_time(truth: Truth, scored_ms: npt.NDArray[np.int64]) -> Parts:

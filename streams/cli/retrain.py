@@ -89,11 +89,11 @@ def _in_words(ended: Ended) -> str:
         return f"{job.state}: {job.error}"
     result, entered = job.result, job.result.get("entered")
     measured = result["candidate"]["rows"]
-    sure = result["sureness"]
+    sure, unfit = result["sureness"], result["unfit"]
     low, high = sure["gain"]
     figures = (
         f"F1 {result['f1']:.4f}, the champion {result['champion_f1']:.4f}, on the latest {measured} of {job.rows} "
-        f"rows, {sure['positives']} of them positive (the difference is {low:.3f} to {high:.3f} with 95 % confidence)"
+        f"rows{f' ({unfit} break the signature)' if unfit else ''}, {sure['positives']} of them positive (the difference is {low:.3f} to {high:.3f} with 95 % confidence)"
     )
     if not result["passed"]:
         return f"not passed: {job.candidate_version} ({result['algorithm']}), {figures}: {'; '.join(result['reasons'])}"

@@ -70,7 +70,7 @@ def _facts(report: Report) -> str:
     first, last = report.window
     facts = {
         "learned": report.tried[0].algorithm.replace("_", " "),
-        "rows": str(report.rows),
+        "rows": f"{report.rows}, {report.unfit} of another signature left out" if report.unfit else str(report.rows),
         "scored": f"{stamp(first)} to {stamp(last)} UTC",
         "digest of the rows": report.digest[:16],
         "champion": report.champion_version,
