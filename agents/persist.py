@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from agents.in_parts import in_parts
 from agents.label import read_label
 from agents.ports import Counters, KeyRing, Store
 from agents.result_rows import stored_rows
@@ -29,10 +30,14 @@ Message = TypeVar("Message", bound=BaseModel)
 async def persist_results(batch: Batch, *, store: Store, counters: Counters, dead_letters: str) -> list[Emission]:
     """Store a batch of terminal events; what cannot be read or stored becomes a dead letter, and so does what has the
     request id of another key's."""
-    results, lost = read_all(batch.records, read_rows)
-    rows = [(record, row) for record, found in results for row in found]
-    refused = await store.save_predictions([row for _, row in rows], positions(batch))
-    return bury([*lost, *not_stored([record for record, _ in rows], refused)], counters, dead_letters)
+
+    async def stored(part: Batch) -> list[Lost]:
+        results, lost = read_all(part.records, read_rows)
+        rows = [(record, row) for record, found in results for row in found]
+        refused = await store.save_predictions([row for _, row in rows], positions(part))
+        return [*lost, *not_stored([record for record, _ in rows], refused)]
+
+    return bury(await in_parts(batch, stored), counters, dead_letters)
 
 
 async def persist_labels(
