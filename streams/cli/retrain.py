@@ -1,6 +1,7 @@
 """`weir retrain`: a new model from labelled predictions, held against the champion."""
 
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
@@ -87,16 +88,19 @@ def _in_words(ended: Ended) -> str:
     job = ended.job
     if job.state != "completed" or job.result is None:
         return f"{job.state}: {job.error}"
-    result, entered = job.result, job.result.get("entered")
-    measured = result["candidate"]["rows"]
-    sure, unfit = result["sureness"], result["unfit"]
-    low, high = sure["gain"]
-    figures = (
-        f"F1 {result['f1']:.4f}, the champion {result['champion_f1']:.4f}, on the latest {measured} of {job.rows} "
-        f"rows{f' ({unfit} break the signature)' if unfit else ''}, {sure['positives']} of them positive (the difference is {low:.3f} to {high:.3f} with 95 % confidence)"
-    )
+    result, entered, figures = job.result, job.result.get("entered"), _figures(job.result, job.rows)
     if not result["passed"]:
         return f"not passed: {job.candidate_version} ({result['algorithm']}), {figures}: {'; '.join(result['reasons'])}"
     route = entered["route"] if entered else None
     where = f"{route['strategy']}, epoch {route['epoch']}" if route else f"in the store: {entered and entered['note']}"
     return f"passed: {job.candidate_version} ({result['algorithm']}), {figures}; {where}"
+
+
+def _figures(result: Mapping[str, Any], rows: int | None) -> str:
+    sure, unfit = result["sureness"], result["unfit"]
+    (low, high), left_out = sure["gain"], f" ({unfit} break the signature)" if unfit else ""
+    return (
+        f"F1 {result['f1']:.4f}, the champion {result['champion_f1']:.4f}, on the latest {result['candidate']['rows']} "
+        f"of {rows} rows{left_out}, {sure['positives']} of them positive; the difference is {low:.3f} to {high:.3f} "
+        "with 95 % confidence"
+    )
