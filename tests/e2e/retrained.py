@@ -1,13 +1,16 @@
 """Customers who behave otherwise, their labels, and what is told of the retrainings that these lead to."""
 
 import json
-from collections.abc import Sequence
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import numpy as np
+from sqlalchemy import text
 
 from agents.learn import lessons, resumed, rows_of
 from infra.database.engine import create_db_engine
@@ -23,6 +26,7 @@ from tests.infra.database.told import step
 
 OFTEN = 1.1
 OF_STATE = "state = %s"
+HELD = secrets.randbelow(2**31)
 
 
 def ask(platform: Platform, key: Key, rows: int, seed: int) -> dict[str, int]:
@@ -67,6 +71,28 @@ def job_in(platform: Platform, state: str) -> str | None:
     """The job that drift has caused and that is in this state."""
     query = f"SELECT job_id FROM retraining_jobs WHERE trigger = 'drift' AND {OF_STATE}"
     return next((job_id for (job_id,) in platform.stored(query, state)), None)
+
+
+@contextmanager
+def held_from_second_keep(platform: Platform) -> Iterator[Callable[[], bool]]:
+    """Whoever would keep a learner for the second time waits until the end; whether somebody does."""
+    engine = create_db_engine(platform.environment["DATABASE_URL"])
+    waits = text(f"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = {HELD} AND NOT granted")
+    with engine.connect() as connection:
+        line = connection.execution_options(isolation_level="AUTOCOMMIT")
+        for statement in (*_HOLDS, f"SELECT pg_advisory_lock({HELD})"):
+            line.execute(text(statement))
+        yield lambda: bool(line.scalar(waits))
+        for statement in (f"SELECT pg_advisory_unlock({HELD})", "DROP FUNCTION held() CASCADE"):
+            line.execute(text(statement))
+    engine.dispose()
+
+
+_HOLDS = (
+    f"CREATE FUNCTION held() RETURNS trigger LANGUAGE plpgsql AS "
+    f"$$ BEGIN PERFORM pg_advisory_xact_lock({HELD}); RETURN NEW; END $$",
+    "CREATE TRIGGER held BEFORE UPDATE ON online_models FOR EACH ROW WHEN (NEW.edition = 2) EXECUTE FUNCTION held()",
+)
 
 
 def never_killed(platform: Platform, records: Sequence[Event]) -> str:

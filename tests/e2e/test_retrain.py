@@ -10,7 +10,17 @@ import pytest
 from infra.local.stack import RunningStack
 from models.simulate import customer_rows
 from tests.e2e.platform import Platform, wait_for
-from tests.e2e.retrained import OF_STATE, ask, cli, drift_opens, job_in, label, never_killed, told
+from tests.e2e.retrained import (
+    OF_STATE,
+    ask,
+    cli,
+    drift_opens,
+    held_from_second_keep,
+    job_in,
+    label,
+    never_killed,
+    told,
+)
 from tests.e2e.running import platform_on
 from tests.e2e.upstream import Key
 from tests.stack import fresh_database
@@ -142,9 +152,11 @@ def test_a_learner_that_is_killed_goes_on_as_if_it_never_was_and_becomes_a_chall
     [(stale,)] = platform.stored("SELECT champion_version FROM retraining_jobs WHERE trigger = 'manual' AND rows > 0")
     cli(platform, "route", "set", "churn", "--strategy", "champion", "--champion", stale, "--reason", "old times")
     platform.environment |= {"RETRAIN_ONLINE": "churn", "RETRAIN_ONLINE_EVERY": "2000", "RETRAIN_DRIFT_WEIGHT": "0"}
-    killed = platform.start("trainer")
-    wait_for(lambda: platform.stored("SELECT edition FROM online_models"), "it is kept", 60)
-    killed.kill()
+    with held_from_second_keep(platform) as waits:
+        killed = platform.start("trainer")
+        wait_for(waits, "it has learned more than is kept", 60)
+        killed.kill()
+    [(kept,)] = platform.stored("SELECT next_offset FROM online_models WHERE edition = 1")
     trainer = platform.start("trainer")
     tried = "SELECT state, champion_version, candidate_version, result FROM retraining_jobs WHERE trigger = 'online'"
     wait_for(lambda: [state for state, *_ in platform.stored(tried) if state == "completed"], "it is tried", 60)
@@ -154,6 +166,7 @@ def test_a_learner_that_is_killed_goes_on_as_if_it_never_was_and_becomes_a_chall
     route = platform.tap("model-routes").to_end()[-1].body
     assert [arm["version"] for arm in route["revisions"][-1]["plan"]["arms"]] == [stale, candidate]
     records = platform.tap("labelled-predictions").to_end()
+    assert 0 < kept < len(records), "it was killed on the way"
     wait_for(lambda: platform.stored("SELECT next_offset FROM online_models") == [(len(records),)], "the end is kept")
     trainer.stop()
     [(rows, state)] = platform.stored("SELECT rows, state FROM online_models")
