@@ -1,6 +1,6 @@
 """The gateway's routes, each bound to what it needs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 
@@ -8,9 +8,11 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
-from starlette.routing import Route
 
 from schemas.errors import WeirError
+from streams.contract.operation import Endpoints
+from streams.contract.predicting import FEEDBACK, LOOK_UP, PREDICT
+from streams.contract.watching import HEALTHZ, METRICS, READYZ
 from streams.gateway import answers
 from streams.gateway.failures import Failures
 from streams.gateway.feedback import feedback
@@ -20,11 +22,15 @@ from streams.gateway.pending import Replies, Sender
 from streams.gateway.predict import predict
 from streams.gateway.predictions import Predictions, prediction
 from streams.gateway.quota import Peek, Quota
+from streams.gateway.reference import reference_routes
 from streams.gateway.security import Clock, Guard, Keys, Observe, Shield
 from streams.gateway.underway import Underway
 from streams.gateway.unverified import Unverified
 from streams.settings import Settings
-from streams.topics import FEEDBACK, PREDICTION_REQUESTS
+from streams.topics import FEEDBACK as LABELS
+from streams.topics import PREDICTION_REQUESTS
+
+NO_MORE: Endpoints = {}
 
 
 def create_app(
@@ -37,7 +43,7 @@ def create_app(
     administer: Administer,
     checks: Checks,
     metrics_text: Callable[[], bytes],
-    more: Sequence[Route] = (),
+    more: Endpoints = NO_MORE,
     peek: Peek | None = None,
     clock: Clock = lambda: datetime.now(UTC),
     observe: Observe = lambda route, status, seconds: None,
@@ -64,22 +70,24 @@ def create_app(
     look_up = partial(prediction, predictions=predictions, underway=underway, keys=keys)
     tell = partial(
         feedback,
-        topic=settings.topic(FEEDBACK.name),
+        topic=settings.topic(LABELS.name),
         producer=producer,
         clock_ms=clock_ms,
         within_s=settings.request_timeout_s,
     )
-    routes = [
-        Route("/predict", ask, methods=["POST"]),
-        Route("/predictions/{request_id:path}", look_up),
-        Route("/feedback", tell, methods=["POST"]),
-        *key_routes(administer),
-        *more,
-        Route("/healthz", healthz),
-        Route("/readyz", partial(readyz, checks=checks)),
-        Route("/metrics", partial(metrics, text=metrics_text, public=settings.metrics_public)),
-    ]
-    public = {"/healthz", "/readyz"} | ({"/metrics"} if settings.metrics_public else set())
+    endpoints: Endpoints = {
+        PREDICT: ask,
+        LOOK_UP: look_up,
+        FEEDBACK: tell,
+        **key_routes(administer),
+        **more,
+        HEALTHZ: healthz,
+        READYZ: partial(readyz, checks=checks),
+        METRICS: partial(metrics, text=metrics_text, public=settings.metrics_public),
+    }
+    endpoints = {**endpoints, **reference_routes(endpoints)}
+    public = {operation.path for operation in endpoints if operation.permission is None}
+    public |= {METRICS.path} if settings.metrics_public else set()
     failures = Failures(settings.auth_failures_per_minute)
     layers = [
         Middleware(Quota, peek=peek, clock=clock),
@@ -87,7 +95,7 @@ def create_app(
         Middleware(Guard, keys=keys, clock=clock, public=public, failures=failures),
     ]
     app = Starlette(
-        routes=routes,
+        routes=[operation.route(endpoint) for operation, endpoint in endpoints.items()],
         middleware=layers,
         exception_handlers={
             WeirError: answers.refuse,

@@ -11,6 +11,7 @@ from schemas.errors import Undecodable
 from schemas.feedback import feedback_body
 from schemas.keys import Credential
 from schemas.message import Emission
+from streams.contract.predicting import NDJSON
 from streams.gateway.answers import error_response, json_response
 from streams.gateway.pending import Sender
 from streams.gateway.predict import ClockMs, deliver
@@ -18,7 +19,6 @@ from streams.gateway.security import read_body
 from streams.labels import Label, RefusedLine, label_in
 from streams.requests import signed_request
 
-NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 MAX_LINES = 5000
 AT_ONCE = 100
 """Lines that are read and signed before other callers have their turn."""

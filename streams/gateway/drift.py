@@ -8,20 +8,19 @@ from typing import Any, Protocol
 from msgspec import to_builtins
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from infra.database.episodes import Wanted
 from schemas.drift_events import DriftEvent
 from schemas.drift_windows import DriftWindow
 from schemas.masked import masked
+from streams.contract.drift import DRIFT_FEED, LIST_EPISODES, MOST, SHOW_EPISODE
+from streams.contract.operation import Endpoints
 from streams.gateway.answers import error_response, json_response
 from streams.gateway.drift_feed import drift_events
 from streams.gateway.live import LiveTopic
 from streams.gateway.query import checked, only_known
 from streams.gateway.security import Clock, Keys, require
 
-MOST = 500
-FILTERS = ("model", "version", "feature", "open", "since", "limit")
 NUL = "\x00"
 """Postgres cannot be asked for it."""
 OPEN = {"true": True, "false": False}
@@ -35,13 +34,13 @@ class Episodes(Protocol):
     async def steps(self, event_id: str) -> Sequence[DriftEvent]: ...
 
 
-def drift_routes(episodes: Episodes, live: LiveTopic, keys: Keys, clock: Clock) -> list[Route]:
+def drift_routes(episodes: Episodes, live: LiveTopic, keys: Keys, clock: Clock) -> Endpoints:
     """The routes of drift, bound to what they need."""
-    return [
-        Route("/drift", partial(list_episodes, episodes=episodes)),
-        Route("/drift/events", partial(drift_events, live=live, keys=keys, clock=clock)),
-        Route("/drift/{event_id}", partial(show_episode, episodes=episodes)),
-    ]
+    return {
+        LIST_EPISODES: partial(list_episodes, episodes=episodes),
+        DRIFT_FEED: partial(drift_events, live=live, keys=keys, clock=clock),
+        SHOW_EPISODE: partial(show_episode, episodes=episodes),
+    }
 
 
 async def list_episodes(request: Request, *, episodes: Episodes) -> Response:
@@ -54,7 +53,7 @@ async def list_episodes(request: Request, *, episodes: Episodes) -> Response:
 async def show_episode(request: Request, *, episodes: Episodes) -> Response:
     """One episode, step by step."""
     require(request, "monitor")
-    only_known(request.query_params, ())
+    only_known(request.query_params, SHOW_EPISODE.query_names)
     event_id = request.path_params["event_id"]
     steps = () if NUL in event_id else await episodes.steps(event_id)
     if not steps:
@@ -65,7 +64,7 @@ async def show_episode(request: Request, *, episodes: Episodes) -> Response:
 
 def wanted(query: Mapping[str, str]) -> Wanted:
     """Which episodes are asked for. Raises InvalidRequest naming every parameter that is not as it must be."""
-    given = only_known(query, FILTERS)
+    given = only_known(query, LIST_EPISODES.query_names)
     wrong = {name: "must be a text without NUL characters" for name in given if NUL in given[name]}
     since, limit = None, given.get("limit", "50")
     try:

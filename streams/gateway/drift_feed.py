@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from schemas.drift_events import encode_drift, read_drift
 from schemas.errors import FieldError, InvalidRequest, Undecodable
 from schemas.request import describe
+from streams.contract.drift import DRIFT_FEED
 from streams.gateway.answers import RETRY_AFTER_S, error_response
 from streams.gateway.live import LiveTopic, Positions, Tail
 from streams.gateway.query import only_known
@@ -26,7 +27,7 @@ _PLACES = re.compile(r"\d{1,9}:\d{1,18}(,\d{1,9}:\d{1,18})*")
 async def drift_events(request: Request, *, live: LiveTopic, keys: Keys, clock: Clock) -> Response:
     """Events from now on, or behind `Last-Event-ID`, of one model or all; the stream ends with the key's validity."""
     require(request, "monitor")
-    model = only_known(request.query_params, ("model",)).get("model")
+    model = only_known(request.query_params, DRIFT_FEED.query_names).get("model")
     after = _positions(request.headers.get("last-event-id", ""))
     api_key = request.headers["x-api-key"]
 

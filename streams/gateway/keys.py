@@ -9,7 +9,6 @@ from typing import Any, Protocol, TypeVar
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from infra.key_arguments import wrong
 from infra.key_manager import KeyManager
@@ -18,6 +17,9 @@ from schemas.errors import FieldError, InvalidRequest, Unavailable
 from schemas.keys import ApiKey
 from schemas.request import describe
 from schemas.wire import decode
+from streams.contract.bodies import NewKeyTerms, Rotation
+from streams.contract.keys import CREATE_KEY, LIST_KEYS, REVOKE_KEY, ROTATE_KEY, SHOW_KEY
+from streams.contract.operation import Endpoints
 from streams.gateway.answers import RETRY_AFTER_S, error_response, json_response
 from streams.gateway.security import read_body, require
 from streams.shown_key import shown_key
@@ -26,11 +28,8 @@ T = TypeVar("T")
 log = logging.getLogger("weir.gateway")
 
 MAX_BYTES = 16 * 1024
-NEW = (
-    "name", "permissions", "rate_limit", "expires_in_days", "tier", "burst", "owner", "pooled", "test", "reason",
-)  # fmt: skip
-ROTATION = ("grace", "reason")
-REVOCATION = ("reason",)
+NEW = NewKeyTerms.__struct_fields__
+ROTATION = Rotation.__struct_fields__
 UNSEEN = {"Cache-Control": "no-store"}
 UNSURE = "kafka is not available: the change may have been made or not, look at GET /keys before you repeat it"
 
@@ -52,16 +51,16 @@ async def _change(administer: Administer, actor: str, work: Callable[[KeyManager
         raise HTTPException(503, UNSURE, {"Retry-After": str(RETRY_AFTER_S)}) from error
 
 
-def key_routes(administer: Administer) -> list[Route]:
+def key_routes(administer: Administer) -> Endpoints:
     """The routes of keys, bound to whom changes are left to."""
     bound = partial(partial, administer=administer)
-    return [
-        Route("/keys", bound(list_keys)),
-        Route("/keys", bound(create_key), methods=["POST"]),
-        Route("/keys/{key_id}", bound(show_key)),
-        Route("/keys/{key_id}", bound(revoke_key), methods=["DELETE"]),
-        Route("/keys/{key_id}/rotate", bound(rotate_key), methods=["POST"]),
-    ]
+    return {
+        LIST_KEYS: bound(list_keys),
+        CREATE_KEY: bound(create_key),
+        SHOW_KEY: bound(show_key),
+        REVOKE_KEY: bound(revoke_key),
+        ROTATE_KEY: bound(rotate_key),
+    }
 
 
 async def list_keys(request: Request, *, administer: Administer) -> Response:
@@ -87,7 +86,7 @@ async def show_key(request: Request, *, administer: Administer) -> Response:
 
 async def revoke_key(request: Request, *, administer: Administer) -> Response:
     """The key as it is now; a second time changes nothing."""
-    actor, key_id, given = _admin(request), request.path_params["key_id"], _asked(request, REVOCATION)
+    actor, key_id, given = _admin(request), request.path_params["key_id"], _asked(request, REVOKE_KEY.query_names)
 
     def revoke(manager: KeyManager) -> ApiKey | None:
         manager.revoke_key(key_id, **given)

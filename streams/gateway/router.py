@@ -1,13 +1,12 @@
 """/router and /models: what is served, and the commands that change it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route as Path
 
 from schemas.control import Command, Outcome, command_from
 from schemas.control_state import ControlState
@@ -16,6 +15,20 @@ from schemas.keys import Credential
 from schemas.request import describe
 from schemas.routes import Route
 from schemas.wire import decode
+from streams.contract.operation import Endpoints
+from streams.contract.route_bodies import VERBS
+from streams.contract.routes import (
+    CHANGES,
+    LIST_MODELS,
+    LIST_ROUTES,
+    LIST_VERSIONS,
+    REMOVE_ROUTE,
+    ROUTE_FIGURES,
+    ROUTE_HISTORY,
+    SET_ROUTE,
+    SHADOW_FIGURES,
+    SHOW_ROUTE,
+)
 from streams.gateway.answers import error_response, json_response
 from streams.gateway.ask import read_request_id
 from streams.gateway.outcomes import answer
@@ -38,22 +51,22 @@ class Served(Protocol):
         ...
 
 
-def router_routes(served: Served, give: Give, metrics: Figures, shadow: Figures) -> list[Path]:
+def router_routes(served: Served, give: Give, metrics: Figures, shadow: Figures) -> Endpoints:
     """The routes of routes and models, bound to what they need."""
     looking = partial(partial, served=served)
     changing = partial(partial, served=served, give=give)
-    return [
-        Path("/router", looking(list_routes)),
-        Path("/router/metrics", partial(figures, served=served, ask=metrics)),
-        Path("/router/shadow-analysis", partial(figures, served=served, ask=shadow)),
-        *(Path(f"/router/{verb}", changing(change, verb=verb), methods=["POST"]) for verb in VERBS),
-        Path("/router/{name}", looking(show_route)),
-        Path("/router/{name}", changing(set_route), methods=["PUT"]),
-        Path("/router/{name}", changing(remove_route), methods=["DELETE"]),
-        Path("/router/{name}/history", looking(history)),
-        Path("/models", looking(list_models)),
-        Path("/models/{name}/versions", looking(list_versions)),
-    ]
+    return {
+        LIST_ROUTES: looking(list_routes),
+        ROUTE_FIGURES: partial(figures, served=served, ask=metrics),
+        SHADOW_FIGURES: partial(figures, served=served, ask=shadow),
+        **{operation: changing(change, verb=verb) for verb, operation in CHANGES.items()},
+        SHOW_ROUTE: looking(show_route),
+        SET_ROUTE: changing(set_route),
+        REMOVE_ROUTE: changing(remove_route),
+        ROUTE_HISTORY: looking(history),
+        LIST_MODELS: looking(list_models),
+        LIST_VERSIONS: looking(list_versions),
+    }
 
 
 async def list_routes(request: Request, *, served: Served) -> Response:
@@ -83,7 +96,7 @@ async def history(request: Request, *, served: Served) -> Response:
 async def figures(request: Request, *, served: Served, ask: Figures) -> Response:
     """What was counted on the route that `?model=` names, or on the only one."""
     require(request, "monitor")
-    named = only_known(request.query_params, ("model",)).get("model")
+    named = only_known(request.query_params, ROUTE_FIGURES.query_names).get("model")
     route = served.state.routes.get(_model(served.state, named))
     return _no_route(served.state) if route is None else json_response(await ask(route))
 
@@ -122,19 +135,11 @@ async def remove_route(request: Request, *, served: Served, give: Give) -> Respo
     """The model is served no more; a second time changes nothing."""
     credential = require(request, "admin")
     request.state.request_id = request_id = read_request_id(request.headers)
-    fields: dict[str, Any] = dict(only_known(request.query_params, ("if_epoch", "reason")))
+    fields: dict[str, Any] = dict(only_known(request.query_params, REMOVE_ROUTE.query_names))
     with suppress(KeyError, ValueError):  # a query is text; what is no number is told by the command
         fields["if_epoch"] = int(fields["if_epoch"])
     command = command_from({"command": "remove_route", "model": request.path_params["name"], **fields})
     return answer(await give(credential, command, request_id))
-
-
-VERBS: Mapping[str, tuple[str, ...]] = {
-    "promote": ("model", "version", "force", "reason"),
-    "rollback": ("model", "if_epoch", "reason"),
-    "ramp": ("model", "force", "reason"),
-}
-"""Path -> the fields of its body."""
 
 
 async def change(request: Request, *, served: Served, give: Give, verb: str) -> Response:
@@ -143,7 +148,7 @@ async def change(request: Request, *, served: Served, give: Give, verb: str) -> 
     request.state.request_id = request_id = read_request_id(request.headers)
     only_known(request.query_params, ())
     body = _object(await read_body(request, MAX_BYTES) or b"{}")
-    only_known(body, VERBS[verb])
+    only_known(body, tuple(VERBS[verb].model_fields))
     model = body.pop("model", None)
     fields: dict[str, Any] = {"command": verb, "model": _model(served.state, model), **body}
     command = command_from(fields)

@@ -16,6 +16,7 @@ from schemas.errors import Refused, Unavailable, Undecodable
 from schemas.headers import MAX_HEADER_BYTES, MAX_HEADERS
 from schemas.keys import Credential, looks_like_key
 from schemas.wire import MAX_BODY_BYTES
+from streams.contract.operations import OPERATIONS
 from streams.gateway.answers import crashed, error_response, refuse, unauthorized
 from streams.gateway.failures import Failures
 
@@ -28,9 +29,7 @@ Clock = Callable[[], datetime]
 Observe = Callable[[str, int, float], None]
 """Told of each response: route, status, seconds."""
 
-ROUTES = frozenset(
-    {"predict", "predictions", "feedback", "keys", "router", "models", "drift", "healthz", "readyz", "metrics"}
-)
+ROUTES = frozenset(operation.path.split("/")[1] for operation in OPERATIONS)
 
 
 class Keys(Protocol):

@@ -129,10 +129,10 @@ async def _gateway(
                 "producer": lambda: producer.broken,
             },
             metrics_text=text,
-            more=[
-                *router_routes(feeds, _commands(settings, producer, feeds.replies), *figures(engine)),
-                *drift_routes(StoredDrift(engine), live, feeds, lambda: datetime.now(UTC)),
-            ],
+            more={
+                **router_routes(feeds, _commands(settings, producer, feeds.replies), *figures(engine)),
+                **drift_routes(StoredDrift(engine), live, feeds, lambda: datetime.now(UTC)),
+            },
             peek=_peek(settings, stack) if settings.rate_limit_enabled else None,
             observe=metrics.response,
         )

@@ -4,18 +4,15 @@ import importlib.util
 import re
 from pathlib import Path
 from types import ModuleType
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 from prometheus_client import CollectorRegistry
-from starlette.routing import Route
 
 from agents.admit import Doubt
 from schemas.signing import signature, signing_key
 from streams.cli import VERBS
-from streams.gateway.answers import HTTP_STATUS
-from streams.gateway.app import create_app
-from streams.gateway.drift import drift_routes
+from streams.contract.operations import OPERATIONS
 from streams.gateway.metrics import GatewayMetrics
 from streams.observe import Metrics
 from streams.settings import Settings
@@ -147,16 +144,10 @@ def test_the_page_on_operating_explains_every_doubt_about_a_sender() -> None:
 
 def test_the_page_on_http_has_every_route_and_every_status_of_a_result() -> None:
     page = (ROOT / "docs/http.md").read_text()
-    nothing: Any = None
-    needs = ("keys", "producer", "replies", "predictions", "administer", "checks", "metrics_text")
-    more = drift_routes(nothing, nothing, nothing, nothing)
-    app = create_app(Settings(), **dict.fromkeys(needs, nothing), more=more)
-    found = [(route.methods, route.path) for route in app.routes if isinstance(route, Route)]
-    named = {
-        f"{method} {re.sub(r'{.*?}', '{id}', path)}" for methods, path in found for method in (methods or {}) - {"HEAD"}
-    }
-    assert named - {"GET /feedback", "GET /predict"} == set(re.findall(r"^\| `([A-Z]+ /.*?)` \|", page, re.MULTILINE))
-    assert {str(status) for status in HTTP_STATUS.values()} <= set(re.findall(r"^\| (\d+) \|", page, re.MULTILINE))
+    routes = {f"{one.method} {re.sub(r'{.*?}', '{id}', one.path)}" for one in OPERATIONS}
+    assert routes == set(re.findall(r"^\| `([A-Z]+ /.*?)` \|", page, re.MULTILINE))
+    statuses = {str(answer.status) for one in OPERATIONS for answer in one.answers} | {"405"}
+    assert statuses == set(re.findall(r"^\| (\d+) \|", page, re.MULTILINE))
 
 
 def test_the_licence_is_the_one_that_the_package_names() -> None:

@@ -13,6 +13,7 @@ from uvicorn import Server
 from streams.gateway.http import http_server, listen
 from streams.gateway.limits import Limits
 from tests.kafka import until
+from tests.streams.gateway.described import check, schema_of
 from tests.streams.gateway.fakes import Gateway
 
 ALIVE = b"GET /healthz HTTP/1.1\r\nHost: w\r\n\r\n"
@@ -57,6 +58,8 @@ class Caller:
             self._unread += received
         end = head.end() + int(head["length"])
         body, self._unread = self._unread[head.end() : end], self._unread[end:]
+        if int(head["status"]) >= 400:
+            check(schema_of({"$ref": "#/components/schemas/Error"}), body, str(head[0]))
         return int(head["status"]), json.loads(body), head[0].lower()
 
     async def ask(self, request: bytes = ALIVE) -> tuple[int, dict[str, Any], bytes]:

@@ -17,9 +17,11 @@ from streams.gateway.http import listen
 from streams.gateway.metrics import GatewayMetrics
 from streams.gateway.serve import run
 from streams.settings import Settings
+from tests.streams.gateway.described import hold
 from tests.streams.gateway.echo import Echo, echoing, topics_on
 
 METRICS = GatewayMetrics()
+HELD = {"response": [hold]}
 
 
 class Running(NamedTuple):
@@ -52,7 +54,7 @@ async def running(settings: Settings) -> AsyncIterator[tuple[httpx.AsyncClient, 
     settings = settings.model_copy(update={"port": free_port()})
     stop = asyncio.Event()
     serving = asyncio.create_task(run(settings, stop, METRICS))
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.port}", timeout=20) as http:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.port}", timeout=20, event_hooks=HELD) as http:
         try:
             yield http, stop, serving
         finally:

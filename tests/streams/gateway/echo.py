@@ -19,11 +19,14 @@ from schemas.errors import Refused
 from schemas.message import Emission, Record
 from schemas.result import Status, result_body
 from schemas.wire import decode, encode
+from streams.contract.predicting import SCORED
 from streams.producer import Producer
 from streams.settings import Settings
 from streams.topics import PREDICTION_REQUESTS, check_topics, create_topics
 
 CARRIED = (h.REQUEST_ID, h.REPLY_INSTANCE, h.TRACEPARENT)
+
+ANSWERED = {name: SCORED[name] for name in ("model", "model_version", "strategy", "arm", "route_epoch", "predictions")}
 
 
 @dataclass
@@ -53,7 +56,7 @@ class Echo:
         try:
             authenticate(record, headers, digest, self.keys, now)
             status: Status = "ok"
-            outcome: dict[str, Any] = {"echo": request, "risk_score": 50.0}
+            outcome: dict[str, Any] = {**ANSWERED, "echo": request, "risk_score": 50.0}
         except Refused as error:
             status = "unauthorized"
             outcome = {"error": {"code": "unauthorized", "message": str(error)}}

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 import httpx
 from starlette.applications import Starlette
-from starlette.routing import Route
 
 from infra.key_manager import KeyManager
 from schemas import headers as h
@@ -19,12 +18,15 @@ from schemas.keys import ApiKey, Credential, check_permissions, hash_api_key, ne
 from schemas.message import Emission
 from schemas.signing import signing_key
 from schemas.wire import encode
+from streams.contract.operation import Endpoints
+from streams.contract.predicting import SCORED
 from streams.gateway.app import create_app
 from streams.gateway.keys import Administer
 from streams.gateway.pending import Expected, Pending
 from streams.gateway.quota import Peek
 from streams.settings import Settings
 from tests.infra.keys import SEALER, DictStore
+from tests.streams.gateway.described import hold
 
 T = TypeVar("T")
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -86,11 +88,20 @@ class FakeKafka:
         return self.pending.expect(3)
 
 
+OF_ALL = ("entity", "degraded", "latency_ms", "requested_at", "scored_at", "schema_version")
+
+
+def result(request_id: str, status: str = "ok", **more: Any) -> dict[str, Any]:
+    """How a request ended, with all that a result has."""
+    facts = SCORED if status == "ok" else {name: SCORED[name] for name in OF_ALL}
+    return {**facts, "request_id": request_id, "status": status, **more}
+
+
 def replying(status: str = "ok", rate: Mapping[str, int] | None = RATE, **more: Any) -> Scorer:
     """A scorer that ends every request like this."""
 
     def scorer(_: Emission, headers: Mapping[str, bytes]) -> list[tuple[bytes | None, list[tuple[str, bytes]]]]:
-        body = {"request_id": headers[h.REQUEST_ID].decode(), "status": status, **more}
+        body = result(headers[h.REQUEST_ID].decode(), status, **more)
         carried = [(h.REPLY_INSTANCE, headers[h.REPLY_INSTANCE])]
         if rate is not None:
             carried.append((h.RATE_LIMIT, encode(rate)))
@@ -122,7 +133,7 @@ class Gateway:
     peek: Peek | None = None
     administered: DictStore = field(default_factory=DictStore)
     administer: Administer | None = None
-    more: Sequence[Route] = ()
+    more: Endpoints = field(default_factory=dict)
 
     def app(self) -> Starlette:
         async def look_up(request_id: str) -> Mapping[str, Any] | None:
@@ -148,7 +159,9 @@ class Gateway:
     def client_of(self, app: Starlette, api_key: str | None = None, address: str = "127.0.0.1") -> httpx.AsyncClient:
         headers = {} if api_key is None else {"X-API-Key": api_key}
         transport = httpx.ASGITransport(app, client=(address, 123))
-        return httpx.AsyncClient(transport=transport, base_url="http://gateway", headers=headers)
+        return httpx.AsyncClient(
+            transport=transport, base_url="http://gateway", headers=headers, event_hooks={"response": [hold]}
+        )
 
 
 FEATURES = {"total_orders": 3, "favorite_category": "tools"}

@@ -6,7 +6,7 @@ import pytest
 
 from schemas import headers as h
 from schemas.errors import Unavailable
-from tests.streams.gateway.fakes import FakeKafka, Gateway
+from tests.streams.gateway.fakes import FakeKafka, Gateway, result
 
 
 async def test_a_label_goes_to_the_feedback_topic_under_the_request_id_signed() -> None:
@@ -70,13 +70,13 @@ async def test_only_ones_own_predictions_are_found() -> None:
     gateway = Gateway()
     mine, other = gateway.keys.new("predict"), gateway.keys.new("predict")
     key_id = gateway.keys.credentials[mine].key.key_id
-    gateway.stored["a/b"] = {"request_id": "a/b", "status": "ok", "key_id": key_id}
+    gateway.stored["a/b"] = {**result("a/b"), "key_id": key_id}
     async with gateway.client(mine) as client:
         own = await client.get("/predictions/a/b")
         unknown = await client.get("/predictions/zzz")
     async with gateway.client(other) as client:
         others = await client.get("/predictions/a/b")
-    assert own.json() == {"request_id": "a/b", "status": "ok"}
+    assert own.json() == result("a/b")
     assert (unknown.status_code, others.status_code) == (404, 404)
 
 
@@ -87,7 +87,7 @@ async def test_what_a_key_asked_for_is_found_by_those_that_rotation_put_in_its_p
     key_id = gateway.keys.credentials[first].key.key_id
     second, third = (gateway.keys.new("predict", family=key_id) for _ in range(2))
     asked = {key: gateway.keys.credentials[key].key.key_id for key in (first, second)}
-    gateway.stored.update({name: {"status": "ok", "key_id": by} for name, by in zip("ab", asked.values(), strict=True)})
+    gateway.stored.update({name: {**result(name), "key_id": by} for name, by in zip("ab", asked.values(), strict=True)})
     for api_key in (first, second, third):
         async with gateway.client(api_key) as client:
             assert [(await client.get(f"/predictions/{name}")).status_code for name in "ab"] == [200, 200]
@@ -116,7 +116,7 @@ async def test_an_accepted_request_is_pending_until_it_is_stored() -> None:
         pending = await client.get(location)
         theirs = await client.get(location, headers={"X-API-Key": other})
         key_id = gateway.keys.credentials[api_key].key.key_id
-        gateway.stored["later"] = {"request_id": "later", "status": "ok", "key_id": key_id}
+        gateway.stored["later"] = {**result("later"), "key_id": key_id}
         done = await client.get(location)
     assert (pending.status_code, theirs.status_code, done.status_code) == (202, 404, 200)
 

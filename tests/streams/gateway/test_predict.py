@@ -9,7 +9,7 @@ from schemas.request import is_request_id
 from schemas.signing import signature
 from schemas.wire import decode
 from streams.settings import Settings
-from tests.streams.gateway.fakes import FEATURES, FULL, NOW, FakeKafka, Gateway, post, replying
+from tests.streams.gateway.fakes import FEATURES, FULL, NOW, FakeKafka, Gateway, post, replying, result
 
 NOW_MS = int(NOW.timestamp() * 1000)
 
@@ -18,7 +18,7 @@ async def test_the_reply_is_the_response() -> None:
     gateway = Gateway(kafka=FakeKafka(scorer=replying(risk_score=12.5)))
     response = await post(gateway, FULL, Idempotency_Key="order-1")
     assert response.status_code == 200
-    assert response.json() == {"request_id": "order-1", "status": "ok", "risk_score": 12.5}
+    assert response.json() == result("order-1", risk_score=12.5)
     assert response.headers["X-Request-Id"] == "order-1"
     assert len(gateway.kafka.pending) == 0
 

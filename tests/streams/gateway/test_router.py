@@ -38,7 +38,12 @@ class Control:
         return Outcome(request_id=request_id, **self.outcome)
 
     async def count(self, route: Route) -> dict[str, Any]:
-        return {"model": route.model, "arms": []}
+        counts = {"model": route.model, "epoch": route.epoch, "since_epoch": 1}
+        return {**counts, "strategy": route.plan.strategy, "arms": []}
+
+    async def compare(self, route: Route) -> dict[str, Any]:
+        counts = {"model": route.model, "epoch": route.epoch, "since_epoch": 1}
+        return {**counts, "latest_only": False, "status": "no_data", "challengers": []}
 
 
 @pytest.fixture
@@ -49,7 +54,7 @@ def control() -> Control:
 
 @pytest.fixture
 def gateway(control: Control) -> Gateway:
-    return Gateway(more=router_routes(control, control.give, control.count, control.count))
+    return Gateway(more=router_routes(control, control.give, control.count, control.compare))
 
 
 @pytest.fixture
@@ -74,8 +79,9 @@ async def test_who_monitors_sees_routes_history_models_and_counts(monitor: httpx
     assert model["versions"] == (await monitor.get("/models/churn/versions")).json()["versions"]
     told = [(one["version"], one["status"], one["reason"], one["arm"], one["weight"]) for one in model["versions"]]
     assert told == [("v1", "refused", "altered", None, None), ("v2", "ready", None, "champion", 1.0)]
-    for path in ("/router/metrics", "/router/shadow-analysis", "/router/metrics?model=churn"):
-        assert (await monitor.get(path)).json() == {"model": "churn", "arms": []}
+    for path in ("/router/metrics", "/router/metrics?model=churn"):
+        assert (await monitor.get(path)).json()["arms"] == []
+    assert (await monitor.get("/router/shadow-analysis")).json()["status"] == "no_data"
 
 
 @pytest.mark.contract("K5")
@@ -184,8 +190,8 @@ async def test_what_is_not_known_is_answered_with_what_is(monitor: httpx.AsyncCl
 
 
 def test_the_names_that_no_model_may_have_are_the_routers_own_pages(control: Control) -> None:
-    paths = router_routes(control, control.give, control.count, control.count)
-    own = {path.path.removeprefix("/router/") for path in paths if "GET" in (path.methods or ())} - {"/router"}
+    operations = router_routes(control, control.give, control.count, control.compare)
+    own = {one.path.removeprefix("/router/") for one in operations if one.method == "GET"} - {"/router"}
     assert {name for name in own if "/" not in name and "{" not in name} == TAKEN
 
 
