@@ -1,10 +1,11 @@
-"""Writes the generated files: .env.example, from streams/settings.py. `make docs`."""
+"""Writes the generated files: .env.example, and the descriptions of the API and the topics. `make docs`."""
 
 from pathlib import Path
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from streams.contract.files import write
 from streams.settings import Settings
 
 ENV_EXAMPLE = Path(__file__).parents[1] / ".env.example"
@@ -29,3 +30,5 @@ def entry(name: str, field: FieldInfo) -> str:
 if __name__ == "__main__":
     ENV_EXAMPLE.write_text(env_example())
     print(f"wrote {ENV_EXAMPLE.name}")
+    for path in write(Path(__file__).parent):
+        print(f"wrote {path.name}")

@@ -29,6 +29,7 @@ VERBS = {
     "drift": "streams.cli.drift:drift",
     "db": "streams.cli.db:db",
     "sink": "streams.cli.sink:sink",
+    "contract": "streams.cli.contract:contract",
 }
 
 
