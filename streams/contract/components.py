@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterable, Mapping
 from inspect import cleandoc
-from typing import Any
+from typing import Any, get_args
 
 from msgspec import json
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from schemas.control import Outcome, _Command
+from schemas.control import Command, Outcome
 from schemas.feedback import Feedback
 from schemas.result import PredictionResult
 from streams.contract.operation import Form
@@ -23,7 +23,7 @@ READ: tuple[type[BaseModel], ...] = (
     Prediction,
     Answered,
     RouteChange,
-    _Command,
+    *get_args(Command),
     *VERBS.values(),
 )
 """Whose writers leave out what has a default; of the others everything is always there."""
