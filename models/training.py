@@ -1,7 +1,7 @@
 """Train a binary classifier on a data frame and give back the files of its bundle."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version as installed
 from typing import Any, NamedTuple
@@ -49,8 +49,9 @@ class Parts(NamedTuple):
 class Recipe:
     """How a bundle is made.
 
-    version: derived from trained_at and the graph unless given. wanted: the outlier detector. calibrate: whether
-    probabilities are put right on the validation rows. source: of the rows, see `models.manifest.Training`.
+    version: derived from trained_at and the graph unless given, and where there is a source from all of the bundle.
+    wanted: the outlier detector. calibrate: whether probabilities are put right on the validation rows. source: of the
+    rows, see `models.manifest.Training`.
     """
 
     signature: Signature
@@ -140,6 +141,10 @@ def sealed(
         libraries={library: installed(library) for library in _LIBRARIES},
         outliers=said,
     )
+    if recipe.source is not None and recipe.version is None:
+        # A label that is revised, another seed or library may leave the graph as it is and change what is said of it.
+        whole = fitted.graph + manifest.to_bytes()
+        manifest = replace(manifest, version=derived_version(recipe.trained_at, whole))
     return write_bundle(manifest, fitted.graph, detector=detector)
 
 

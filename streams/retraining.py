@@ -59,7 +59,8 @@ class PlatformDesk:
         """Raises NotEnoughData, Unavailable."""
         with reaching_postgres(), create_db_session(self._engine) as session:
             found = labelled_predictions(session, model, first, cutoff, least)
-        query = {"model": model, "first": first.isoformat(), "label_cutoff": cutoff.isoformat()}
+        # By which the same rows come again, whenever they were asked for.
+        query = {"model": model, "first": found.first.isoformat(), "label_cutoff": found.last_label.isoformat()}
         return LabelledRows(found.features, found.labels.astype(np.intp), found.scored_ms, query)
 
     def learned(self, champion: Bundle, least: int) -> Learned:

@@ -22,11 +22,16 @@ FETCHED_AT_ONCE = 5000
 
 @dataclass(frozen=True)
 class LabelledPredictions:
-    """Features, 0 or 1 for each, and when each was scored, in epoch milliseconds; oldest first."""
+    """Features, 0 or 1 for each, and when each was scored, in epoch milliseconds; oldest first.
+
+    first: when the first was scored. last_label: when the last truth came.
+    """
 
     features: "pd.DataFrame"
     labels: npt.NDArray[np.int64]
     scored_ms: npt.NDArray[np.int64]
+    first: datetime
+    last_label: datetime
 
 
 def labelled_frame(
@@ -59,25 +64,26 @@ def labelled_predictions(
     return _fetched(session, query.where(Prediction.labelled_at <= cutoff), min_samples)
 
 
-def labelled() -> Select[tuple[Any, int | None, datetime]]:
-    """The query: answered and labelled."""
+def labelled() -> Select[Any]:
+    """The query: features, truth, when it was scored and when the truth came, of what is answered and labelled."""
     return (
-        select(Prediction.features, Prediction.actual_label, Prediction.scored_at)
+        select(Prediction.features, Prediction.actual_label, Prediction.scored_at, Prediction.labelled_at)
         .where(Prediction.status == "ok", Prediction.actual_label.is_not(None))
         .order_by(Prediction.scored_at, Prediction.request_id, Prediction.row)
     )
 
 
-def _fetched(
-    session: Session, query: Select[tuple[Any, int | None, datetime]], min_samples: int
-) -> LabelledPredictions:
+def _fetched(session: Session, query: Select[Any], min_samples: int) -> LabelledPredictions:
     session.execute(text("SET LOCAL statement_timeout = '10min'"))
-    columns, labels, times = Columns(), array("q"), array("q")
+    columns, labels, times, moments = Columns(), array("q"), array("q"), list[tuple[datetime, datetime]]()
     options = {"stream_results": True, "yield_per": FETCHED_AT_ONCE}
     for rows in session.execute(query, execution_options=options).partitions():
-        columns.add([features for features, _, _ in rows])
-        labels.extend(int(label or 0) for _, label, _ in rows)
-        times.extend(int(scored_at.timestamp() * 1000) for _, _, scored_at in rows)
+        columns.add([features for features, *_ in rows])
+        labels.extend(int(label or 0) for _, label, *_ in rows)
+        times.extend(int(scored_at.timestamp() * 1000) for _, _, scored_at, _ in rows)
+        moments.append((rows[0][2], max(labelled_at or scored_at for _, _, scored_at, labelled_at in rows)))
     if columns.rows < max(min_samples, 1):
         raise NotEnoughData(columns.rows, max(min_samples, 1))
-    return LabelledPredictions(columns.frame(), np.array(labels, dtype=np.int64), np.array(times, dtype=np.int64))
+    first, last_label = moments[0][0], max(last for _, last in moments)
+    truth, scored_ms = np.array(labels, dtype=np.int64), np.array(times, dtype=np.int64)
+    return LabelledPredictions(columns.frame(), truth, scored_ms, first, last_label)

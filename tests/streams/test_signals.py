@@ -60,7 +60,7 @@ def label(engine: Engine, champion: Manifest, name: str, scored_at: datetime, la
     with create_db_session(engine) as session:
         FeedbackRepository(session).store_prediction(
             request_id=name,
-            features={},
+            features={"spent": 1},
             predicted_probability=0.5,
             predicted_label=1,
             risk_score=50.0,
