@@ -50,10 +50,11 @@ def create_db_session(bind: Engine | Connection) -> Session:
 
 
 def _server_options(patience_s: float) -> str:
-    # A frozen process does not keep its row locks for ever.
+    # A frozen process does not keep its row locks for ever, nor a machine that is gone any other lock for two hours.
     return (
         f"-c statement_timeout={int(patience_s * 1000)} -c lock_timeout={int(patience_s * 1000 * LOCK_SHARE)} "
-        "-c idle_in_transaction_session_timeout=60000 -c timezone=UTC"
+        "-c idle_in_transaction_session_timeout=60000 -c timezone=UTC "
+        "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=4"
     )
 
 

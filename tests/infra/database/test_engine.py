@@ -61,6 +61,12 @@ def test_the_servers_clock_answers_in_utc(engine: Engine) -> None:
     assert stored(engine, "SELECT current_setting('TimeZone')") == ["UTC"]
 
 
+def test_the_server_looks_whether_who_holds_a_lock_is_still_there(engine: Engine) -> None:
+    """By whom it is set, as there is nothing to look for on a socket of this machine's."""
+    asked = "SELECT name FROM pg_settings WHERE name LIKE 'tcp_keepalives%' AND source = 'client' ORDER BY name"
+    assert stored(engine, asked) == ["tcp_keepalives_count", "tcp_keepalives_idle", "tcp_keepalives_interval"]
+
+
 def test_options_in_the_url_win(database_url: str) -> None:
     engine = create_db_engine(f"{database_url}&options=-c%20statement_timeout%3D7000")
     assert stored(engine, "SELECT current_setting('statement_timeout')") == ["7s"]
