@@ -47,6 +47,7 @@ async def run(command: Sequence[str], stop: asyncio.Event, longest_s: float, gra
         if not said.done():
             with suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
+            await asyncio.wait({said})
     out, err, code = await said
     return Ended(code, out, err, why)
 
