@@ -34,8 +34,9 @@ test: $(READY)
 	@rm -f .coverage .coverage.*
 	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered --cov-fail-under=88)
 
+LONG := tests/faults tests/streams/test_hosts.py tests/models/drift/test_rates.py tests/streams/gateway/test_fuzzed.py
 faults: $(READY)
-	@$(BIN)/python -m pytest tests/faults tests/streams/test_hosts.py tests/models/drift/test_rates.py -m "" -s $(ARGS)
+	@$(BIN)/python -m pytest $(LONG) -m "" -s $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check $(or $(ARGS),.)

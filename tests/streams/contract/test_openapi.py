@@ -24,9 +24,8 @@ GUARDED = [one for one in OPERATIONS if one.permission]
 PERMISSIONS = ["predict", "monitor", "admin"]
 
 
-@pytest.fixture
-def gateway() -> Gateway:
-    """With every route."""
+def every_route() -> Gateway:
+    """A gateway with every route."""
     entries = {entry.key: entry for entry in (V1, V2)}
     control = Control(ControlState(routes={"churn": then(then(None, "v1"), "v2")}, entries=entries))
     gateway = Gateway()
@@ -35,6 +34,11 @@ def gateway() -> Gateway:
         **drift_routes(Kept(), LiveTopic({}, "t"), gateway.keys, lambda: NOW),
     }
     return gateway
+
+
+@pytest.fixture
+def gateway() -> Gateway:
+    return every_route()
 
 
 def test_it_is_good_openapi() -> None:
