@@ -50,17 +50,9 @@ class Canary:
 
     def answers(self, entities: Sequence[str]) -> Mapping[str, Any]:
         """The result of each entity, asked once."""
-        tap = self.platform.tap("prediction-results")
-        before = len(tap.to_end())
-        for entity in entities:
-            self.platform.upstream.ask(self.key, CALM, entity=entity)
+        asked = {entity: self.platform.upstream.ask(self.key, CALM, entity=entity) for entity in entities}
         self.platform.upstream.flush()
-
-        def all_answered(events: Sequence[Any]) -> Sequence[Any]:
-            return events[before:] if len(events) >= before + len(entities) else []
-
-        found = tap.until(all_answered, f"{len(entities)} results", PATIENCE_S)
-        return {event.body["entity"]: event.body for event in found}
+        return {entity: self.platform.result(request_id) for entity, request_id in asked.items()}
 
     def arms(self, entities: Sequence[str]) -> Mapping[str, str]:
         return {entity: answer["arm"] for entity, answer in self.answers(entities).items()}
