@@ -73,5 +73,9 @@ def convert(pipeline: Any, width: int) -> bytes:
         initial_types=[(INPUT, FloatTensorType([None, width]))],
         options={id(classifier): {"zipmap": False}},
     )
+    # As skl2onnx has them they are in the order of a set of texts, another one in each process.
+    imports = sorted(graph.opset_import, key=lambda one: (one.domain, one.version))
+    del graph.opset_import[:]
+    graph.opset_import.extend(imports)
     content: bytes = graph.SerializeToString(deterministic=True)
     return content

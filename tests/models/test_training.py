@@ -2,9 +2,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import onnx
 import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from models.bundle import Bundle, read_bundle
 from models.churn import CHURN, LABEL
@@ -44,6 +48,13 @@ def test_training_twice_gives_the_same_bytes(
 ) -> None:
     for algorithm in ("logistic_regression", "gradient_boosting"):
         assert trained(customers, algorithm=algorithm, seed=3) == published[algorithm]
+
+
+def test_a_graph_names_its_operator_sets_in_one_order_whatever_the_process() -> None:
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression()).fit([[0.0], [1.0]], [0, 1])
+    named = [(one.domain, one.version) for one in onnx.load_model_from_string(convert(pipeline, 1)).opset_import]
+    assert len(named) > 1
+    assert named == sorted(named)
 
 
 @pytest.mark.no_cover
