@@ -19,12 +19,10 @@ from models.online import OnlineLearner, Weights
 from models.prequential import WINDOW, Prequential
 from models.retraining import Learned
 from schemas.errors import InvalidRequest, NotEnoughData, Undecodable
-from schemas.labelled import LabelledPrediction, read_labelled
+from schemas.labelled import LabelledPrediction, RowKey, read_labelled
 
 _log = logging.getLogger("weir.learn")
 
-RowKey = tuple[str, int]
-"""Request id and row."""
 Features = Mapping[RowKey, Any]
 
 

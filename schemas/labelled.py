@@ -11,6 +11,8 @@ from schemas.result import SCHEMA_VERSION
 
 Binary = Annotated[int, Meta(ge=0, le=1)]
 Role = Literal["served", "shadow"]
+RowKey = tuple[str, int]
+"""Request id and row."""
 
 
 class LabelledPrediction(Struct, frozen=True, gc=False):

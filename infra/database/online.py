@@ -14,11 +14,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from infra.database.engine import create_db_session
 from infra.database.faults import reaching_postgres
 from infra.database.tables import Base
+from schemas.labelled import RowKey
 from schemas.online import Checkpoint
-
-RowKey = tuple[str, int]
-"""Request id and row."""
-
 
 LAST_ROW = 2**31 - 1
 """The largest that the column holds; Postgres refuses to look for others, and for a NUL character in a text."""

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from agents.learn import RowKey
 from models.churn import CHURN
 from models.tabular import rows_of
+from schemas.labelled import RowKey
 from schemas.wire import encode
 from tests.models.retraining.conftest import drifted
 

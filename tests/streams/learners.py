@@ -10,9 +10,10 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
 from agents.learn import resumed, rows_of
-from infra.database.online import OnlineModels, RowKey
+from infra.database.online import OnlineModels
 from infra.kafka import client_options, publish
 from models.bundle import Bundle
+from schemas.labelled import RowKey
 from schemas.online import Checkpoint
 from streams.learning import Learning, Pace
 from streams.settings import Settings
